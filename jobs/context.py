@@ -1,0 +1,31 @@
+"""The one protocol through which a running job reaches the rooms above."""
+
+from typing import Any, Protocol
+
+
+class RunContext(Protocol):
+    """What a run lends its job. `worker` implements it; tests may bring one of their own."""
+
+    def log(
+        self, level: str, message: str, *, grouping: str, object_text: str | None, object_url: str | None
+    ) -> None:
+        """Keep an entry of the log."""
+
+    def commit(self) -> None:
+        """Save what the job changed since the last commit or rollback."""
+
+    def rollback(self) -> None:
+        """Undo what the job changed since the last commit or rollback."""
+
+
+class NoRun:
+    """Stands in while a job is used outside of a run: it keeps nothing."""
+
+    def log(self, *_: Any, **__: Any) -> None:
+        return None
+
+    def commit(self) -> None:
+        return None
+
+    def rollback(self) -> None:
+        return None

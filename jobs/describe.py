@@ -1,0 +1,85 @@
+"""A job class as plain data: what the web, the API and the job record know of it."""
+
+import inspect
+import json
+from typing import Any
+
+from jobs.errors import BadJob
+from jobs.job import BaseJob, Job
+from jobs.variables import KINDS, Variable
+
+LONGEST_NAME = 100
+LONGEST_GROUPING = 255
+
+#: Facts of a class and the types they may have.
+_TYPES: dict[str, tuple[type, ...]] = {
+    "name": (str,),
+    "description": (str,),
+    "commit_default": (bool,),
+    "read_only": (bool,),
+    "hidden": (bool,),
+    "approval_required": (bool,),
+    "has_sensitive_variables": (bool,),
+    "soft_time_limit": (int, float),
+    "time_limit": (int, float),
+    "field_order": (list, tuple),
+    "task_queues": (list, tuple),
+}
+
+#: Names that a job uses itself: a variable of that name would be lost.
+_NOT_FOR_VARIABLES = frozenset({"run", "post_run", "log", "logger", "failed", "job_result", "active_test"})
+
+
+def describe(cls: type[BaseJob], *, grouping: str) -> dict[str, Any]:
+    """Return what is known of `cls` as JSON-able data. BadJob, with a sentence, where the class cannot be a job."""
+    facts = {name: _fact(cls, name, types) for name, types in _TYPES.items()}
+    if len(cls.__name__) > LONGEST_NAME:
+        raise BadJob(f"The class name is longer than {LONGEST_NAME} characters.")
+    return {
+        "class_name": cls.__name__,
+        "name": facts["name"].strip()[:LONGEST_NAME] or cls.__name__,
+        "grouping": grouping.strip()[:LONGEST_GROUPING],
+        "description": _description(cls, facts["description"]),
+        "commit_default": facts["commit_default"] and not facts["read_only"],
+        "read_only": facts["read_only"],
+        "hidden": facts["hidden"],
+        "approval_required": facts["approval_required"],
+        "has_sensitive_variables": facts["has_sensitive_variables"],
+        "soft_time_limit": float(facts["soft_time_limit"]),
+        "time_limit": float(facts["time_limit"]),
+        "queues": [str(name) for name in facts["task_queues"]],
+        "variables": [_variable(variable) for variable in cls._get_vars().values()],
+    }
+
+
+def _fact(cls: type[BaseJob], name: str, types: tuple[type, ...]) -> Any:
+    value = getattr(cls, name)
+    if isinstance(value, Variable):
+        # A variable called `name` or `description` hides the fact of that name, not what Meta says.
+        default = cls.__name__ if name == "name" else getattr(BaseJob, name)
+        value = getattr(getattr(cls, "Meta", None), name, default)
+    # True is an int to Python, but not to an author.
+    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+        expected = " or ".join(kind.__name__ for kind in types)
+        raise BadJob(f"{name} must be {expected}, not {type(value).__name__}.")
+    return value
+
+
+def _description(cls: type[BaseJob], given: str) -> str:
+    """Fall back to the docstring: it is written for the job's users."""
+    own_docstring = cls.__doc__ if cls.__doc__ not in (BaseJob.__doc__, Job.__doc__) else ""
+    return inspect.cleandoc(given or own_docstring or "").strip()
+
+
+def _variable(variable: Variable) -> dict[str, Any]:
+    if variable.name in _NOT_FOR_VARIABLES:
+        raise BadJob(f"A variable cannot be called {variable.name}: a job uses that name itself.")
+    if type(variable).__name__ not in KINDS:
+        raise BadJob(f"{variable.name} is a {type(variable).__name__}, a kind of variable that is not known.")
+    variable.check()
+    description = variable.describe()
+    try:
+        json.dumps(description)
+    except (TypeError, ValueError) as error:
+        raise BadJob(f"The options of {variable.name} must be plain values: {error}.") from error
+    return description

@@ -1,0 +1,115 @@
+"""Describes the jobs of all sources: a program of its own, `python -m jobs.discovery`.
+
+It reads {"sources": [...], "only": [[source, module], ...] or null} from stdin and writes one JSON
+object a line to the file descriptor named by its argument: {"modules": [...]} first, then for each module
+{"begin": ...} and {"end": ...}. Job files may print, exit, hang or crash: whoever started it sees how far it came.
+"""
+
+import faulthandler
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from jobs.describe import describe
+from jobs.errors import BadJob
+from jobs.loading import (
+    Module,
+    Source,
+    check_name,
+    find_modules,
+    grouping_of,
+    install,
+    job_classes,
+    load_module,
+)
+
+Send = Callable[[dict[str, Any]], None]
+
+
+def discover(sources: list[Source], only: list[list[str]] | None, send: Send) -> None:
+    install(sources)
+    modules: list[Module] = []
+    clashes: list[tuple[Module, Module]] = []
+    for source in sources:
+        found, hidden = find_modules(source)
+        modules += found
+        clashes += hidden
+    send({"modules": [[m.source, m.name, m.path] for m in modules]})
+    if only is None:
+        for first, second in clashes:
+            send({"clash": _clash(first, second)})
+    for module in modules:
+        if only is None or [module.source, module.name] in only:
+            send({"begin": [module.source, module.name]})
+            send({"end": [module.source, module.name], **_describe_module(module)})
+
+
+def _describe_module(module: Module) -> dict[str, Any]:
+    """Return the module's digest, its jobs, and what is wrong with it."""
+    report: dict[str, Any] = {"digest": module.digest, "jobs": [], "errors": []}
+    try:
+        check_name(module)
+        loaded = load_module(module)
+    except BadJob as error:
+        report["errors"].append(_error(str(error)))
+        return report
+    # A file may raise anything, SystemExit too.
+    except BaseException as error:
+        message = f"Unable to load module {module.name} from {module.path}: {_said(error)}"
+        report["errors"].append(_error(message, _trace(error, module.path)))
+        return report
+    for cls in job_classes(module, loaded):
+        try:
+            report["jobs"].append(describe(cls, grouping=grouping_of(module, loaded)))
+        except Exception as error:
+            message = f"{cls.__name__} in {module.path} cannot be a job: {_said(error)}"
+            report["errors"].append(_error(message, "" if isinstance(error, BadJob) else _trace(error)))
+    return report
+
+
+def _clash(first: Module, second: Module) -> dict[str, Any]:
+    message = f"{second.path} is left out: {first.path} has the same name."
+    return {"source": second.source, "module": second.name, "path": second.path, **_error(message)}
+
+
+def _error(message: str, trace: str = "") -> dict[str, str]:
+    return {"message": message, "traceback": trace}
+
+
+def _said(error: BaseException) -> str:
+    text = str(error)
+    if isinstance(error, SystemExit):
+        return f"it calls exit({text})"
+    return text if isinstance(error, BadJob) else f"{type(error).__name__}: {text}"
+
+
+def _trace(error: BaseException, path: str = "") -> str:
+    """Format the traceback from the author's file on: the import machinery above it tells nothing."""
+    lines = traceback.TracebackException.from_exception(error, limit=-30)
+    frames = list(lines.stack)
+    starts = [number for number, frame in enumerate(frames) if frame.filename == path]
+    if path:
+        # A syntax error never gets into the file: its message alone says where it is.
+        lines.stack = traceback.StackSummary.from_list(frames[starts[0] :] if starts else [])
+    return "".join(lines.format())
+
+
+def main() -> None:
+    # Asked by whoever watches before this process is stopped: where does the file hang?
+    faulthandler.register(signal.SIGUSR1, all_threads=False)
+    request = json.load(sys.stdin)
+    with os.fdopen(int(sys.argv[1]), "w", encoding="utf-8") as out:
+
+        def send(frame: dict[str, Any]) -> None:
+            out.write(json.dumps(frame) + "\n")
+            out.flush()
+
+        discover([Source.from_data(source) for source in request["sources"]], request["only"], send)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,213 @@
+"""`Job`, the class that authors subclass."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+from jobs.context import NoRun, RunContext
+from jobs.levels import LOGGING_LEVEL, level_for
+from jobs.variables import Variable
+
+T = TypeVar("T")
+
+LONGEST_GROUPING = 100
+LONGEST_OBJECT_TEXT = 200
+LONGEST_OBJECT_URL = 255
+
+
+class JobResultView:
+    """A run as its own job sees it, in `self.job_result`."""
+
+    def __init__(self, id: str = "", user: str = "", data: dict[str, Any] | None = None) -> None:
+        self.id = self.pk = id
+        #: The name of the person who asked for the run.
+        self.user = user
+        #: JSON-able values that the job wants kept with its result. "output" is what its methods returned.
+        self.data: dict[str, Any] = {} if data is None else data
+
+
+class _FromMeta(Generic[T]):
+    """A class-level fact: from `Meta`, unless the class itself sets it as a plain attribute."""
+
+    def __init__(self, default: T) -> None:
+        self.default = default
+        self.name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type) -> T:
+        value: T = getattr(getattr(owner, "Meta", None), self.name, self.default)
+        return value
+
+
+class _Name:
+    """The job's name: by default that of its class."""
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        return getattr(getattr(owner, "Meta", None), "name", owner.__name__)
+
+
+class BaseJob:
+    """What every job can do. Subclass `Job` instead, unless the class is only a base for others."""
+
+    class Meta:
+        """What is known of the job beside its code; all of it is optional."""
+
+    name: Any = _Name()
+    description: Any = _FromMeta("")
+    commit_default: Any = _FromMeta(True)
+    read_only: Any = _FromMeta(False)
+    hidden: Any = _FromMeta(False)
+    approval_required: Any = _FromMeta(False)
+    has_sensitive_variables: Any = _FromMeta(False)
+    soft_time_limit: Any = _FromMeta(0)
+    time_limit: Any = _FromMeta(0)
+    field_order: Any = _FromMeta(())
+    task_queues: Any = _FromMeta(())
+
+    #: `<source>/<module>/<Class>`; set when the class is loaded.
+    class_path: ClassVar[str] = ""
+    #: The file the class was loaded from.
+    file_path: ClassVar[str] = ""
+
+    def __init__(self) -> None:
+        self._context: RunContext = NoRun()
+        #: The method that runs now; entries are grouped under it. May be set by the job.
+        self.active_test = "main"
+        #: True once the job logged a failure.
+        self.failed = False
+        self.job_result = JobResultView()
+        self.logger = self._make_logger()
+
+    def __str__(self) -> str:
+        return str(self.name)
+
+    @property
+    def result(self) -> JobResultView:
+        """The run, as Nautobot 1.1 calls it."""
+        return self.job_result
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """The run's own data, as Nautobot 1.5 calls it."""
+        return self.job_result.data
+
+    @classmethod
+    def _get_vars(cls) -> dict[str, Variable]:
+        """Return the variables in the order of the form: `field_order` first, then as defined, bases before subclasses."""
+        found: dict[str, Variable] = {}
+        for owner in reversed(cls.__mro__):
+            for name, value in vars(owner).items():
+                if isinstance(value, Variable):
+                    found[name] = value
+                elif name in found:
+                    del found[name]  # A subclass may take a variable away.
+        order = [name for name in _order(cls) if name in found]
+        return {name: found[name] for name in dict.fromkeys([*order, *found])}
+
+    @property
+    def test_methods(self) -> list[str]:
+        """The names of the `test_*` methods in the order they were written, those of bases first."""
+        names = [name for owner in reversed(type(self).__mro__) for name in vars(owner)]
+        return [
+            name
+            for name in dict.fromkeys(names)
+            if name.startswith("test_") and name != "test_methods" and callable(getattr(self, name, None))
+        ]
+
+    # Logging
+
+    def log(self, message: Any) -> None:
+        """Log a line without judgement."""
+        self._log("default", None, message)
+
+    def log_debug(self, message: Any) -> None:
+        self._log("debug", None, message)
+
+    def log_success(self, obj: Any = None, message: Any = None) -> None:
+        """Log that something went well, about `obj` when one is given. A lone text is the message."""
+        self._log("success", obj, message)
+
+    def log_info(self, obj: Any = None, message: Any = None) -> None:
+        self._log("info", obj, message)
+
+    def log_warning(self, obj: Any = None, message: Any = None) -> None:
+        self._log("warning", obj, message)
+
+    def log_failure(self, obj: Any = None, message: Any = None) -> None:
+        """Log a failure: the job goes on, its changes are kept, and its result will be "failed"."""
+        self._log("failure", obj, message)
+        self.failed = True
+
+    def _log(self, level: str, obj: Any, message: Any, grouping: str | None = None) -> None:
+        if isinstance(obj, str) and message is None:
+            obj, message = None, obj
+        text = str(message)
+        # The worker's own log gets a copy; the mark keeps `_EntryHandler` from making a second entry of it.
+        self.logger.log(LOGGING_LEVEL[level], "%s", text, extra={"errand_entry": True})
+        self._write(level, obj, text, grouping)
+
+    def _write(self, level: str, obj: Any, text: str, grouping: str | None) -> None:
+        self._context.log(
+            level,
+            text,
+            grouping=str(grouping or self.active_test or "main")[:LONGEST_GROUPING],
+            object_text=str(obj)[:LONGEST_OBJECT_TEXT] if obj else None,
+            object_url=_url_of(obj),
+        )
+
+    def _make_logger(self) -> logging.Logger:
+        logger = logging.getLogger(f"errand.jobs.{type(self).__name__}")
+        logger.setLevel(logging.DEBUG)
+        # One handler, that of the instance which runs now.
+        logger.handlers[:] = [_EntryHandler(self)]
+        return logger
+
+
+class Job(BaseJob):
+    """A job. Subclass it, give it variables, and write any of these methods:
+
+    run(self, data, commit), or run(self, first_variable, second_variable, ...)
+    test_*(self): checks, run after `run` in the order they are written
+    post_run(self): run last, whatever happened before
+    """
+
+
+class _EntryHandler(logging.Handler):
+    """Makes entries of what a job says through `self.logger`."""
+
+    def __init__(self, job: BaseJob) -> None:
+        super().__init__(logging.DEBUG)
+        self.job = job
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if getattr(record, "errand_entry", False) or getattr(record, "skip_db_logging", False):
+            return
+        text = record.getMessage()
+        if record.exc_info:
+            text += "\n\n```\n" + logging.Formatter().formatException(record.exc_info) + "\n```"
+        grouping = getattr(record, "grouping", None)
+        self.job._write(level_for(record.levelno), getattr(record, "object", None), text, grouping)
+
+
+def _order(cls: type[BaseJob]) -> Iterator[str]:
+    order = cls.field_order
+    if isinstance(order, list | tuple):
+        yield from (str(name) for name in order)
+
+
+def _url_of(obj: Any) -> str | None:
+    """Return the object's page, if it has one that is safe to link."""
+    if not obj or not hasattr(obj, "get_absolute_url"):
+        return None
+    try:
+        url = str(obj.get_absolute_url())[:LONGEST_OBJECT_URL]
+    except Exception:  # The object's own code: an entry must not fail because its link did.
+        return None
+    return url if url.startswith(("/", "http://", "https://")) and not url.startswith("//") else None
+
+
+def source_folder(cls: type[BaseJob]) -> Path:
+    return Path(cls.file_path).parent

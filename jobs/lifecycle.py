@@ -1,0 +1,189 @@
+"""The way of a job through its methods: run, test_*, post_run, and what becomes of its changes."""
+
+import inspect
+import json
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from jobs.errors import AbortTransaction, JobFailed
+from jobs.job import BaseJob
+
+ABORTED = "Database changes have been reverted due to error."
+NOT_COMMITTED = "Database changes have been reverted automatically."
+
+#: What a run may keep of a return value, as JSON.
+MOST_RETURN_VALUE_BYTES = 1_000_000
+
+Verdict = Literal["completed", "failed", "errored"]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a run ended, by its own account."""
+
+    status: Verdict
+    #: A sentence.
+    cause: str
+    return_value: Any
+    output: str
+    #: What the job kept in `self.job_result.data`.
+    results: dict[str, Any]
+
+
+def run(job: BaseJob, data: Mapping[str, Any], *, commit: bool) -> Outcome:
+    """Run `job` to its end. Whatever its methods raise becomes part of the outcome."""
+    return _Run(job, data, commit=commit and not job.read_only).finish()
+
+
+class _Run:
+    def __init__(self, job: BaseJob, data: Mapping[str, Any], *, commit: bool) -> None:
+        self.job = job
+        self.data = data
+        self.commit = commit
+        self.output = ""
+        self.return_value: Any = None
+        self.error: str | None = None
+        self.failure: str | None = None
+
+    def finish(self) -> Outcome:
+        try:
+            self._run_methods()
+        except AbortTransaction:
+            self._revert(NOT_COMMITTED)
+        except JobFailed as failure:
+            self._fail(failure)
+        except Exception as error:
+            self._break(error)
+        except BaseException:
+            # A time limit or exit(): post_run must not find, and save, half of the changes.
+            self.job._context.rollback()
+            raise
+        else:
+            self._end_transaction()
+        finally:
+            self._post_run()
+        return self._outcome()
+
+    def _run_methods(self) -> None:
+        if hasattr(self.job, "run"):
+            self.return_value = self._call("run", **_arguments(self.job.run, self.data, commit=self.commit))
+        for name in self.job.test_methods:
+            self._call(name)
+
+    def _post_run(self) -> None:
+        """Run last, also after an exception; its own changes follow the run's commit flag."""
+        if not hasattr(self.job, "post_run"):
+            return
+        try:
+            self._call("post_run")
+            if self.commit:
+                self.job._context.commit()
+            else:
+                self.job._context.rollback()
+        except Exception as error:
+            self.job._context.rollback()
+            message = f"An exception occurred during job post_run(): {_described(error)}"
+            self.job._log("failure", None, message + _trace(error))
+            self.error = self.error or f"post_run raised {_described(error)}"
+            self.output += f"\n{message}"
+
+    def _call(self, name: str, **arguments: Any) -> Any:
+        self.job.active_test = name
+        value = getattr(self.job, name)(**arguments)
+        if value:
+            self.output += f"\n{value}"
+        return value
+
+    def _end_transaction(self) -> None:
+        if not self.commit:
+            self._revert(NOT_COMMITTED)
+            return
+        try:
+            self.job._context.commit()
+        except Exception as error:
+            self._break(error)
+
+    def _fail(self, failure: JobFailed) -> None:
+        self.job.log_failure(message=str(failure))
+        self.failure = str(failure)
+        self._revert(ABORTED)
+
+    def _break(self, error: Exception) -> None:
+        message = f"An exception occurred: `{_described(error)}`{_trace(error)}"
+        self.job._log("failure", None, message)
+        self.error = _described(error)
+        self._revert(ABORTED)
+
+    def _revert(self, sentence: str) -> None:
+        self.job._context.rollback()
+        if not self.job.read_only:
+            self.job.log_info(message=sentence)
+
+    def _outcome(self) -> Outcome:
+        results = _plain(self.job.job_result.data)
+        if not isinstance(results, dict):
+            results = {}
+        value, note = _kept(self.return_value)
+        if note:
+            self.job.log_warning(message=note)
+        return Outcome(*self._verdict(), return_value=value, output=self.output, results=results)
+
+    def _verdict(self) -> tuple[Verdict, str]:
+        if self.error is not None:
+            return "errored", f"The job raised {self.error}"
+        if self.failure is not None:
+            return "failed", self.failure
+        # A failure logged in post_run counts too: a result never says completed when it did not.
+        if self.job.failed:
+            return "failed", "The job logged a failure."
+        return (
+            "completed",
+            "The job ran to its end." if self.commit else "The job ran to its end; no change was saved.",
+        )
+
+
+def _arguments(method: Callable[..., Any], data: Mapping[str, Any], *, commit: bool) -> dict[str, Any]:
+    """Return what `run` asks for: `data` and `commit` (Nautobot 1.x), or its variables by name."""
+    parameters = inspect.signature(method).parameters.values()
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    if "data" in names and "data" not in data:
+        return {"data": dict(data), **({"commit": commit} if "commit" in names or takes_any else {})}
+    known = {**({} if "commit" in data else {"commit": commit}), **data}
+    return dict(data) if takes_any else {name: known[name] for name in names if name in known}
+
+
+def _described(error: BaseException) -> str:
+    text = str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _trace(error: BaseException) -> str:
+    """Format the traceback from the job's own code on, as a fenced block."""
+    tb = error.__traceback__
+    while tb is not None and tb.tb_frame.f_code.co_filename == __file__:
+        tb = tb.tb_next
+    text = "".join(traceback.format_exception(type(error), error, tb))
+    return f"\n\n```\n{text.rstrip()}\n```"
+
+
+def _plain(value: Any) -> Any:
+    """Return `value` as JSON would carry it; what JSON does not know becomes its text."""
+    try:
+        return json.loads(json.dumps(value, default=str, skipkeys=False))
+    except (TypeError, ValueError, RecursionError):
+        return None
+
+
+def _kept(value: Any) -> tuple[Any, str]:
+    """Return what to keep of a return value, and a note when that is less than the whole."""
+    try:
+        text = json.dumps(value)
+    except (TypeError, ValueError, RecursionError):
+        kind = type(value).__name__
+        return None, f"The return value was not kept: a value of type {kind} does not fit into JSON."
+    if len(text) > MOST_RETURN_VALUE_BYTES:
+        return None, f"The return value was not kept: it has more than {MOST_RETURN_VALUE_BYTES:,} bytes."
+    return json.loads(text), ""

@@ -1,0 +1,242 @@
+"""Loads job files: fresh from their source, under names that collide with nothing.
+
+A file `hello.py` of the source `local` becomes the module `errand_jobs.local.hello`; its siblings
+may also import it as `hello`. Only processes that may run job code ever import this module.
+"""
+
+import contextlib
+import hashlib
+import importlib
+import importlib.machinery
+import inspect
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.abc import Loader, MetaPathFinder
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from jobs.errors import BadJob, JobNotFound
+from jobs.job import BaseJob, Job
+
+PACKAGE = "errand_jobs"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where jobs come from: folders of job files, or modules of installed plugins."""
+
+    #: "local", "plugins", ...: the first part of the class path.
+    name: str
+    folders: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+
+    def as_data(self) -> dict[str, Any]:
+        return {"name": self.name, "folders": list(self.folders), "modules": list(self.modules)}
+
+    @classmethod
+    def from_data(cls, data: dict[str, Any]) -> "Source":
+        return cls(data["name"], tuple(data["folders"]), tuple(data["modules"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """One job file that was found but not yet loaded."""
+
+    source: str
+    #: As in the class path.
+    name: str
+    #: The name to import.
+    full_name: str
+    path: str
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the source, or "" where there is none to read."""
+        with contextlib.suppress(OSError):
+            return hashlib.sha256(Path(self.path).read_bytes()).hexdigest()
+        return ""
+
+
+def install(sources: Iterable[Source]) -> None:
+    """Make the job files of `sources` importable in this process."""
+    root = _package(PACKAGE, [])
+    for source in sources:
+        if source.folders:
+            name = f"{PACKAGE}.{source.name}"
+            setattr(root, source.name, _package(name, list(source.folders)))
+            # At the front for our own names, which nobody else can serve...
+            sys.meta_path.insert(0, _JobFiles())
+            # ...and at the end for the siblings' short names: an installed package always wins.
+            sys.meta_path.append(_Siblings(name, source.folders))
+
+
+def find_modules(source: Source) -> tuple[list[Module], list[tuple[Module, Module]]]:
+    """Return the source's modules by name, and the pairs of which the second is hidden by the first."""
+    found: dict[str, Module] = {}
+    clashes: list[tuple[Module, Module]] = []
+    for module in [*_in_folders(source), *_installed(source)]:
+        if module.name in found:
+            clashes.append((found[module.name], module))
+        else:
+            found[module.name] = module
+    return sorted(found.values(), key=lambda module: module.name), clashes
+
+
+def load_module(module: Module) -> ModuleType:
+    """Import the module. Whatever its code raises comes through."""
+    return importlib.import_module(module.full_name)
+
+
+def job_classes(module: Module, loaded: ModuleType) -> list[type[BaseJob]]:
+    """Return the job classes of a loaded module, by name.
+
+    A `jobs` list in the module decides by itself (Nautobot's plugins have one); otherwise every
+    subclass of Job counts, but for those that a sibling defines.
+    """
+    listed = getattr(loaded, "jobs", None)
+    if isinstance(listed, list | tuple):
+        classes = [cls for cls in listed if _is_job(cls)]
+    else:
+        classes = [cls for _, cls in inspect.getmembers(loaded, _is_job) if _belongs(cls, module)]
+    for cls in classes:
+        cls.class_path = f"{module.source}/{module.name}/{cls.__name__}"
+        cls.file_path = module.path
+    return sorted(set(classes), key=lambda cls: cls.__name__)
+
+
+def grouping_of(module: Module, loaded: ModuleType) -> str:
+    """Return what the module calls itself in its `name`, by default its file's name."""
+    name = getattr(loaded, "name", None)
+    return name if isinstance(name, str) and name.strip() else module.name
+
+
+def load_class(sources: Sequence[Source], class_path: str) -> tuple[type[BaseJob], Module]:
+    """Import one job class. JobNotFound when there is none; whatever its module raises comes through."""
+    source_name, _, rest = class_path.partition("/")
+    module_name, _, class_name = rest.rpartition("/")
+    for source in sources:
+        if source.name != source_name:
+            continue
+        for module in find_modules(source)[0]:
+            if module.name == module_name:
+                for cls in job_classes(module, load_module(module)):
+                    if cls.__name__ == class_name:
+                        return cls, module
+                raise JobNotFound(f"{module.path} has no job {class_name} any more.")
+    raise JobNotFound(f"Unable to locate job {class_path} to run it!")
+
+
+def check_name(module: Module) -> None:
+    """Raise BadJob where a file's name cannot be a module's."""
+    for part in module.name.split("."):
+        if not part.isidentifier():
+            raise BadJob(f"{part!r} cannot be imported: use letters, digits and underscores only.")
+
+
+def _in_folders(source: Source) -> Iterable[Module]:
+    for folder in source.folders:
+        root = Path(folder)
+        with contextlib.suppress(OSError):
+            for path in sorted(root.iterdir()):
+                name = _module_name(path)
+                if name:
+                    file = path / "__init__.py" if path.is_dir() else path
+                    yield Module(source.name, name, f"{PACKAGE}.{source.name}.{name}", str(file))
+
+
+def _module_name(path: Path) -> str | None:
+    if path.name.startswith((".", "__")):
+        return None
+    if path.is_dir():
+        return path.name if (path / "__init__.py").is_file() else None
+    return path.stem if path.suffix == ".py" else None
+
+
+def _installed(source: Source) -> Iterable[Module]:
+    for name in source.modules:
+        # Not find_spec: it would run the parent package's code here, outside of all care.
+        yield Module(source.name, name, name, _path_of(name))
+
+
+def _path_of(name: str) -> str:
+    relative = Path(*name.split("."))
+    for entry in sys.path:
+        for candidate in (Path(entry, relative).with_suffix(".py"), Path(entry, relative, "__init__.py")):
+            if candidate.is_file():
+                return str(candidate)
+    return name
+
+
+def _is_job(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, Job) and value is not Job
+
+
+def _belongs(cls: type[BaseJob], module: Module) -> bool:
+    home = cls.__module__
+    sibling = home.startswith(f"{PACKAGE}.{module.source}.")
+    return home == module.full_name or home.startswith(f"{module.full_name}.") or not sibling
+
+
+def _package(name: str, path: list[str]) -> ModuleType:
+    package = sys.modules.get(name)
+    if package is None:
+        package = ModuleType(name)
+        package.__path__ = []
+        sys.modules[name] = package
+    package.__path__ = path
+    return package
+
+
+class _FreshLoader(importlib.machinery.SourceFileLoader):
+    """Compiles from the source, always: a cached bytecode file may be a second older than the last edit."""
+
+    def path_stats(self, path: Any) -> Any:
+        raise OSError("no bytecode")
+
+
+class _JobFiles(MetaPathFinder):
+    """Finds `errand_jobs.<source>.<module>` in the folders of that source."""
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> Any:
+        if not fullname.startswith(f"{PACKAGE}."):
+            return None
+        for folder in path or ():
+            finder = importlib.machinery.FileFinder(
+                folder, (_FreshLoader, importlib.machinery.SOURCE_SUFFIXES)
+            )
+            spec = finder.find_spec(fullname)
+            if spec is not None:
+                return spec
+        return None
+
+
+class _Siblings(MetaPathFinder):
+    """Lets job files of a source import each other by their short names, as one and the same module."""
+
+    def __init__(self, package: str, folders: Sequence[str]) -> None:
+        self.package = package
+        self.folders = folders
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> Any:
+        if path is not None or "." in fullname:
+            return None
+        for folder in self.folders:
+            if Path(folder, f"{fullname}.py").is_file() or Path(folder, fullname, "__init__.py").is_file():
+                return importlib.machinery.ModuleSpec(fullname, _Alias(f"{self.package}.{fullname}"))
+        return None
+
+
+class _Alias(Loader):
+    def __init__(self, full_name: str) -> None:
+        self.full_name = full_name
+
+    def create_module(self, spec: Any) -> ModuleType:
+        module = importlib.import_module(self.full_name)
+        self._own_spec = module.__spec__
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        # The import system has just put the short name's spec on the module: give it back its own.
+        module.__spec__ = self._own_spec

@@ -1,0 +1,461 @@
+"""The inputs of a job.
+
+A variable describes itself as plain data (`describe`), and is made again from that description
+(`from_description`) where the author's code may not be loaded: the web builds its forms and
+validates from descriptions alone. Names, options and messages are those of Nautobot 1.x and Django.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Protocol
+
+import regex as timed_regex
+
+from jobs.errors import BadJob, InvalidValue
+
+#: Seconds a job's regular expression may take on one value.
+REGEX_SECONDS = 0.5
+
+#: Longest text that is shown inside a message.
+_SHOWN = 80
+
+REQUIRED = "This field is required."
+NOT_AN_INTEGER = "Enter a whole number."
+MOST_BITS = 64
+
+_last_position = 0
+
+
+class Objects(Protocol):
+    """How variables reach objects without knowing any database. `store.objects.ObjectLookup` is one."""
+
+    def find(self, model: str, value: Any, query_params: Mapping[str, Any]) -> Any:
+        """Return the primary key that `value` (a key, or a dict of lookups) stands for; ValueError with a sentence."""
+
+    def load(self, model: str, pk: Any) -> Any:
+        """Return the object; LookupError when it is gone."""
+
+    def load_many(self, model: str, pks: Sequence[Any]) -> Any:
+        """Return the objects as a queryset; LookupError when one is gone."""
+
+
+class Variable:
+    """One input of a job. Options common to all kinds:
+
+    label: shown beside the input; by default the name in words
+    description: help for the person who fills it in
+    default: what the input holds at first
+    required: whether it must be filled in
+    """
+
+    #: Further options, as they appear in the description.
+    options: ClassVar[tuple[str, ...]] = ()
+    #: What the job gets when nothing was filled in.
+    empty: ClassVar[Any] = None
+    #: Whether a browser sends several values for it.
+    multiple: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        label: str = "",
+        description: str = "",
+        default: Any = None,
+        required: bool = True,
+        widget: Any = None,
+    ) -> None:
+        global _last_position
+        _last_position += 1
+        self.position = _last_position
+        self.name = ""
+        self.label = label
+        self.description = description
+        self.default = default
+        self.required = required
+        self.widget = widget
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @property
+    def shown_label(self) -> str:
+        words = self.name.replace("_", " ")
+        return self.label or words[:1].upper() + words[1:]
+
+    def describe(self) -> dict[str, Any]:
+        """Return this variable as JSON-able data."""
+        return {
+            "name": self.name,
+            "type": type(self).__name__,
+            "label": self.shown_label,
+            "description": self.description,
+            "required": self.required,
+            "default": self.default,
+            **{option: getattr(self, option) for option in self.options},
+        }
+
+    def check(self) -> None:
+        """Raise BadJob where the author's options cannot work."""
+
+    def clean(self, raw: Any, objects: Objects, siblings: Mapping[str, Any]) -> Any:
+        """Return the JSON value to store for `raw`; InvalidValue with a sentence when it does not fit.
+
+        siblings: what was given for the other variables, for those that depend on them.
+        """
+        if self.is_empty(raw):
+            if self.required:
+                raise InvalidValue(REQUIRED)
+            return self.empty
+        return self.parse(raw)
+
+    def is_empty(self, raw: Any) -> bool:
+        return raw is None or (isinstance(raw, str) and not raw.strip()) or raw in ([], ())
+
+    def parse(self, raw: Any) -> Any:
+        raise NotImplementedError
+
+    def restore(self, value: Any, objects: Objects) -> Any:
+        """Return what the job gets for the stored `value`; LookupError when an object is gone."""
+        return value
+
+
+class StringVar(Variable):
+    """A line of text."""
+
+    options = ("min_length", "max_length", "regex")
+    empty = ""
+
+    def __init__(
+        self,
+        min_length: int | None = None,
+        max_length: int | None = None,
+        regex: str | None = None,
+        **common: Any,
+    ) -> None:
+        super().__init__(**common)
+        self.min_length = min_length
+        self.max_length = max_length
+        self.regex = regex
+
+    def check(self) -> None:
+        for option in ("min_length", "max_length"):
+            if getattr(self, option) is not None and not _is_integer(getattr(self, option)):
+                raise BadJob(f"{option} of {self.name} must be a whole number.")
+        if self.regex is not None:
+            try:
+                timed_regex.compile(self.regex)
+            except (timed_regex.error, TypeError) as error:
+                raise BadJob(f"regex of {self.name} is not a regular expression: {error}.") from error
+
+    def parse(self, raw: Any) -> str:
+        text = _text(raw).strip()
+        self.check_text(text)
+        return text
+
+    def check_text(self, text: str) -> None:
+        length = len(text)
+        if self.min_length is not None and length < self.min_length:
+            raise InvalidValue(
+                f"Ensure this value has at least {_characters(self.min_length)} (it has {length})."
+            )
+        if self.max_length is not None and length > self.max_length:
+            raise InvalidValue(
+                f"Ensure this value has at most {_characters(self.max_length)} (it has {length})."
+            )
+        if self.regex and not _matches(self.regex, text):
+            raise InvalidValue(f"Invalid value. Must match regex: {self.regex}")
+
+
+class TextVar(StringVar):
+    """Text of any length, on several lines."""
+
+    def parse(self, raw: Any) -> str:
+        # Browsers send CRLF; what the author's code sees is what was typed.
+        text = _text(raw).replace("\r\n", "\n")
+        self.check_text(text)
+        return text
+
+
+class IntegerVar(Variable):
+    """A whole number."""
+
+    options = ("min_value", "max_value")
+
+    def __init__(self, min_value: int | None = None, max_value: int | None = None, **common: Any) -> None:
+        super().__init__(**common)
+        self.min_value = min_value
+        self.max_value = max_value
+
+    def check(self) -> None:
+        for option in self.options:
+            if getattr(self, option) is not None and not _is_integer(getattr(self, option)):
+                raise BadJob(f"{option} of {self.name} must be a whole number.")
+
+    def parse(self, raw: Any) -> int:
+        number = _integer(raw)
+        if self.min_value is not None and number < self.min_value:
+            raise InvalidValue(f"Ensure this value is greater than or equal to {self.min_value}.")
+        if self.max_value is not None and number > self.max_value:
+            raise InvalidValue(f"Ensure this value is less than or equal to {self.max_value}.")
+        return number
+
+
+class BooleanVar(Variable):
+    """Yes or no. Never required: not ticked is no."""
+
+    empty = False
+    _WORDS: ClassVar[dict[str, bool]] = {
+        "true": True,
+        "1": True,
+        "on": True,
+        "yes": True,
+        "false": False,
+        "0": False,
+        "off": False,
+        "no": False,
+    }
+
+    def __init__(self, **common: Any) -> None:
+        super().__init__(**common)
+        self.required = False
+
+    def parse(self, raw: Any) -> bool:
+        if isinstance(raw, bool):
+            return raw
+        word = str(raw).strip().lower() if isinstance(raw, str | int) else ""
+        if word not in self._WORDS:
+            raise InvalidValue("Enter true or false.")
+        return self._WORDS[word]
+
+
+class ChoiceVar(Variable):
+    """One of a list of (value, label) pairs, which may stand in (group, pairs) groups. The job gets the value as text."""
+
+    options = ("choices",)
+    empty = ""
+
+    def __init__(self, choices: Any = (), **common: Any) -> None:
+        super().__init__(**common)
+        self.choices: Any = choices
+
+    def describe(self) -> dict[str, Any]:
+        return {**super().describe(), "choices": _plain_choices(self.choices)}
+
+    def check(self) -> None:
+        try:
+            list(flat_choices(self.choices))
+        except (TypeError, ValueError) as error:
+            raise BadJob(f"choices of {self.name} must be a list of (value, label) pairs.") from error
+
+    def parse(self, raw: Any) -> str:
+        return self.choose(raw)
+
+    def choose(self, raw: Any) -> str:
+        value = _text(raw)
+        if value not in {str(choice) for choice, _ in flat_choices(self.choices)}:
+            raise InvalidValue(
+                f"Select a valid choice. {_shortened(value)} is not one of the available choices."
+            )
+        return value
+
+
+class MultiChoiceVar(ChoiceVar):
+    """Any of a list of choices. The job gets a list of values."""
+
+    multiple = True
+
+    def clean(self, raw: Any, objects: Objects, siblings: Mapping[str, Any]) -> list[str]:
+        values = _list(raw)
+        if not values and self.required:
+            raise InvalidValue(REQUIRED)
+        return list(dict.fromkeys(self.choose(value) for value in values))
+
+
+class ObjectVar(Variable):
+    """An object of the inventory or of any other registered model. The job gets the object itself.
+
+    model: the model class
+    display_field: the field to show in the list
+    query_params: narrows the list; a value `$other` refers to another variable of the form
+    null_option: label of an explicit "none" among the choices
+    """
+
+    options = ("model", "display_field", "query_params", "null_option")
+
+    def __init__(
+        self,
+        model: Any = None,
+        queryset: Any = None,
+        display_field: str = "display",
+        query_params: Mapping[str, Any] | None = None,
+        null_option: str | None = None,
+        **common: Any,
+    ) -> None:
+        super().__init__(**common)
+        if model is None and queryset is not None:
+            model = getattr(queryset, "model", None)
+        if model is None:
+            raise TypeError(f"{type(self).__name__} must specify a model")
+        self.model = model
+        self.display_field = display_field
+        self.query_params = dict(query_params or {})
+        self.null_option = null_option
+
+    @property
+    def model_name(self) -> str:
+        if isinstance(self.model, str):
+            return self.model
+        return str(getattr(self.model, "object_type", f"{self.model.__module__}.{self.model.__name__}"))
+
+    def describe(self) -> dict[str, Any]:
+        default = getattr(self.default, "pk", self.default)
+        return {**super().describe(), "model": self.model_name, "default": default}
+
+    def clean(self, raw: Any, objects: Objects, siblings: Mapping[str, Any]) -> Any:
+        if self.null_option is not None and raw == "null":
+            return None
+        if self.is_empty(raw):
+            if self.required:
+                raise InvalidValue(REQUIRED)
+            return None
+        return self.find(raw, objects, siblings)
+
+    def find(self, raw: Any, objects: Objects, siblings: Mapping[str, Any]) -> Any:
+        if isinstance(raw, bool) or not isinstance(raw, str | int | dict):
+            raise InvalidValue("Enter a primary key, or an object of lookups that match exactly one.")
+        try:
+            return objects.find(self.model_name, raw, resolve_params(self.query_params, siblings))
+        except ValueError as error:
+            raise InvalidValue(str(error)) from error
+
+    def restore(self, value: Any, objects: Objects) -> Any:
+        return None if value is None else objects.load(self.model_name, value)
+
+
+class MultiObjectVar(ObjectVar):
+    """Several objects. The job gets a queryset."""
+
+    multiple = True
+
+    def clean(self, raw: Any, objects: Objects, siblings: Mapping[str, Any]) -> list[Any]:
+        values = _list(raw)
+        if not values and self.required:
+            raise InvalidValue(REQUIRED)
+        return list(dict.fromkeys(self.find(value, objects, siblings) for value in values))
+
+    def restore(self, value: Any, objects: Objects) -> Any:
+        return objects.load_many(self.model_name, value or [])
+
+
+KINDS: dict[str, type[Variable]] = {
+    kind.__name__: kind
+    for kind in (
+        StringVar,
+        TextVar,
+        IntegerVar,
+        BooleanVar,
+        ChoiceVar,
+        MultiChoiceVar,
+        ObjectVar,
+        MultiObjectVar,
+    )
+}
+
+
+def from_description(description: Mapping[str, Any]) -> Variable:
+    """Make the variable again that `describe` described."""
+    kind = KINDS[description["type"]]
+    names = ("label", "description", "default", "required", *kind.options)
+    options: dict[str, Any] = {name: description.get(name) for name in names}
+    variable = kind(**options)
+    variable.name = description["name"]
+    return variable
+
+
+def flat_choices(choices: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield (value, label) pairs, groups opened. TypeError or ValueError when `choices` are none."""
+    for first, second in choices:
+        if isinstance(second, list | tuple):
+            yield from second
+        else:
+            yield first, second
+
+
+def resolve_params(params: Mapping[str, Any], siblings: Mapping[str, Any]) -> dict[str, Any]:
+    """Put the other variables' values where `query_params` refer to them; those that are not set narrow nothing."""
+    resolved: dict[str, Any] = {}
+    for name, value in params.items():
+        values = [
+            _referred(part, siblings) for part in (value if isinstance(value, list | tuple) else [value])
+        ]
+        flat = [part for item in values for part in (item if isinstance(item, list) else [item])]
+        given = [part for part in flat if part not in (None, "")]
+        if given:
+            resolved[name] = given if len(given) > 1 else given[0]
+    return resolved
+
+
+def _referred(value: Any, siblings: Mapping[str, Any]) -> Any:
+    return siblings.get(value[1:]) if isinstance(value, str) and value.startswith("$") else value
+
+
+def _plain_choices(choices: Any) -> list[list[Any]]:
+    plain: list[list[Any]] = []
+    for first, second in choices:
+        if isinstance(second, list | tuple):
+            plain.append([str(first), [[str(value), str(label)] for value, label in second]])
+        else:
+            plain.append([str(first), str(second)])
+    return plain
+
+
+def _text(raw: Any) -> str:
+    if isinstance(raw, bool) or not isinstance(raw, str | int | float):
+        raise InvalidValue("Enter text.")
+    text = str(raw)
+    if "\x00" in text:
+        raise InvalidValue("Null characters are not allowed.")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise InvalidValue("This text has characters that are not valid Unicode.")
+    return text
+
+
+def _integer(raw: Any) -> int:
+    if isinstance(raw, bool) or not isinstance(raw, str | int | float):
+        raise InvalidValue(NOT_AN_INTEGER)
+    if isinstance(raw, float) and not raw.is_integer():
+        raise InvalidValue(NOT_AN_INTEGER)
+    try:
+        # Python itself refuses texts of thousands of digits with a ValueError.
+        number = int(raw)
+    except ValueError as error:
+        raise InvalidValue(NOT_AN_INTEGER) from error
+    if number.bit_length() > MOST_BITS:
+        raise InvalidValue(f"Enter a whole number with at most {MOST_BITS} bits.")
+    return number
+
+
+def _list(raw: Any) -> list[Any]:
+    if raw is None or raw == "":
+        return []
+    if not isinstance(raw, list | tuple):
+        raise InvalidValue("Enter a list of values.")
+    return [value for value in raw if value not in (None, "")]
+
+
+def _matches(pattern: str, text: str) -> bool:
+    # A pattern that takes exponential time must not stall the web: this engine can be stopped.
+    try:
+        return timed_regex.search(pattern, text, timeout=REGEX_SECONDS) is not None
+    except TimeoutError as error:
+        raise InvalidValue(f"This value could not be checked in time against the regex: {pattern}") from error
+
+
+def _characters(count: int) -> str:
+    return "1 character" if count == 1 else f"{count} characters"
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
