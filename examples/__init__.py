@@ -1,0 +1,1 @@
+"""Working examples: each shows one way of writing jobs."""

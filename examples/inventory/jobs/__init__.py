@@ -1,0 +1,1 @@
+"""The jobs of the inventory, one module for each grouping of the job list."""

@@ -1,0 +1,1 @@
+"""What is remembered: settings, databases, models, and the queries worth a name."""

@@ -1,0 +1,120 @@
+"""Bring both databases to the schema this code expects, or back."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, MetaData, make_url, text
+from sqlalchemy.schema import CreateSchema
+
+from store.models import Base
+from store.platform import make_engine
+from store.settings import PROJECT_ROOT, Settings
+
+MIGRATIONS = PROJECT_ROOT / "migrations"
+
+#: Any number will do, as long as it is always the same: two upgrades take turns by it on PostgreSQL.
+_UPGRADE_LOCK = 3_774_732
+
+
+def upgrade(settings: Settings) -> None:
+    """Upgrade PLATFORM, then DATA with the tables of every plugin."""
+    upgrade_platform(settings.database_url)
+    upgrade_data(settings)
+
+
+def upgrade_platform(url: str, revision: str = "head") -> None:
+    with _platform_config(url) as config:
+        command.upgrade(config, revision)
+
+
+def downgrade_platform(url: str, revision: str = "base") -> None:
+    with _platform_config(url) as config:
+        command.downgrade(config, revision)
+
+
+def upgrade_data(settings: Settings, revision: str = "heads") -> None:
+    with _data_config(settings) as config:
+        command.upgrade(config, revision)
+
+
+def downgrade_data(settings: Settings, revision: str = "base") -> None:
+    with _data_config(settings) as config:
+        command.downgrade(config, revision)
+
+
+def is_current(settings: Settings) -> bool:
+    """Tell whether the PLATFORM database has the schema this code expects."""
+    script = ScriptDirectory.from_config(_config([MIGRATIONS / "versions"]))
+    engine = make_engine(settings.database_url)
+    try:
+        with engine.execution_options(sqlite_begin="DEFERRED").connect() as connection:
+            return MigrationContext.configure(connection).get_current_heads() == tuple(script.get_heads())
+    finally:
+        engine.dispose()
+
+
+def _config(version_locations: Sequence[Path]) -> Config:
+    config = Config()
+    config.set_main_option("script_location", _escaped(MIGRATIONS))
+    config.set_main_option("path_separator", "newline")
+    config.set_main_option("version_locations", "\n".join(_escaped(folder) for folder in version_locations))
+    return config
+
+
+def _escaped(path: Path) -> str:
+    # Alembic reads options through ConfigParser, where a percent sign means something.
+    return str(path).replace("%", "%%")
+
+
+@contextmanager
+def _platform_config(url: str) -> Iterator[Config]:
+    config = _config([MIGRATIONS / "versions"])
+    with _connected(config, make_engine(url), Base.metadata):
+        yield config
+
+
+@contextmanager
+def _data_config(settings: Settings) -> Iterator[Config]:
+    # Imported late: plugins bring models, and only this half needs them.
+    from store.objects import ObjectModel
+    from store.plugins import load_plugins
+
+    plugins = load_plugins(settings)
+    folders = [MIGRATIONS / "data", *(plugin.migrations for plugin in plugins if plugin.migrations)]
+    config = _config(folders)
+    engine = make_engine(settings.data_database_url)
+    with _connected(config, engine, ObjectModel.metadata):
+        yield config
+
+
+@contextmanager
+def _connected(config: Config, engine: Engine, metadata: MetaData) -> Iterator[None]:
+    config.attributes["metadata"] = metadata
+    try:
+        with engine.begin() as connection:
+            _prepare(connection)
+            config.attributes["connection"] = connection
+            yield
+    finally:
+        engine.dispose()
+
+
+def _prepare(connection: Connection) -> None:
+    if connection.dialect.name != "postgresql":
+        return
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
+    schema = own_schema(str(connection.engine.url.render_as_string(hide_password=False)))
+    if schema:
+        connection.execute(CreateSchema(schema, if_not_exists=True))
+
+
+def own_schema(url: str) -> str | None:
+    """Return the schema that a PostgreSQL URL sets as its search path, if it does."""
+    options = str(make_url(url).query.get("options", ""))
+    _, found, schema = options.partition("search_path=")
+    return schema.split(",")[0].strip() or None if found else None

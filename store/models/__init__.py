@@ -1,0 +1,29 @@
+"""The tables of the PLATFORM database, one file a noun."""
+
+from store.models.base import Base, now
+from store.models.entry import EntryGroup, LogEntry
+from store.models.job import JobRecord, JobSource, LoadError
+from store.models.result import JobResult
+from store.models.states import FAMILIES, FAMILY_OF, FINAL, LEVELS, OPEN, Status
+from store.models.user import ApiToken, SignInLink, User, UserSession
+
+__all__ = [
+    "FAMILIES",
+    "FAMILY_OF",
+    "FINAL",
+    "LEVELS",
+    "OPEN",
+    "ApiToken",
+    "Base",
+    "EntryGroup",
+    "JobRecord",
+    "JobResult",
+    "JobSource",
+    "LoadError",
+    "LogEntry",
+    "SignInLink",
+    "Status",
+    "User",
+    "UserSession",
+    "now",
+]

@@ -1,0 +1,136 @@
+"""One run: its row, its state and its outcome."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, declared_attr, mapped_column, relationship
+
+from store.models.base import Base, CreatedAt, LongText, RandomKey, now
+from store.models.job import JobRecord
+from store.models.states import FAMILIES, FINAL, LEVELS, Status
+from store.models.user import User
+
+
+class LevelCounts:
+    """Columns that count entries by level, so that no page ever counts the entries themselves."""
+
+    @declared_attr
+    def count_debug(cls) -> Mapped[int]:
+        return mapped_column(default=0)
+
+    @declared_attr
+    def count_default(cls) -> Mapped[int]:
+        return mapped_column(default=0)
+
+    @declared_attr
+    def count_info(cls) -> Mapped[int]:
+        return mapped_column(default=0)
+
+    @declared_attr
+    def count_success(cls) -> Mapped[int]:
+        return mapped_column(default=0)
+
+    @declared_attr
+    def count_warning(cls) -> Mapped[int]:
+        return mapped_column(default=0)
+
+    @declared_attr
+    def count_failure(cls) -> Mapped[int]:
+        return mapped_column(default=0)
+
+    @declared_attr
+    def count_error(cls) -> Mapped[int]:
+        return mapped_column(default=0)
+
+    @declared_attr
+    def count_critical(cls) -> Mapped[int]:
+        return mapped_column(default=0)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return {level: getattr(self, f"count_{level}") or 0 for level in LEVELS}
+
+    @property
+    def families(self) -> dict[str, int]:
+        """Counts as pages filter them."""
+        counts = self.counts
+        return {family: sum(counts[level] for level in levels) for family, levels in FAMILIES.items()}
+
+
+class JobResult(LevelCounts, Base):
+    __tablename__ = "job_results"
+    __table_args__ = (
+        Index("ix_job_results_created_at_id", "created_at", "id"),
+        Index("ix_job_results_job_id_created_at", "job_id", "created_at"),
+        Index("ix_job_results_user_id_created_at", "user_id", "created_at"),
+        Index("ix_job_results_status_created_at", "status", "created_at"),
+    )
+
+    id: Mapped[RandomKey]
+    #: None once the record was deleted; the result stays.
+    job_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("job_records.id", ondelete="SET NULL"))
+    class_path: Mapped[str] = mapped_column(String(400))
+    name: Mapped[str] = mapped_column(String(100))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    #: Kept beside the key, so that a result says who asked even when that person is gone.
+    username: Mapped[str] = mapped_column(String(150))
+    status: Mapped[str] = mapped_column(String(20), default=Status.PENDING)
+    #: Why it ended as it did, in a sentence.
+    cause: Mapped[str | None] = mapped_column(Text)
+    commit: Mapped[bool] = mapped_column(default=True)
+    queue: Mapped[str] = mapped_column(String(100), default="default")
+    #: Seconds after which the run is ended.
+    time_limit: Mapped[float]
+    #: The inputs; never a sensitive one.
+    data: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    return_value: Mapped[Any] = mapped_column(JSON(none_as_null=True), nullable=True)
+    #: What the methods returned, as text, each on a line of its own.
+    output: Mapped[LongText] = mapped_column(default="")
+    #: What the job itself kept in `self.job_result.data`.
+    results: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    created_at: Mapped[CreatedAt]
+    #: When its id last went to the queue; None: the queue could not be reached yet.
+    pushed_at: Mapped[datetime | None]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    #: When somebody asked a running one to stop.
+    cancel_requested_at: Mapped[datetime | None]
+    canceled_by: Mapped[str | None] = mapped_column(String(150))
+    #: Counts the claims; every write of a run names it, so that a lost run cannot write over a later one.
+    attempt: Mapped[int] = mapped_column(default=0)
+    #: Raised by the worker while it watches the run.
+    beat: Mapped[int] = mapped_column(default=0)
+    worker: Mapped[str | None] = mapped_column(String(100))
+    worker_host: Mapped[str | None] = mapped_column(String(255))
+    worker_pid: Mapped[int | None]
+    #: The start time of that process, as its kernel counts it: a pid alone may come again.
+    worker_started: Mapped[str | None] = mapped_column(String(40))
+    code_digest: Mapped[str | None] = mapped_column(String(64))
+    #: The number of the last entry.
+    last_seq: Mapped[int] = mapped_column(default=0)
+
+    job: Mapped[JobRecord | None] = relationship(lazy="raise")
+    user: Mapped[User | None] = relationship(lazy="raise")
+
+    @property
+    def finished(self) -> bool:
+        return self.status in FINAL
+
+    @property
+    def short_id(self) -> str:
+        return self.id.hex[:6]
+
+    @property
+    def duration_seconds(self) -> float | None:
+        """From the start of the run to its end, or until now; None before it starts."""
+        if self.started_at is None:
+            return None
+        return max(0.0, ((self.finished_at or now()) - self.started_at).total_seconds())
+
+    @property
+    def waited_seconds(self) -> float:
+        """From the request to the start of the run, or to its end without one, or until now."""
+        until = self.started_at or self.finished_at or now()
+        return max(0.0, (until - self.created_at).total_seconds())

@@ -1,0 +1,211 @@
+"""Settings of one instance: from the environment, from the instance folder, else defaults."""
+
+import hashlib
+import json
+import os
+import secrets
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+#: A Unix socket's path may have at most 107 bytes; clients fail on longer ones with an unclear error.
+LONGEST_SOCKET_PATH = 100
+
+#: The variables that configure a process; `environment` hands them on to child processes.
+VARIABLES = (
+    "DATABASE_URL",
+    "DATA_DATABASE_URL",
+    "REDIS_URL",
+    "SECRET_KEY",
+    "JOBS_ROOT",
+    "ERRAND_PLUGINS",
+    "ERRAND_HTTPS",
+)
+
+
+class SettingsError(Exception):
+    """A setting that cannot work, as a sentence for the person who set it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    #: The folder of everything that is not code.
+    instance: Path
+    database_url: str
+    data_database_url: str
+    redis_url: str
+    secret_key: str
+    jobs_roots: tuple[Path, ...]
+    #: Module names of the trusted plugin packages.
+    plugins: tuple[str, ...]
+    #: True: served behind TLS; False: plain HTTP was asked for; None: nobody said.
+    https: bool | None
+    #: True while no REDIS_URL is given: `./errand up` then starts a server of its own.
+    embedded_redis: bool
+
+
+def load_settings(instance: Path | str | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings of the instance at `instance` (else $ERRAND_INSTANCE, else ./instance).
+
+    Creates the folder, and in it the secret key, on first use.
+    Raises SettingsError.
+    """
+    environ = os.environ if environ is None else environ
+    folder = Path(instance or environ.get("ERRAND_INSTANCE") or PROJECT_ROOT / "instance").expanduser()
+    folder = folder.absolute()
+    _make_folder(folder)
+    remembered = _remembered(folder)
+    database_url = _database_url(environ, "DATABASE_URL", f"sqlite:///{folder / 'errand.db'}")
+    return Settings(
+        instance=folder,
+        database_url=database_url,
+        data_database_url=_data_database_url(environ, database_url, folder),
+        redis_url=environ.get("REDIS_URL") or f"unix://{redis_socket(folder)}",
+        secret_key=environ.get("SECRET_KEY") or _own_secret_key(folder),
+        jobs_roots=_jobs_roots(environ, remembered),
+        plugins=_plugins(environ, remembered),
+        https=_flag(environ, "ERRAND_HTTPS"),
+        embedded_redis=not environ.get("REDIS_URL"),
+    )
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Return the variables that give a child process these settings, and no other."""
+    given = {name: os.environ[name] for name in VARIABLES if os.environ.get(name)}
+    return {**given, "ERRAND_INSTANCE": str(settings.instance)}
+
+
+def remember(instance: Path, **values: Any) -> None:
+    """Keep `values` (JSON) in the instance folder, for every later command on it."""
+    path = instance / "settings.json"
+    _write_privately(path, json.dumps({**_remembered(instance), **values}, indent=2) + "\n")
+
+
+def redis_socket(instance: Path) -> Path:
+    """Return where the embedded Redis of this instance listens: the same for every process that asks."""
+    inside = instance / "redis" / "redis.sock"
+    if len(os.fsencode(inside)) <= LONGEST_SOCKET_PATH:
+        return inside
+    digest = hashlib.sha256(os.fsencode(instance)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"errand-{os.getuid()}-{digest}" / "redis.sock"
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"The instance folder {folder} cannot be made: {error.strerror}. Choose another with --instance."
+        ) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise SettingsError(f"The instance folder {folder} is not writable. Choose another with --instance.")
+
+
+def _remembered(instance: Path) -> dict[str, Any]:
+    path = instance / "settings.json"
+    try:
+        values = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}.") from error
+    if not isinstance(values, dict):
+        raise SettingsError(f"{path} must hold a JSON object.")
+    return values
+
+
+def _database_url(environ: Mapping[str, str], name: str, default: str) -> str:
+    given = environ.get(name)
+    if not given:
+        return default
+    try:
+        url = make_url(given)
+    except ArgumentError as error:
+        raise SettingsError(
+            f"{name} is not a database URL. Write it like postgresql://user:password@host/database."
+        ) from error
+    if url.get_backend_name() in ("postgresql", "postgres"):
+        url = url.set(drivername="postgresql+psycopg")
+    elif url.get_backend_name() != "sqlite":
+        raise SettingsError(
+            f"{name} names {url.get_backend_name()!r}; Errand works on PostgreSQL and SQLite."
+        )
+    return url.render_as_string(hide_password=False)
+
+
+def _data_database_url(environ: Mapping[str, str], database_url: str, folder: Path) -> str:
+    """Fall back to a schema of its own on the platform's server, or to a file of its own."""
+    platform = make_url(database_url)
+    default = f"sqlite:///{folder / 'data.db'}"
+    if platform.get_backend_name() == "postgresql":
+        with_schema = platform.update_query_dict({"options": "-csearch_path=errand_data"})
+        default = with_schema.render_as_string(hide_password=False)
+    url = _database_url(environ, "DATA_DATABASE_URL", default)
+    if url == database_url:
+        raise SettingsError(
+            "DATA_DATABASE_URL is the same as DATABASE_URL: give objects a database or a schema of their own."
+        )
+    return url
+
+
+def _own_secret_key(folder: Path) -> str:
+    path = folder / "secret_key"
+    try:
+        # "x": two processes that start at once agree on the key of whichever came first.
+        _write_privately(path, secrets.token_urlsafe(48), exclusive=True)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise SettingsError(f"The secret key cannot be kept in {path}: {error.strerror}.") from error
+    try:
+        key = path.read_text("utf-8").strip()
+    except OSError as error:
+        raise SettingsError(f"The secret key in {path} cannot be read: {error.strerror}.") from error
+    if len(key) < 16:
+        raise SettingsError(f"The secret key in {path} is too short. Remove the file to have a new one made.")
+    return key
+
+
+def _write_privately(path: Path, text: str, *, exclusive: bool = False) -> None:
+    """Write a whole file, readable by its owner only, or none: others never see half of it."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        if exclusive:
+            os.link(temporary, path)
+        else:
+            temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _jobs_roots(environ: Mapping[str, str], remembered: Mapping[str, Any]) -> tuple[Path, ...]:
+    given = [part for part in environ.get("JOBS_ROOT", "").split(os.pathsep) if part]
+    folders = given or remembered.get("jobs_roots") or [str(PROJECT_ROOT / "jobs" / "local")]
+    return tuple(Path(folder).expanduser().absolute() for folder in folders)
+
+
+def _plugins(environ: Mapping[str, str], remembered: Mapping[str, Any]) -> tuple[str, ...]:
+    if "ERRAND_PLUGINS" in environ:
+        return tuple(name.strip() for name in environ["ERRAND_PLUGINS"].split(",") if name.strip())
+    return tuple(remembered.get("plugins") or ())
+
+
+def _flag(environ: Mapping[str, str], name: str) -> bool | None:
+    given = environ.get(name, "").strip().lower()
+    if given in ("1", "true", "yes", "on"):
+        return True
+    if given in ("0", "false", "no", "off"):
+        return False
+    if given:
+        raise SettingsError(f"{name} is {given!r}; write 1 or 0.")
+    return None

