@@ -1,0 +1,76 @@
+"""What the tests of the engine room share."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from store.models import EntryGroup, JobRecord, JobResult, LogEntry, User
+from store.platform import Platform
+from store.settings import Settings
+from tests.conftest import load_fixture_jobs, make_cast
+from worker.cancel import cancel
+from worker.executor import execute
+from worker.host import this_process
+from worker.submit import submit
+
+
+class Portal:
+    """A live instance in the hands of a test: submit, execute here and now, look."""
+
+    def __init__(self, settings: Settings, platform: Platform) -> None:
+        self.settings = settings
+        self.platform = platform
+        with platform.session() as db:
+            self.cast: dict[str, User] = make_cast(db)
+            self.jobs: dict[str, JobRecord] = load_fixture_jobs(db, settings)
+
+    def submit(self, job: str, user: str = "alice", **options: Any) -> JobResult:
+        with self.platform.session() as db:
+            return submit(
+                db,
+                self.settings,
+                job=db.get_one(JobRecord, self.jobs[job].id),
+                raw=options.pop("raw", {}),
+                user=db.get_one(User, self.cast[user].id),
+                **options,
+            )
+
+    def execute(self, result: JobResult) -> JobResult:
+        """Execute in this process, as a worker's child would."""
+        execute(self.settings, result.id, worker="test", process=this_process())
+        return self.result(result)
+
+    def run(self, job: str, **options: Any) -> JobResult:
+        return self.execute(self.submit(job, **options))
+
+    def cancel(self, result: JobResult, user: str = "alice") -> bool:
+        with self.platform.session() as db:
+            person = db.get_one(User, self.cast[user].id)
+            return cancel(db, self.settings, db.get_one(JobResult, result.id), person)
+
+    def result(self, result: JobResult) -> JobResult:
+        with self.platform.reading() as db:
+            return db.get_one(JobResult, result.id)
+
+    def status(self, result: JobResult) -> str:
+        return self.result(result).status
+
+    def entries(self, result: JobResult) -> list[LogEntry]:
+        with self.platform.reading() as db:
+            return db.query(LogEntry).filter_by(result_id=result.id).order_by(LogEntry.seq).all()
+
+    def groups(self, result: JobResult) -> list[EntryGroup]:
+        with self.platform.reading() as db:
+            return db.query(EntryGroup).filter_by(result_id=result.id).order_by(EntryGroup.first_seq).all()
+
+    def messages(self, result: JobResult) -> list[tuple[str, str, str]]:
+        return [(entry.level, entry.grouping, entry.message) for entry in self.entries(result)]
+
+
+@pytest.fixture
+def portal(live: Settings, live_platform: Platform) -> Portal:
+    return Portal(live, live_platform)
+
+
+StartWorker = Callable[..., Any]

@@ -1,0 +1,172 @@
+"""Real worker processes on a real Redis: they work, they die, they are told to stop."""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from uuid import uuid4
+
+from redis import Redis as Client
+from rq import Queue
+
+from store.settings import PROJECT_ROOT, Settings, environment
+from tests import servers
+from tests.conftest import _bare_environment
+from tests.waiting import until
+from tests.worker.conftest import Portal, StartWorker
+from worker.host import start_time
+from worker.reconciler import Reconciler
+
+
+def pid_of(folder: Path) -> int:
+    """Wait until the job has begun, and return the pid of its process."""
+    [marker] = until(lambda: list(folder.glob("pid-*")), "the job began")
+    return int(marker.name.removeprefix("pid-"))
+
+
+def test_a_worker_takes_runs_from_its_queue(portal: Portal, start_worker: StartWorker):
+    results = [portal.submit("Passes") for _ in range(3)]
+    assert start_worker("--burst").wait(60) == 0
+    assert [portal.status(result) for result in results] == ["completed"] * 3
+    assert portal.result(results[0]).worker
+
+
+def test_entries_can_be_read_while_the_job_runs(portal: Portal, start_worker: StartWorker, tmp_path: Path):
+    result = portal.submit("WaitsForFile", raw={"folder": str(tmp_path)})
+    start_worker()
+    until(lambda: portal.entries(result), "an entry is there")
+    assert portal.status(result) == "running"
+    (tmp_path / "go").touch()
+    until(lambda: portal.result(result).finished, "the run ended")
+    assert portal.status(result) == "completed"
+
+
+def test_rqs_own_command_works_with_our_worker(portal: Portal, live: Settings):
+    result = portal.submit("Passes")
+    command = [sys.executable, "-m", "rq.cli", "worker", "--url", live.redis_url, "--burst"]
+    subprocess.run(
+        [*command, "--worker-class", "worker.rq_worker.Worker", "default"],
+        env={**_bare_environment(), **environment(live)},
+        check=True,
+        timeout=60,
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+    )
+    assert portal.status(result) == "completed"
+
+
+def test_a_child_that_is_killed_ends_its_run_with_the_signal(
+    portal: Portal, start_worker: StartWorker, tmp_path: Path
+):
+    result = portal.submit("WaitsForFile", raw={"folder": str(tmp_path)})
+    start_worker()
+    until(lambda: portal.entries(result), "an entry is there")
+    os.kill(pid_of(tmp_path), signal.SIGKILL)
+    until(lambda: portal.result(result).finished, "the run ended")
+    ended = portal.result(result)
+    assert (ended.status, "signal 9" in ended.cause) == ("errored", True)
+    assert portal.entries(result), "what was logged before is kept"
+
+
+def test_a_child_that_exits_without_a_result_is_errored(portal: Portal, start_worker: StartWorker):
+    result = portal.submit("ExitsHard")
+    assert start_worker("--burst").wait(60) == 0
+    ended = portal.result(result)
+    assert (ended.status, "status 7" in ended.cause) == ("errored", True)
+
+
+def test_a_worker_survives_what_its_jobs_do(portal: Portal, start_worker: StartWorker):
+    names = ["KillsItself", "Exits", "Raises", "ExitsHard", "Passes"]
+    results = [portal.submit(name) for name in names]
+    assert start_worker("--burst").wait(60) == 0
+    assert [portal.status(result) for result in results] == ["errored"] * 4 + ["completed"]
+
+
+def test_kill_9_of_a_worker_ends_its_child_and_its_run_truthfully(
+    portal: Portal, start_worker: StartWorker, tmp_path: Path
+):
+    result = portal.submit("WaitsForFile", raw={"folder": str(tmp_path)})
+    worker = start_worker()
+    pid = pid_of(tmp_path)
+    worker.kill()
+    worker.wait()
+    until(lambda: start_time(pid) is None, "the child died with its worker")
+    report = Reconciler(portal.settings, portal.platform).run_once()
+    assert report.ended == [result.id]
+    ended = portal.result(result)
+    assert (ended.status, "died" in ended.cause) == ("errored", True)
+    assert Reconciler(portal.settings, portal.platform).run_once().ended == []
+
+
+def test_a_reconciler_leaves_living_workers_alone(portal: Portal, start_worker: StartWorker, tmp_path: Path):
+    result = portal.submit("WaitsForFile", raw={"folder": str(tmp_path)})
+    start_worker()
+    pid_of(tmp_path)
+    assert Reconciler(portal.settings, portal.platform).run_once().ended == []
+    assert portal.status(result) == "running"
+
+
+def test_a_running_run_is_canceled_by_its_worker(portal: Portal, start_worker: StartWorker, tmp_path: Path):
+    result = portal.submit("WaitsForFile", raw={"folder": str(tmp_path)})
+    start_worker()
+    pid = pid_of(tmp_path)
+    assert portal.cancel(result) is False
+    until(lambda: portal.result(result).finished, "the run ended")
+    ended = portal.result(result)
+    assert (ended.status, "alice" in ended.cause) == ("canceled", True)
+    until(lambda: start_time(pid) is None, "its process is gone")
+
+
+def test_a_worker_told_to_stop_lets_its_run_end(portal: Portal, start_worker: StartWorker, tmp_path: Path):
+    result = portal.submit("WaitsForFile", raw={"folder": str(tmp_path)})
+    worker = start_worker()
+    pid_of(tmp_path)
+    worker.terminate()
+    (tmp_path / "go").touch()
+    assert worker.wait(60) == 0
+    assert portal.status(result) == "completed"
+
+
+def test_a_worker_told_twice_to_stop_ends_its_run_with_a_cause(
+    portal: Portal, start_worker: StartWorker, tmp_path: Path
+):
+    result = portal.submit("WaitsForFile", raw={"folder": str(tmp_path)})
+    worker = start_worker()
+    pid_of(tmp_path)
+
+    def ended_when_told_again() -> bool:
+        worker.terminate()  # RQ ignores a second signal within a second of the first.
+        return worker.poll() is not None
+
+    until(ended_when_told_again, "the worker stopped")
+    ended = portal.result(result)
+    assert (ended.status, "was stopped" in ended.cause) == ("errored", True)
+
+
+def test_nothing_planted_in_the_queue_is_ever_called(
+    portal: Portal, start_worker: StartWorker, redis: servers.Redis, tmp_path: Path
+):
+    trace = tmp_path / "trace"
+    with Client.from_url(redis.url) as client:
+        queue = Queue("default", connection=client)  # RQ's default: pickle.
+        queue.enqueue("os.mkdir", str(trace), job_id=str(uuid4()))
+        queue.enqueue("pathlib.Path.touch", job_id="no-uuid")
+        evil = queue.enqueue("os.getpid", job_id=str(uuid4()))
+        client.hset(evil.key, "data", pickle.dumps(_Evil(trace)))
+        client.hset(evil.key, "success_callback_name", "os.getcwd")
+        callback = queue.enqueue("os.getpid", job_id=str(uuid4()))
+        client.hset(callback.key, "failure_callback_name", "tests.worker.planted.touch")
+    result = portal.submit("Passes")
+    assert start_worker("--burst").wait(60) == 0
+    assert not trace.exists()
+    assert portal.status(result) == "completed"
+
+
+class _Evil:
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self):
+        return (os.mkdir, (str(self.trace),))

@@ -1,0 +1,1 @@
+"""How work is asked for and done: submit, cancel, execute, reconcile."""

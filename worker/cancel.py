@@ -1,0 +1,60 @@
+"""Cancel a run: at once while it waits; by its worker while it runs."""
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from store.models import JobResult, Status, User, now
+from store.permissions import require
+from store.settings import Settings
+from worker.queues import withdraw
+
+
+class AlreadyFinished(Exception):
+    """Too late: the run has ended."""
+
+
+def cancel(db: Session, settings: Settings, result: JobResult, user: User) -> bool:
+    """End a waiting run, or ask a running one to stop. Commits `db`.
+
+    Returns True when it is canceled now, False when its worker was asked to stop it.
+    Raises Forbidden, or AlreadyFinished.
+    """
+    require(user, "cancel", result)
+    result_id, queue = result.id, result.queue
+    if _end_waiting(db, result, user):
+        withdraw(settings, result_id, queue=queue)
+        db.refresh(result)
+        return True
+    if _ask_running(db, result, user):
+        db.refresh(result)
+        return False
+    db.refresh(result)
+    raise AlreadyFinished("This run has already ended.")
+
+
+def _end_waiting(db: Session, result: JobResult, user: User) -> bool:
+    return _write(
+        db,
+        result,
+        (Status.PENDING, Status.AWAITING_APPROVAL),
+        status=Status.CANCELED,
+        cause=f"Canceled by {user.username} before it started.",
+        canceled_by=user.username,
+        finished_at=now(),
+    )
+
+
+def _ask_running(db: Session, result: JobResult, user: User) -> bool:
+    return _write(db, result, (Status.RUNNING,), cancel_requested_at=now(), canceled_by=user.username)
+
+
+def _write(db: Session, result: JobResult, expected: tuple[Status, ...], **values: object) -> bool:
+    """Write only while the row is in an expected state: its worker may be just as fast."""
+    written = db.execute(
+        update(JobResult)
+        .where(JobResult.id == result.id, JobResult.status.in_(expected))
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
+    db.commit()
+    return bool(written.rowcount)  # type: ignore[attr-defined]

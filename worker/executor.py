@@ -1,0 +1,181 @@
+"""Execute one run, in a process that may end with it: claim, load, run, finish."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from jobs.data import restore
+from jobs.errors import JobNotFound
+from jobs.job import BaseJob, JobResultView
+from jobs.lifecycle import Outcome, run
+from jobs.loading import install, load_class
+from store.data import Data
+from store.models import JobRecord, JobResult, Status, User, now
+from store.objects import ObjectLookup
+from store.permissions import allowed
+from store.platform import Platform
+from store.plugins import load_plugins
+from store.settings import Settings
+from worker.entries import Entry, EntryWriter
+from worker.host import Process
+from worker.ownership import Claim, claim
+from worker.sources import job_sources
+
+
+class TimeLimitExceeded(BaseException):
+    """Raised inside a job at its limit. No Exception, so that a job's own `except Exception` lets it through."""
+
+
+class CannotBegin(Exception):
+    """The run ends before its job's code is called, as a sentence."""
+
+
+def execute(settings: Settings, result_id: UUID, *, worker: str, process: Process) -> None:
+    """Execute the run if it is still to be done, and write how it ended.
+
+    process: the worker that watches over this one; a reconciler looks for it.
+    """
+    platform = Platform(settings.database_url)
+    try:
+        claimed = claim(platform, result_id, worker=worker, process=process)
+        if claimed is None:
+            return  # Delivered twice, or canceled while it waited.
+        entries = EntryWriter(platform, claimed)
+        outcome = _run(settings, platform, claimed, entries)
+        entries.finish(
+            status=outcome.status,
+            cause=outcome.cause,
+            return_value=outcome.return_value,
+            output=outcome.output,
+            results=outcome.results,
+            finished_at=now(),
+        )
+    finally:
+        platform.dispose()
+
+
+def _run(settings: Settings, platform: Platform, claimed: Claim, entries: EntryWriter) -> Outcome:
+    """Run the job. The one place that catches everything: the author's code may raise what it likes."""
+    try:
+        with platform.reading() as db:
+            result = db.get_one(JobResult, claimed.result_id)
+            _check_may_run(db, result)
+        with _time_limit(result.time_limit):
+            return _run_in_time(settings, result, entries)
+    except CannotBegin as error:
+        entries.add(Entry("failure", "initialization", str(error), None, None))
+        return _errored(str(error))
+    except TimeLimitExceeded:
+        limit = f"{result.time_limit:g} seconds"
+        return _errored(f"The run was ended at its time limit of {limit}. Its changes were rolled back.")
+    except SystemExit as error:
+        return _errored(f"The job called exit({error.code!r}). Its changes were rolled back.")
+    except Exception as error:
+        entries.add(Entry("failure", "main", f"{type(error).__name__}: {error}", None, None))
+        return _errored(f"The run broke: {type(error).__name__}: {error}")
+
+
+def _run_in_time(settings: Settings, result: JobResult, entries: EntryWriter) -> Outcome:
+    with _objects(settings, result, entries) as (session, objects):
+        job = _make_job(settings, result, entries, session)
+        data = _restore(job, result, objects)
+        return run(job, data, commit=result.commit)
+
+
+@contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    def expire(_signal: int, _frame: object) -> None:
+        raise TimeLimitExceeded
+
+    before = signal.signal(signal.SIGALRM, expire)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _check_may_run(db: Session, result: JobResult) -> None:
+    """Ask again at the start: much may have changed while the run waited."""
+    record = db.get(JobRecord, result.job_id) if result.job_id else None
+    if record is None or not record.installed:
+        raise CannotBegin(f"Unable to locate job {result.class_path} to run it!")
+    if not record.enabled:
+        raise CannotBegin(f"Job {record.name} is not enabled to be run!")
+    user = db.get(User, result.user_id) if result.user_id else None
+    if not allowed(user, "run", record):
+        raise CannotBegin(f"{result.username} may not run {record.name} any more.")
+
+
+@contextmanager
+def _objects(
+    settings: Settings, result: JobResult, entries: EntryWriter
+) -> Iterator[tuple[Session, ObjectLookup]]:
+    """Open the DATA database for this run; what it does not commit is rolled back."""
+
+    def say_so() -> None:
+        text = "Waiting for another run that is changing objects: on SQLite they take turns."
+        entries.add(Entry("info", "run", text, None, None))
+
+    load_plugins(settings)
+    data = Data(settings.data_database_url)
+    try:
+        with data.run_session(wait_seconds=result.time_limit, on_wait=say_so) as session:
+            yield session, ObjectLookup(session)
+    finally:
+        data.dispose()
+
+
+def _make_job(settings: Settings, result: JobResult, entries: EntryWriter, session: Session) -> BaseJob:
+    sources = job_sources(settings)
+    install(sources)
+    try:
+        cls, module = load_class(sources, result.class_path)
+        # A run says which code it ran, whatever the record knew at the last refresh.
+        entries.note(code_digest=module.digest)
+        job = cls()
+    except JobNotFound as error:
+        raise CannotBegin(str(error)) from error
+    except Exception as error:
+        raise CannotBegin(f"{result.class_path} cannot be loaded: {type(error).__name__}: {error}") from error
+    job._context = _Context(entries, session)
+    job.job_result = JobResultView(id=str(result.id), user=result.username)
+    return job
+
+
+def _restore(job: BaseJob, result: JobResult, objects: ObjectLookup) -> dict[str, Any]:
+    descriptions = [variable.describe() for variable in type(job)._get_vars().values()]
+    try:
+        return restore(descriptions, result.data, objects)
+    except LookupError as error:
+        raise CannotBegin(f"An object this run was given is not there any more: {error}") from error
+
+
+def _errored(cause: str) -> Outcome:
+    return Outcome(Status.ERRORED.value, cause, return_value=None, output="", results={})
+
+
+class _Context:
+    """What the run lends its job (see jobs.context.RunContext)."""
+
+    def __init__(self, entries: EntryWriter, session: Session) -> None:
+        self._entries = entries
+        self._session = session
+
+    def log(
+        self, level: str, message: str, *, grouping: str, object_text: str | None, object_url: str | None
+    ) -> None:
+        self._entries.add(Entry(level, grouping, message, object_text, object_url))
+
+    def commit(self) -> None:
+        # A run that was given up meanwhile must not save anything any more.
+        self._entries.assert_owned()
+        self._session.commit()
+
+    def rollback(self) -> None:
+        self._session.rollback()

@@ -1,0 +1,123 @@
+"""The way to Redis. It carries the ids of results and wake-ups, nothing else."""
+
+import functools
+import json
+from collections.abc import Iterable
+from uuid import UUID
+
+from redis import ConnectionPool, Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from store.settings import Settings
+
+DEFAULT_QUEUE = "default"
+
+#: The only function a payload may name. Nobody imports it from there: the id alone counts.
+EXECUTE = "worker.executor.execute"
+
+#: Seconds: a request must not hang on a Redis that is gone or does not answer.
+CONNECT_SECONDS = 1.0
+ANSWER_SECONDS = 2.0
+
+#: Seconds that RQ keeps its own record of what ended; ours stays in the database.
+KEEP_SECONDS = 60
+
+
+def connect(settings: Settings) -> Redis:
+    """Return this process's connection for short commands."""
+    return Redis(connection_pool=_pool(settings.redis_url))
+
+
+def connect_blocking(settings: Settings) -> Redis:
+    """Return a connection for a worker, which waits on it for its next run."""
+    return Redis.from_url(settings.redis_url, socket_connect_timeout=CONNECT_SECONDS)
+
+
+def push(settings: Settings, result_id: UUID, *, queue: str, description: str) -> bool:
+    """Put the result's id on its queue; False when Redis cannot be reached or has no room."""
+    try:
+        _queue(settings, queue).enqueue(
+            EXECUTE,
+            str(result_id),
+            job_id=str(result_id),
+            # RQ's own limit is far off: the worker watches the run's limits.
+            job_timeout=-1,
+            result_ttl=KEEP_SECONDS,
+            failure_ttl=KEEP_SECONDS,
+            description=description,
+        )
+    except RedisError:
+        return False
+    return True
+
+
+def withdraw(settings: Settings, result_id: UUID, *, queue: str) -> None:
+    """Take the id off its queue again, as far as Redis can be reached: a claim would find nothing anyway."""
+    try:
+        _queue(settings, queue).remove(str(result_id))
+    except RedisError:
+        return
+
+
+def waiting_ids(settings: Settings, queue: str) -> set[UUID]:
+    """Return the ids that wait on `queue`. RedisError when it cannot be asked."""
+    ids = set()
+    for job_id in _queue(settings, queue).job_ids:
+        try:
+            ids.add(UUID(job_id))
+        except ValueError:
+            continue  # Not ours: the worker refuses it.
+    return ids
+
+
+def queue_reachable(settings: Settings) -> bool:
+    try:
+        return bool(connect(settings).ping())
+    except RedisError:
+        return False
+
+
+def listening_workers(settings: Settings) -> dict[str, int]:
+    """Return how many workers listen on each queue; empty when Redis cannot be reached."""
+    counts: dict[str, int] = {}
+    try:
+        connection = connect(settings)
+        keys: Iterable[bytes] = connection.smembers("rq:workers")  # type: ignore[assignment]
+        for key in keys:
+            for name in (connection.hget(key, "queues") or b"").decode().split(","):  # type: ignore[union-attr]
+                if name:
+                    counts[name] = counts.get(name, 0) + 1
+    except RedisError:
+        return {}
+    return counts
+
+
+def own_payload(job_id: str) -> bytes:
+    """Return the payload of a push for `job_id`."""
+    return json.dumps([EXECUTE, None, [job_id], {}]).encode()
+
+
+def is_own_payload(data: bytes, job_id: str) -> bool:
+    try:
+        return bool(json.loads(data) == [EXECUTE, None, [job_id], {}])
+    except (ValueError, RecursionError):
+        return False
+
+
+def _queue(settings: Settings, name: str) -> Queue:
+    return Queue(name, connection=connect(settings), serializer=JSONSerializer)
+
+
+@functools.cache
+def _pool(url: str) -> ConnectionPool:
+    return ConnectionPool.from_url(
+        url,
+        socket_connect_timeout=CONNECT_SECONDS,
+        socket_timeout=ANSWER_SECONDS,
+        # Redis' own retries would make three timeouts of one.
+        retry=Retry(NoBackoff(), 0),
+    )

@@ -1,0 +1,225 @@
+"""The RQ worker: takes ids from its queues and watches over the child that executes each.
+
+`./errand worker` starts it, and so does RQ's own command:
+    rq worker --worker-class worker.rq_worker.Worker default
+Whatever a payload says, nothing is imported or unpickled from it: the id alone counts.
+"""
+
+import os
+import signal
+import sys
+import time
+import zlib
+from typing import Any
+from uuid import UUID
+
+import rq
+import rq.job
+import rq.utils
+from rq.serializers import JSONSerializer
+from sqlalchemy import create_engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from store.models import Status
+from store.platform import configure_engine, engine_options
+from store.settings import Settings, load_settings
+from worker import executor
+from worker.host import die_with_parent, kill_group, this_process
+from worker.ownership import Beat, beat, end_for_worker
+from worker.queues import is_own_payload, own_payload
+
+#: How often the parent looks at its child, raises the beat and learns of a cancel.
+WATCH_SECONDS = 2
+
+#: A run may end by itself for this long after its limit (its `post_run`), or after the worker was told to stop.
+LIMIT_GRACE_SECONDS = 10.0
+STOP_GRACE_SECONDS = 60.0
+
+STOPPED = "The worker was stopped while the job was running. What it had not saved was rolled back."
+
+#: What RQ's record of a job may say. Everything else in it could name code to import or addresses to call.
+_KNOWN = frozenset(
+    b"created_at enqueued_at started_at ended_at last_heartbeat origin worker_name description timeout result_ttl "
+    b"failure_ttl status".split()
+)
+
+
+class ForeignPayload(Exception):
+    """Something in the queue that Errand did not put there."""
+
+
+class QueuedRun(rq.job.Job):
+    """RQ's view of a queued id."""
+
+    foreign = False
+
+    def restore(self, raw_data: dict[bytes, bytes]) -> None:
+        self.foreign = not is_own_payload(_payload(raw_data), self.id)
+        known = {key: value for key, value in raw_data.items() if key in _KNOWN}
+        super().restore({**known, b"data": own_payload(self.id)})
+
+
+def _payload(raw_data: dict[bytes, bytes]) -> bytes:
+    """Return the payload as it was pushed: RQ compresses it."""
+    data = raw_data.get(b"data", b"")
+    try:
+        return zlib.decompressobj().decompress(data, 10_000)
+    except zlib.error:
+        return data
+
+
+class Worker(rq.Worker):
+    """Forks a child for each run; the parent watches from outside."""
+
+    job_class = QueuedRun
+
+    def __init__(self, *args: Any, settings: Settings | None = None, **kwargs: Any) -> None:
+        # Set whatever RQ's command line says: a pickle from the queue would be code from the queue.
+        kwargs["serializer"] = JSONSerializer
+        kwargs["job_class"] = QueuedRun
+        kwargs["job_monitoring_interval"] = WATCH_SECONDS
+        kwargs["maintenance_interval"] = 30
+        kwargs["worker_ttl"] = 60
+        super().__init__(*args, **kwargs)
+        self.settings = settings or load_settings()
+        self.process = this_process()
+        self.stop_grace_seconds = STOP_GRACE_SECONDS
+        self.log_job_description = False
+        # No pool: a connection that a child inherits is a connection that two processes use.
+        url = self.settings.database_url
+        self._engine = configure_engine(create_engine(url, poolclass=NullPool, **_without_pool(url)))
+        self._end: tuple[Status, str] | None = None
+        self._exit_status: int | None = None
+        self._began = 0.0
+        self._told_to_stop_at: float | None = None
+        self._leaving = False
+
+    # In the parent
+
+    def execute_job(self, job: rq.job.Job, queue: rq.Queue) -> None:
+        self._end, self._exit_status, self._began = None, None, time.monotonic()
+        try:
+            super().execute_job(job, queue)
+        finally:
+            # Also when the worker is being stopped: the run must not be left as running.
+            self._settle(job)
+
+    def fork_work_horse(self, job: rq.job.Job, queue: rq.Queue) -> None:
+        # What is buffered would be written twice, by the parent and by the child.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        super().fork_work_horse(job, queue)
+
+    def wait_for_horse(self) -> Any:
+        group = self.horse_pid
+        pid, status, usage = super().wait_for_horse()
+        self._exit_status = status
+        # What the job started and left behind ends with it.
+        kill_group(group)
+        return pid, status, usage
+
+    def maintain_heartbeats(self, job: rq.job.Job, execution: Any) -> None:
+        super().maintain_heartbeats(job, execution)
+        self._watch(job)
+
+    def request_stop(self, signum: Any, frame: Any) -> None:
+        self._told_to_stop_at = time.monotonic()
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+
+    def request_force_stop(self, signum: Any, frame: Any) -> None:
+        if self._leaving:
+            return  # A third signal must not interrupt it while it writes the end of the run.
+        # RQ kills the child now; without this its end would read like a crash.
+        self._end = self._end or (Status.ERRORED, STOPPED)
+        try:
+            super().request_force_stop(signum, frame)
+        except SystemExit:
+            self._leaving = True
+            raise
+
+    def _watch(self, job: rq.job.Job) -> None:
+        """Raise the beat, and end the child when its time is up or somebody canceled the run."""
+        state = self._beat(job)
+        if state is None:
+            return
+        if state.canceled_by:
+            self._end_child(
+                Status.CANCELED, f"Canceled by {state.canceled_by}. Its changes were rolled back."
+            )
+        elif time.monotonic() - self._began > state.time_limit + LIMIT_GRACE_SECONDS:
+            cause = f"The run did not end at its time limit of {state.time_limit:g} seconds and was killed."
+            self._end_child(Status.ERRORED, cause)
+        elif self._stopping_for() > self.stop_grace_seconds:
+            self._end_child(Status.ERRORED, STOPPED)
+
+    def _beat(self, job: rq.job.Job) -> Beat | None:
+        try:
+            with self._engine.begin() as connection:
+                return beat(connection, UUID(job.id), worker=self.name)
+        except SQLAlchemyError as error:
+            # The database is restarting: the child writes when it is back, and so does the next beat.
+            self.log.warning("Worker %s: no beat for %s: %s", self.name, job.id, error)
+            return None
+
+    def _stopping_for(self) -> float:
+        return 0.0 if self._told_to_stop_at is None else time.monotonic() - self._told_to_stop_at
+
+    def _end_child(self, status: Status, cause: str) -> None:
+        self._end = (status, cause)
+        self.kill_horse(signal.SIGKILL)
+
+    def _settle(self, job: rq.job.Job) -> None:
+        """End the run in the child's place, if the child could not."""
+        status, cause = self._end or (Status.ERRORED, _said(self._exit_status))
+        try:
+            with self._engine.begin() as connection:
+                if end_for_worker(connection, UUID(job.id), worker=self.name, status=status, cause=cause):
+                    self.log.warning("Worker %s: %s ended: %s", self.name, job.id, cause)
+        except ValueError:
+            return  # No id of ours.
+        except SQLAlchemyError as error:
+            # The reconciler ends it once the database is back and this worker claims something else or stops.
+            self.log.error("Worker %s: the end of %s could not be written: %s", self.name, job.id, error)
+
+    # In the child
+
+    def main_work_horse(self, job: rq.job.Job, queue: rq.Queue) -> None:
+        die_with_parent(self.process.pid)
+        super().main_work_horse(job, queue)
+
+    def perform_job(self, job: rq.job.Job, queue: rq.Queue, execution: Any) -> bool:
+        """Execute the run the id stands for. RQ's own way of calling a function is never taken."""
+        try:
+            if not isinstance(job, QueuedRun) or job.foreign:
+                raise ForeignPayload(f"{job.id} was not put on the queue by Errand; it is not run.")
+            self.prepare_job_execution(job, len(self.queues) == 1)
+            job.started_at = rq.utils.now()
+            executor.execute(self.settings, UUID(job.id), worker=self.name, process=self.process)
+            self._finalize_success(job, queue, execution, None)
+        except Exception:
+            self._finalize_failure(job, queue, execution, sys.exc_info())
+            return False
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        return True
+
+
+def _said(exit_status: int | None) -> str:
+    """Say in words how the child ended without writing the end itself."""
+    if exit_status is None:
+        return STOPPED
+    if os.WIFSIGNALED(exit_status):
+        number = os.WTERMSIG(exit_status)
+        hint = " (out of memory?)" if number == signal.SIGKILL else ""
+        return (
+            f"The job's process was killed by signal {number}, {signal.strsignal(number)}{hint}. "
+            "What it had not saved was rolled back."
+        )
+    code = os.WEXITSTATUS(exit_status)
+    return f"The job's process exited with status {code} without a result. What it had not saved was rolled back."
+
+
+def _without_pool(url: str) -> dict[str, Any]:
+    return {name: value for name, value in engine_options(url).items() if name == "connect_args"}

@@ -1,0 +1,33 @@
+"""One worker process in the foreground."""
+
+import logging
+from collections.abc import Sequence
+
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from store.settings import Settings
+from worker.queues import DEFAULT_QUEUE, connect_blocking
+from worker.rq_worker import STOP_GRACE_SECONDS, QueuedRun, Worker
+from worker.sources import job_sources
+
+
+def main(
+    settings: Settings,
+    queues: Sequence[str] = (DEFAULT_QUEUE,),
+    burst: bool = False,
+    stop_grace_seconds: float = STOP_GRACE_SECONDS,
+) -> None:
+    """Work until told to stop; with `burst` until the queues are empty.
+
+    stop_grace_seconds: how long a run may go on after SIGTERM before it is ended.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    job_sources(settings)  # Plugins are imported once here, not in every child.
+    connection = connect_blocking(settings)
+    watched = [
+        Queue(name, connection=connection, serializer=JSONSerializer, job_class=QueuedRun) for name in queues
+    ]
+    worker = Worker(watched, connection=connection, settings=settings)
+    worker.stop_grace_seconds = stop_grace_seconds
+    worker.work(burst=burst, logging_level="WARNING")
