@@ -18,6 +18,9 @@ REGEX_SECONDS = 0.5
 #: Longest text that is shown inside a message.
 _SHOWN = 80
 
+#: A list of more keys than this is a mistake, and would keep the database busy.
+MOST_OBJECTS = 10_000
+
 REQUIRED = "This field is required."
 NOT_AN_INTEGER = "Enter a whole number."
 MOST_BITS = 64
@@ -30,6 +33,9 @@ class Objects(Protocol):
 
     def find(self, model: str, value: Any, query_params: Mapping[str, Any]) -> Any:
         """Return the primary key that `value` (a key, or a dict of lookups) stands for; ValueError with a sentence."""
+
+    def find_many(self, model: str, values: Sequence[Any], query_params: Mapping[str, Any]) -> Sequence[Any]:
+        """Return the keys that `values` stand for, in their order, each once; ValueError with a sentence."""
 
     def load(self, model: str, pk: Any) -> Any:
         """Return the object; LookupError when it is gone."""
@@ -319,8 +325,7 @@ class ObjectVar(Variable):
         return self.find(raw, objects, siblings)
 
     def find(self, raw: Any, objects: Objects, siblings: Mapping[str, Any]) -> Any:
-        if isinstance(raw, bool) or not isinstance(raw, str | int | dict):
-            raise InvalidValue("Enter a primary key, or an object of lookups that match exactly one.")
+        _check_reference(raw)
         try:
             return objects.find(self.model_name, raw, resolve_params(self.query_params, siblings))
         except ValueError as error:
@@ -339,7 +344,15 @@ class MultiObjectVar(ObjectVar):
         values = _list(raw)
         if not values and self.required:
             raise InvalidValue(REQUIRED)
-        return list(dict.fromkeys(self.find(value, objects, siblings) for value in values))
+        if len(values) > MOST_OBJECTS:
+            raise InvalidValue(f"Choose at most {MOST_OBJECTS} objects.")
+        params = resolve_params(self.query_params, siblings)
+        for value in values:
+            _check_reference(value)
+        try:
+            return list(objects.find_many(self.model_name, values, params))
+        except ValueError as error:
+            raise InvalidValue(str(error)) from error
 
     def restore(self, value: Any, objects: Objects) -> Any:
         return objects.load_many(self.model_name, value or [])
@@ -439,6 +452,11 @@ def _list(raw: Any) -> list[Any]:
     if not isinstance(raw, list | tuple):
         raise InvalidValue("Enter a list of values.")
     return [value for value in raw if value not in (None, "")]
+
+
+def _check_reference(value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, str | int | dict):
+        raise InvalidValue("Enter a primary key, or an object of lookups that match exactly one.")
 
 
 def _matches(pattern: str, text: str) -> bool:

@@ -76,7 +76,7 @@ def step(model: type[Any], name: str) -> Relation | InstrumentedAttribute[Any]:
     if name in mapper.column_attrs:
         return _attribute(model, name)
     raise FieldError(
-        f"{model.__name__} has no field {name!r}. Its fields are: {', '.join(field_names(model))}."
+        f"{model.__name__} has no field {shown(name)}. Its fields are: {', '.join(field_names(model))}."
     )
 
 
@@ -116,7 +116,7 @@ def coerce(column: InstrumentedAttribute[Any], value: object) -> Any:
     try:
         return _fitting(column, convert(value))
     except (TypeError, ValueError, OverflowError):
-        raise BadValue(f"{_shown(value)} cannot be a value of {column.key!r}.") from None
+        raise BadValue(f"{shown(value)} cannot be a value of {column.key!r}.") from None
 
 
 def _mapper(model: type[Any]) -> Mapper[Any]:
@@ -164,7 +164,7 @@ def _any(relation: Relation, *criteria: ColumnElement[bool]) -> ColumnElement[bo
 def _compare(column: InstrumentedAttribute[Any], lookups: list[str], value: object) -> ColumnElement[bool]:
     name = "__".join(lookups) or "exact"
     if name not in LOOKUPS:
-        raise FieldError(f"{name!r} is no lookup of {column.key!r}. Lookups are: {', '.join(LOOKUPS)}.")
+        raise FieldError(f"{shown(name)} is no lookup of {column.key!r}. Lookups are: {', '.join(LOOKUPS)}.")
     return LOOKUPS[name](column, value)
 
 
@@ -181,7 +181,7 @@ def _in(column: InstrumentedAttribute[Any], values: object) -> ColumnElement[boo
     if subquery is not None:
         return column.in_(subquery())
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
-        raise BadValue(f"{_shown(values)} is no list of values for {column.key!r}.")
+        raise BadValue(f"{shown(values)} is no list of values for {column.key!r}.")
     members = [coerce(column, value) for value in values]
     members = [member for member in members if member is not None]
     numbers = isinstance(column.type, Integer)
@@ -198,7 +198,7 @@ def _isnull(column: InstrumentedAttribute[Any], value: object) -> ColumnElement[
 
 def _range(column: InstrumentedAttribute[Any], value: object) -> ColumnElement[bool]:
     if not isinstance(value, list | tuple) or len(value) != 2:
-        raise BadValue(f"The range of {column.key!r} is two values, not {_shown(value)}.")
+        raise BadValue(f"The range of {column.key!r} is two values, not {shown(value)}.")
     return column.between(_given(column, value[0]), _given(column, value[1]))
 
 
@@ -336,9 +336,10 @@ def _truth(value: object) -> bool:
     try:
         return _boolean(value)
     except ValueError:
-        raise BadValue(f"isnull is True or False, not {_shown(value)}.") from None
+        raise BadValue(f"isnull is True or False, not {shown(value)}.") from None
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """Return a value as an error may repeat it: whoever sent it may have sent a lot."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from store.lookups import BadValue, FieldError, coerce, condition, pk_of
+from store.lookups import BadValue, FieldError, coerce, condition, pk_of, shown
 from store.object_model import ObjectModel
 from store.object_search import SearchRefused, fits
 from store.queryset import QuerySet
@@ -117,7 +117,7 @@ def _info(model: str) -> ModelInfo:
 
 def _key(info: ModelInfo, value: Any) -> Any:
     if value is None or isinstance(value, bool | list | dict):
-        raise LookupFailed(f"{value!r} is no key of a {info.label}.")
+        raise LookupFailed(f"{shown(value)} is no key of a {info.label}.")
     try:
         return coerce(pk_of(info.model), value)
     except BadValue:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, false, func, or_, select, true, tuple_
 from sqlalchemy.orm import Session
 
-from store.lookups import BadValue, FieldError, Relation, coerce, condition, negated, pk_of
+from store.lookups import BadValue, FieldError, Relation, coerce, condition, negated, pk_of, shown
 from store.object_model import ObjectModel
 from store.queryset import Joins, QuerySet
 from store.registry import ModelInfo, last_step, model_info
@@ -100,15 +100,15 @@ def fits(model: type[ObjectModel], name: str, value: Any) -> ColumnElement[bool]
         if lookup == "in":
             return negated([_any_of(model, base, values)])
         if len(values) > MOST_VALUES:
-            raise SearchRefused(f"The filter {name!r} takes at most {MOST_VALUES} values.")
+            raise SearchRefused(f"The filter {shown(name)} takes at most {MOST_VALUES} values.")
         found = or_(*(condition(model, f"{_column_path(model, base)}__{lookup}", one) for one in values))
         return negated([found]) if negate else found
     except (KeyError, FieldError):
         raise UnknownParameter(
-            f"{name!r} is no filter of {model.object_type}. Filters are: {', '.join(_parameters(model))}."
+            f"{shown(name)} is no filter of {model.object_type}. Filters are: {', '.join(_parameters(model))}."
         ) from None
     except BadValue as error:
-        raise SearchRefused(f"The filter {name!r} cannot be used: {error}") from None
+        raise SearchRefused(f"The filter {shown(name)} cannot be used: {error}") from None
 
 
 def text_of(obj: Any, field: str = "display") -> str:
@@ -183,7 +183,7 @@ def _path(model: type[ObjectModel], name: str) -> tuple[str, bool]:
 def _column_path(model: type[ObjectModel], name: str) -> str:
     path, _ = _path(model, name)
     if isinstance(last_step(model, path), Relation):
-        raise FieldError(f"{name!r} is another object.")
+        raise FieldError(f"{shown(name)} is another object.")
     return path
 
 
@@ -255,6 +255,6 @@ def _decoded(after: str, columns: list[Any]) -> list[Any]:
         values = json.loads(base64.urlsafe_b64decode(after.encode() + b"=" * (-len(after) % 4)))
         if isinstance(values, list) and len(values) == len(columns) and None not in values:
             return [coerce(column, value) for column, value in zip(columns, values, strict=True)]
-    except (binascii.Error, ValueError):
+    except (binascii.Error, ValueError, RecursionError):
         pass
     raise SearchRefused("This is no place in the list; begin at its first page.")

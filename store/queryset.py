@@ -22,6 +22,7 @@ from store.lookups import (
     condition,
     negated,
     pk_of,
+    shown,
     step,
 )
 
@@ -304,7 +305,7 @@ class QuerySet(Generic[T]):
     ) -> Self:
         if lookups:
             self._refuse_slice("filter")
-        asked = tuple(f"{prefix}{name}={_shown(value)}" for name, value in lookups.items())
+        asked = tuple(f"{prefix}{name}={shown(value)}" for name, value in lookups.items())
         return self._clone(_conditions=(*self._conditions, *conditions), _asked=(*self._asked, *asked))
 
     def _conditions_of(self, lookups: dict[str, Any]) -> list[ColumnElement[bool]]:
@@ -441,8 +442,3 @@ class Joins:
             attribute = getattr(parent, relation.attribute.key)
             self._targets.append(attribute.of_type(self._joined[path]))
         return self._joined[path]
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

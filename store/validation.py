@@ -99,8 +99,12 @@ def _taken(model: type[ObjectModel], names: list[str], obj: ObjectModel) -> str:
 def _unique_columns(mapper: Mapper[Any]) -> Iterator[list[Column[Any]]]:
     table: Any = mapper.local_table
     constraints = [one for one in table.constraints if isinstance(one, UniqueConstraint)]
-    for rule in [*constraints, *(index for index in table.indexes if index.unique)]:
-        yield list(rule.columns)
+    rules = [
+        list(rule.columns) for rule in [*constraints, *(index for index in table.indexes if index.unique)]
+    ]
+    # SQLAlchemy keeps them in sets; people get their sentences in the order of the columns.
+    place = {column.name: number for number, column in enumerate(table.columns)}
+    yield from sorted(rules, key=lambda columns: [place[column.name] for column in columns])
 
 
 def _relations(mapper: Mapper[Any]) -> dict[str, str]:

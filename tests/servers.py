@@ -110,7 +110,7 @@ class Redis:
 
 @contextmanager
 def redis() -> Iterator[Redis]:
-    folder = Path(tempfile.mkdtemp(prefix="ers"))
+    folder = Path(tempfile.mkdtemp(prefix="er s"))  # A blank in the path: people have such folders.
     server = Redis(folder)
     try:
         server.start()

@@ -6,6 +6,7 @@ job's transaction is still open, and stay when it is rolled back.
 
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -67,6 +68,7 @@ class EntryWriter:
         self._closing = False
         self._urgent = False
         self._error: Exception | None = None
+        self._unlinked: set[str] = set()
         self._thread = threading.Thread(target=self._work, name="entries", daemon=True)
         self._thread.start()
 
@@ -88,6 +90,10 @@ class EntryWriter:
         with self._platform.engine.begin() as connection:
             write(connection, self._claim, **values)
 
+    def unlink(self, urls: Iterable[str]) -> None:
+        """Take the links to these objects away at the end: they were rolled back, and their keys may come again."""
+        self._unlinked.update(urls)
+
     def assert_owned(self) -> None:
         """Raise Fenced when the run is not ours any more."""
         self.note(attempt=self._claim.attempt)
@@ -101,6 +107,21 @@ class EntryWriter:
         if self._error is not None:
             raise self._error
         self._write(self._waiting, values)
+        self._unlink()
+
+    def _unlink(self) -> None:
+        urls = sorted(self._unlinked)
+        for start in range(0, len(urls), FLUSH_ENTRIES):
+            with self._platform.engine.begin() as connection:
+                connection.execute(
+                    update(LogEntry)
+                    .where(
+                        LogEntry.result_id == self._claim.result_id,
+                        LogEntry.attempt == self._claim.attempt,
+                        LogEntry.object_url.in_(urls[start : start + FLUSH_ENTRIES]),
+                    )
+                    .values(object_url=None)
+                )
 
     def _work(self) -> None:
         while batch := self._next_batch():

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from jobs.data import restore
@@ -15,7 +16,7 @@ from jobs.lifecycle import Outcome, run
 from jobs.loading import install, load_class
 from store.data import Data
 from store.models import JobRecord, JobResult, Status, User, now
-from store.objects import ObjectLookup
+from store.objects import ObjectLookup, ObjectModel
 from store.permissions import allowed
 from store.platform import Platform
 from store.plugins import load_plugins
@@ -166,6 +167,9 @@ class _Context:
     def __init__(self, entries: EntryWriter, session: Session) -> None:
         self._entries = entries
         self._session = session
+        #: The pages of objects that were made since the last commit.
+        self._made: set[str] = set()
+        event.listen(session, "after_flush", self._note_made)
 
     def log(
         self, level: str, message: str, *, grouping: str, object_text: str | None, object_url: str | None
@@ -176,6 +180,12 @@ class _Context:
         # A run that was given up meanwhile must not save anything any more.
         self._entries.assert_owned()
         self._session.commit()
+        self._made.clear()
 
     def rollback(self) -> None:
         self._session.rollback()
+        self._entries.unlink(self._made)
+        self._made.clear()
+
+    def _note_made(self, session: Session, _context: object) -> None:
+        self._made.update(obj.get_absolute_url() for obj in session.new if isinstance(obj, ObjectModel))

@@ -16,6 +16,7 @@ from uuid import UUID
 import rq
 import rq.job
 import rq.utils
+from redis import Redis
 from rq.serializers import JSONSerializer
 from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -96,6 +97,13 @@ class Worker(rq.Worker):
         self._leaving = False
 
     # In the parent
+
+    def _set_ip_address(self, connection: Redis) -> None:
+        try:
+            super()._set_ip_address(connection)
+        except ValueError:
+            # The client library cannot read an answer that names a socket with a blank in its path.
+            self.ip_address = "unknown"
 
     def execute_job(self, job: rq.job.Job, queue: rq.Queue) -> None:
         self._end, self._exit_status, self._began = None, None, time.monotonic()

@@ -1,6 +1,9 @@
 """One worker process in the foreground."""
 
 import logging
+import os
+import secrets
+import socket
 from collections.abc import Sequence
 
 from rq import Queue
@@ -28,6 +31,11 @@ def main(
     watched = [
         Queue(name, connection=connection, serializer=JSONSerializer, job_class=QueuedRun) for name in queues
     ]
-    worker = Worker(watched, connection=connection, settings=settings)
+    worker = Worker(watched, name=_name(), connection=connection, settings=settings)
     worker.stop_grace_seconds = stop_grace_seconds
     worker.work(burst=burst, logging_level="WARNING")
+
+
+def _name() -> str:
+    # The last part: in a container every first worker has the same host name and pid as the one before it.
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"

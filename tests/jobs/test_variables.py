@@ -34,6 +34,9 @@ class Shelf:
             raise ValueError("There is no such thing.")
         return found
 
+    def find_many(self, model: str, values: list[Any], query_params: dict[str, Any]) -> list[str]:
+        return list(dict.fromkeys(self.find(model, value, query_params) for value in values))
+
     def load(self, model: str, pk: str) -> str:
         return self.things[pk]
 

@@ -1,0 +1,184 @@
+/* Errand: what HTML and HTMX cannot do by themselves. Each behaviour is bound by a data- attribute. */
+(function () {
+  "use strict";
+  var root = document.documentElement;
+  var all = function (selector, from) { return Array.prototype.slice.call((from || document).querySelectorAll(selector)); };
+
+  /* Theme: set before the first paint, as this file is loaded in the head. */
+  try { var theme = localStorage.getItem("theme"); if (theme === "light" || theme === "dark") root.dataset.theme = theme; } catch (e) { /* no storage */ }
+  document.addEventListener("click", function (event) {
+    if (!event.target.closest("[data-theme-switch]")) return;
+    var now = root.dataset.theme || (matchMedia("(prefers-color-scheme:dark)").matches ? "dark" : "light");
+    root.dataset.theme = now === "dark" ? "light" : "dark";
+    try { localStorage.setItem("theme", root.dataset.theme); } catch (e) { /* no storage */ }
+  });
+
+  /* Times: the reader's own clock; the title keeps the exact moment. */
+  var two = function (number) { return String(number).padStart(2, "0"); };
+  function clock(date) { return two(date.getHours()) + ":" + two(date.getMinutes()) + ":" + two(date.getSeconds()); }
+  function day(date) { return date.toLocaleDateString(undefined, { day: "numeric", month: "short", year: Date.now() - date > 26e9 ? "numeric" : undefined }); }
+  function ago(date) {
+    var seconds = (Date.now() - date) / 1000;
+    var midnight = new Date(); midnight.setHours(0, 0, 0, 0);
+    var days = Math.ceil((midnight - date) / 864e5);
+    if (seconds < 10) return "just now";
+    if (seconds < 60) return Math.floor(seconds) + "s ago";
+    if (seconds < 3600) return Math.floor(seconds / 60) + " min ago";
+    if (days <= 0) return two(date.getHours()) + ":" + two(date.getMinutes()) + " today";
+    if (days === 1) return two(date.getHours()) + ":" + two(date.getMinutes()) + " yesterday";
+    return days < 7 ? days + " days ago" : day(date);
+  }
+  function showTimes(from) {
+    all("time[data-when]", from).forEach(function (time) {
+      var date = new Date(time.dateTime);
+      var style = time.dataset.when;
+      var today = date.toDateString() === new Date().toDateString();
+      var text = style === "ago" ? ago(date) : style === "time" || today ? clock(date) : day(date) + " " + clock(date);
+      if (time.textContent !== text) time.textContent = text;
+    });
+  }
+
+  /* Durations that grow: corrected by what the server said, as clocks differ. */
+  function duration(seconds) {
+    if (seconds < 9.95) return seconds.toFixed(1) + "s";
+    var whole = Math.round(seconds), minutes = Math.floor(whole / 60), hours = Math.floor(minutes / 60);
+    if (hours >= 24) return Math.floor(hours / 24) + "d " + (hours % 24) + "h";
+    if (hours) return hours + "h " + two(minutes % 60) + "m";
+    return minutes ? minutes + "m " + two(whole % 60) + "s" : whole + "s";
+  }
+  function parsed(text) {
+    var units = { d: 86400, h: 3600, m: 60, s: 1 }, total = 0;
+    text.replace(/([\d.]+)([dhms])/g, function (_, number, unit) { total += number * units[unit]; });
+    return total;
+  }
+  function tick() {
+    all("[data-since]").forEach(function (element) {
+      if (!element.errandStart) element.errandStart = performance.now() - parsed(element.textContent) * 1000;
+      element.textContent = duration(Math.floor((performance.now() - element.errandStart) / 1000));
+    });
+  }
+
+  /* Follow: let go when the reader scrolls up, take hold again at the end. The box is turned over while it follows. */
+  document.addEventListener("scroll", function (event) {
+    var box = event.target;
+    if (!box.classList || !box.classList.contains("logbox")) return;
+    var follow = document.querySelector(".follow");
+    if (!follow) return;
+    if (follow.checked && box.scrollTop < -40) {
+      var place = box.scrollHeight - box.clientHeight + box.scrollTop;
+      follow.checked = false;
+      box.scrollTop = place;
+    } else if (!follow.checked && box.scrollTop > 0 && box.scrollHeight - box.clientHeight - box.scrollTop < 4 && box.scrollHeight > box.clientHeight + 8) {
+      follow.checked = true;
+      box.scrollTop = 0;
+    }
+  }, true);
+
+  /* Pickers: say in the closed control what is chosen. */
+  document.addEventListener("change", function (event) {
+    var pick = event.target.closest("[data-pick]");
+    if (!pick || event.target.type === "search") return;
+    var shown = pick.querySelector("[data-chosen]");
+    var labels = all("input:checked", pick).filter(function (input) { return input.value !== ""; }).map(function (input) {
+      return input.closest("label").textContent.trim();
+    });
+    shown.replaceChildren.apply(shown, (labels.length ? labels : [shown.dataset.none]).map(function (text) {
+      var part = document.createElement("span");
+      part.className = labels.length ? "obj" : "dim";
+      part.textContent = text;
+      return part;
+    }));
+    if (event.target.type === "radio") pick.open = false;
+  });
+  /* What is typed into a picker's search is no choice: other pickers must not hear of it. */
+  document.addEventListener("change", function (event) {
+    if (event.target.matches("[data-no-submit]")) event.stopPropagation();
+  }, true);
+  /* A picker that is drawn again because another input changed stays open if it was. */
+  var openPicker = "";
+  document.addEventListener("htmx:beforeSwap", function (event) {
+    var target = event.detail.target;
+    openPicker = target.matches && target.matches("[data-picker]") && target.querySelector("details[open]") ? target.id : "";
+  });
+  document.addEventListener("htmx:afterSettle", function () {
+    var picker = openPicker && document.getElementById(openPicker);
+    if (!picker) return;
+    openPicker = "";
+    picker.querySelector("details").open = true;
+    picker.querySelector("input[type=search]").focus();
+  });
+  /* Enter in a picker's search looks for objects; it does not run the job. */
+  document.addEventListener("keydown", function (event) {
+    if (event.key === "Enter" && event.target.matches && event.target.matches("[data-no-submit]")) event.preventDefault();
+  });
+
+  /* Copy buttons appear where they can work. */
+  document.addEventListener("click", function (event) {
+    var button = event.target.closest("[data-copy]");
+    if (!button) return;
+    navigator.clipboard.writeText(document.querySelector(button.dataset.copy).textContent).then(function () {
+      button.lastChild.textContent = "Copied";
+      setTimeout(function () { button.lastChild.textContent = "Copy"; }, 2000);
+    });
+  });
+
+  /* Menus close when the reader turns elsewhere. */
+  document.addEventListener("click", function (event) {
+    all("details.menu[open]").forEach(function (menu) { if (!menu.contains(event.target)) menu.open = false; });
+  });
+  document.addEventListener("keydown", function (event) {
+    if (event.key === "Escape") all("details.menu[open]").forEach(function (menu) { menu.open = false; });
+  });
+
+  /* A link to a line that is not on the page: open the page around it. */
+  function findLine() {
+    var line = /^#L(\d{1,9})$/.exec(location.hash), log = document.querySelector("[data-log]");
+    if (line && log && !document.getElementById("L" + line[1]) && location.search.indexOf("line=" + line[1]) < 0) {
+      location.replace(log.dataset.log + "?line=" + line[1] + location.hash);
+    }
+  }
+  addEventListener("hashchange", findLine);
+
+  /* Polls: none in a hidden tab, fewer while the server does not answer, and the reader is told. */
+  var failures = 0, quietUntil = 0, lastUpdate = new Date();
+  var isPoll = function (event) { return event.target.matches && event.target.matches("[data-poll]"); };
+  document.addEventListener("htmx:beforeRequest", function (event) {
+    if (isPoll(event) && (document.hidden || performance.now() < quietUntil)) event.preventDefault();
+  });
+  function answered(event) {
+    if (!isPoll(event) || !event.detail.successful) return;
+    failures = 0; quietUntil = 0; lastUpdate = new Date();
+    var offline = document.getElementById("offline");
+    if (offline) offline.hidden = true;
+  }
+  function unanswered(event) {
+    if (!isPoll(event)) return;
+    failures += 1;
+    quietUntil = performance.now() + (failures < 3 ? 5000 : 15000);
+    var offline = document.getElementById("offline");
+    if (!offline) return;
+    offline.querySelector("[data-last-update]").textContent = clock(lastUpdate);
+    offline.hidden = false;
+  }
+  document.addEventListener("htmx:afterRequest", answered);
+  document.addEventListener("htmx:sendError", unanswered);
+  document.addEventListener("htmx:timeout", unanswered);
+  document.addEventListener("htmx:responseError", function (event) {
+    if (event.detail.xhr.status >= 500) unanswered(event);
+  });
+
+  /* A choice that had to go may have narrowed others. */
+  document.addEventListener("htmx:afterSettle", function (event) {
+    var picker = event.target.closest && event.target.closest("[data-dropped]");
+    if (picker) { picker.removeAttribute("data-dropped"); picker.dispatchEvent(new Event("change", { bubbles: true })); }
+  });
+  document.addEventListener("htmx:afterSwap", function () { showTimes(); });
+
+  document.addEventListener("DOMContentLoaded", function () {
+    showTimes(); tick(); findLine();
+    setInterval(tick, 1000);
+    setInterval(showTimes, 15000);
+    all("[data-focus]").forEach(function (element) { element.focus(); });
+    if (navigator.clipboard) all("[data-copy]").forEach(function (button) { button.hidden = false; });
+  });
+})();

@@ -1,0 +1,506 @@
+"""The list of results, one run while it goes and after, its log, canceling it and running it again."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from store.models import JobResult, Status, now
+
+from .conftest import NOON, described, text
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+NOWHERE = "/results/00000000-0000-4000-8000-000000000000"
+
+
+def url(result, rest=""):
+    return f"/results/{result.id}{rest}"
+
+
+def lines(page):
+    return [int(number) for number in re.findall(r'<li data-level="\w+" id="L(\d+)"', page)]
+
+
+def poll_url(page):
+    found = re.search(r'id="log-poll"[^>]* hx-get="([^"]+)"', page)
+    return found[1].replace("&amp;", "&") if found else None
+
+
+# --- The list -------------------------------------------------------------------------------------------------
+
+
+def test_the_list_shows_the_newest_first(alice, make_job, make_result):
+    job = make_job()
+    for day, status in enumerate(Status):
+        make_result(job, status, cause=f"Cause {day}", created_at=NOON + timedelta(days=day))
+    page = text(alice.get("/results/"))
+    assert page.index("Cause 7") < page.index("Cause 0")
+    for word in (
+        "Needs approval",
+        "Queued",
+        "Running",
+        "Completed",
+        "Failed",
+        "Errored",
+        "Canceled",
+        "Denied",
+    ):
+        assert word in page
+
+
+def test_completed_with_warnings_has_its_own_word(alice, make_job, make_result):
+    make_result(make_job(), "completed", count_warning=3)
+    assert "Warnings (3)" in text(alice.get("/results/"))
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("status=failed", {"B"}),
+        ("status=bad", {"B", "C"}),
+        ("status=warnings", {"D"}),
+        ("status=completed", {"A", "D"}),
+        ("person=bob", {"B"}),
+        ("job=local/greetings/A", {"A"}),
+        ("job=local/greetings/Gone", set()),
+        ("started=day", {"A"}),
+        ("q=b", {"B"}),
+        ("q=%25", set()),
+        ("q=_", set()),
+        ("status=nonsense", {"A", "B", "C", "D"}),
+        ("status=failed&person=alice", set()),
+        ("q=%00&job=%00&person=%00&older=%00&newer=x_y", set()),
+    ],
+)
+def test_the_list_is_filtered(alice, make_job, make_result, query, shown):
+    make_result(make_job("A"), "completed", created_at=now())
+    make_result(make_job("B"), "failed", "bob")
+    make_result(make_job("C"), "errored")
+    make_result(make_job("D"), "completed", count_warning=1)
+    page = text(alice.fragment(f"/results/?{query}"))
+    assert "<html" not in page
+    assert set(re.findall(r'<a class="name"[^>]*>(\w)<', page)) == shown
+
+
+def test_the_list_finds_ids(alice, make_job, make_result):
+    job = make_job()
+    wanted, _other = make_result(job), make_result(job)
+    for given in (wanted.short_id, f"%23{wanted.short_id}", str(wanted.id)):
+        assert re.findall(r'href="/results/([^"?]+)"', text(alice.fragment(f"/results/?q={given}"))) == [
+            str(wanted.id)
+        ]
+
+
+@pytest.mark.parametrize("same_moment", [False, True])
+def test_pages_neither_lose_nor_repeat_results(alice, make_job, make_result, same_moment):
+    job = make_job()
+    made = [
+        make_result(job, created_at=NOON + timedelta(seconds=0 if same_moment else n)) for n in range(120)
+    ]
+    address, seen, visited = "/results/?person=alice", [], []
+    while address:
+        page = text(alice.fragment(address))
+        seen += re.findall(r'<a class="name" href="/results/([^"]+)"', page)
+        visited.append(page)
+        # New rows do not push others over the edge of a page.
+        make_result(job, "failed", created_at=NOON + timedelta(days=1))
+        older = re.search(r'href="([^"]+)">Older', page)
+        address = older[1].replace("&amp;", "&") if older else None
+    assert sorted(seen) == sorted(str(result.id) for result in made)
+    assert len(visited) == 3
+    newer = re.search(r'href="([^"]+)">Newer', visited[2])[1].replace("&amp;", "&")
+    second = re.findall(r'<a class="name" href="/results/([^"]+)"', text(alice.fragment(newer)))
+    assert second == seen[50:100]
+
+
+# --- A run while it goes --------------------------------------------------------------------------------------
+
+
+def test_a_running_result_polls_its_log(alice, make_job, make_result, add_entries):
+    result = make_result(make_job(), "running", started_at=now())
+    add_entries(result, "one **bold**", grouping="run")
+    add_entries(result, "two", grouping="test_ports", level="failure")
+    page = text(alice.get(url(result)))
+    assert "one <strong>bold</strong>" in page
+    assert page.index("<h3>run</h3>") < page.index("one <strong>") < page.index("<h3>test_ports</h3>")
+    assert 'href="#L1"' in page
+    assert 'hx-trigger="every 300ms"' in page
+    assert '<span class="n" id="n-failure">1</span>' in page
+    assert "Cancel run" in page
+    assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in page
+    assert f'action="/results/{result.id}/cancel"' in page
+
+
+def test_a_poll_brings_what_is_new_and_nothing_twice(alice, make_job, make_result, add_entries):
+    result = make_result(make_job(), "running", started_at=now())
+    add_entries(result, "one")
+    address = poll_url(text(alice.get(url(result))))
+    assert alice.fragment(address).status_code == 204
+    add_entries(result, "two")
+    add_entries(result, "three", grouping="other")
+    news = text(alice.fragment(address))
+    assert lines(news) == [2, 3]
+    assert "<h3>run</h3>" not in news
+    assert "<h3>other</h3>" in news
+    assert '<ol hx-swap-oob="beforeend:#log">' in news
+    assert 'id="GC1" hx-swap-oob="true"' in news
+    assert '<span class="n" id="n-info" hx-swap-oob="true">3</span>' in news
+    assert "result-head" not in news
+    assert alice.fragment(poll_url(news)).status_code == 204
+
+
+def test_an_answer_holds_at_most_500_lines(alice, make_job, make_result, add_entries):
+    result = make_result(make_job(), "running", started_at=now())
+    address = poll_url(text(alice.get(url(result))))
+    add_entries(result, *map(str, range(1203)))
+    seen = []
+    while (answer := alice.fragment(address)).status_code == 200:
+        seen.append(lines(text(answer)))
+        address = poll_url(text(answer))
+    assert [len(some) for some in seen] == [500, 500, 203]
+    assert [seq for some in seen for seq in some] == list(range(1, 1204))
+
+
+def test_the_last_poll_brings_lines_and_end_and_stops(alice, make_job, make_result, add_entries, db):
+    result = make_result(make_job(), "running", started_at=now())
+    add_entries(result, "one")
+    address = poll_url(text(alice.get(url(result))))
+    add_entries(result, "it broke", level="failure")
+    result.status, result.finished_at, result.cause, result.output = Status.FAILED, now(), "No answer.", "a,b"
+    db.commit()
+    end = text(alice.fragment(address))
+    assert lines(end) == [2]
+    assert '<div id="log-poll"></div>' in end
+    assert 'id="result-head" hx-swap-oob="true"' in end
+    assert "Run again" in end
+    assert "Cancel run" not in end
+    assert "<h2>No answer.</h2>" in end
+    assert "#L2" in end
+    assert "<title>Failed: Greet · Errand</title>" in end
+    assert re.search(r'id="output"[^>]*>\s*a,b</pre>', end)
+
+
+def test_the_end_waits_until_all_lines_are_there(alice, make_job, make_result, add_entries, db):
+    result = make_result(make_job(), "running", started_at=now())
+    address = poll_url(text(alice.get(url(result))))
+    add_entries(result, *map(str, range(700)))
+    result.status, result.finished_at = Status.COMPLETED, now()
+    db.commit()
+    first = text(alice.fragment(address))
+    assert len(lines(first)) == 500
+    assert 'hx-trigger="every 300ms"' in first
+    assert "result-head" not in first
+    second = text(alice.fragment(poll_url(first)))
+    assert len(lines(second)) == 200
+    assert '<div id="log-poll"></div>' in second
+    assert "result-head" in second
+
+
+def test_the_head_follows_the_state(alice, make_job, make_result, db):
+    result = make_result(make_job(), "pending", pushed_at=None)
+    page = text(alice.get(url(result)))
+    assert "Queue unreachable: it starts when Redis is back." in page
+    result.pushed_at = now()
+    db.commit()
+    news = text(alice.fragment(poll_url(page)))
+    assert "Queued" in news
+    assert "unreachable" not in news
+    result.status, result.started_at, result.worker = Status.RUNNING, now(), "w-1"
+    db.commit()
+    news = text(alice.fragment(poll_url(news)))
+    assert "Running" in news
+    assert "Worker w-1" in news
+    assert alice.fragment(poll_url(news)).status_code == 204
+
+
+def test_polls_slow_down_when_nothing_happens(alice, make_job, make_result, db):
+    job = make_job()
+    quiet = make_result(job, "running", started_at=now() - timedelta(seconds=10), created_at=now())
+    quieter = make_result(job, "running", started_at=now() - timedelta(minutes=1), created_at=now())
+    assert 'hx-trigger="every 1000ms"' in text(alice.get(url(quiet)))
+    page = text(alice.get(url(quieter)))
+    assert 'hx-trigger="every 3000ms"' in page
+    # Another pace than the page's is news.
+    changed = alice.fragment(poll_url(page).replace("every=3000", "every=300"))
+    assert changed.status_code == 200
+    assert 'hx-trigger="every 3000ms"' in text(changed)
+
+
+def test_a_page_opens_at_the_end_of_a_long_log(alice, make_job, make_result, add_entries):
+    result = make_result(make_job(), "running", started_at=now())
+    add_entries(result, *map(str, range(250)))
+    page = text(alice.get(url(result)))
+    assert lines(page) == list(range(151, 251))
+    assert "Show earlier lines" in page
+    earlier = text(alice.fragment(url(result, "/log?before=151")))
+    assert lines(earlier) == list(range(51, 151))
+    # The heading that stood above line 151 moves up with the lines.
+    assert '<li id="G1" hx-swap-oob="delete"></li>' in earlier
+    first = text(alice.fragment(url(result, "/log?before=51")))
+    assert lines(first) == list(range(1, 51))
+    assert "Show earlier" not in first
+    assert lines(text(alice.get(url(result, "?before=51")))) == list(range(1, 51))
+
+
+def test_the_log_url_is_a_whole_page_without_htmx(alice, make_job, make_result, add_entries):
+    result = make_result(make_job(), "running", started_at=now())
+    add_entries(result, "one")
+    page = text(alice.get(url(result, "/log?after=0")))
+    assert "<html" in page
+    assert lines(page) == [1]
+
+
+# --- The log --------------------------------------------------------------------------------------------------
+
+
+def test_a_line_of_a_long_log_can_be_linked(alice, make_job, make_result, add_entries):
+    result = make_result(make_job(), "failed", cause="No.")
+    add_entries(result, *map(str, range(300)))
+    add_entries(result, "it broke", level="failure")
+    page = text(alice.get(url(result)))
+    assert lines(page) == list(range(1, 101))
+    assert f'href="/results/{result.id}?line=301#L301"' in page
+    around = text(alice.get(url(result, "?line=301")))
+    assert 301 in lines(around)
+    assert 'href="#L301"' in around
+    for odd in ("0", "9999", "-1", "x", "9" * 30):
+        assert alice.get(url(result, f"?line={odd}")).status_code == 200
+
+
+def test_more_lines_follow_under_the_same_heading(alice, make_job, make_result, add_entries):
+    result = make_result(make_job(), "completed")
+    add_entries(result, *map(str, range(150)))
+    page = text(alice.get(url(result)))
+    more = re.search(r'hx-get="([^"]+)"[^>]*>Show more lines', page)[1].replace("&amp;", "&")
+    rest = text(alice.fragment(more))
+    assert lines(rest) == list(range(101, 151))
+    assert "<h3>" not in rest
+
+
+def test_levels_and_words_filter_the_log(alice, make_job, make_result, add_entries):
+    result = make_result(make_job(), "completed")
+    for level in ("debug", "default", "info", "success", "warning", "failure", "error", "critical"):
+        add_entries(result, f"{level} & <b>100%</b>", level=level)
+    add_entries(result, "nothing_here")
+    assert lines(text(alice.fragment(url(result, "/log?level=failure")))) == [6, 7, 8]
+    assert lines(text(alice.fragment(url(result, "/log?level=debug&level=warning")))) == [1, 2, 5]
+    assert lines(text(alice.fragment(url(result, "/log?q=_")))) == [9]
+    found = text(alice.fragment(url(result, "/log?q=WARN")))
+    assert lines(found) == [5]
+    assert "<mark>warn</mark>ing &amp; &lt;b&gt;100%" in found
+    # A search neither reaches into tags and entities, nor brings any of its own.
+    assert "<mark>" not in text(alice.fragment(url(result, "/log?q=amp")))
+    assert "No line fits." in text(alice.fragment(url(result, "/log?q=<script>")))
+    page = text(alice.get(url(result, "?level=failure&q=e")))
+    assert 'value="failure" checked' in page
+    assert 'value="info">' in page
+
+
+def test_debug_lines_are_shown_when_there_is_nothing_else(alice, make_job, make_result, add_entries):
+    result = make_result(make_job(), "completed")
+    add_entries(result, "x", level="debug")
+    assert 'value="debug" checked' in text(alice.get(url(result)))
+    add_entries(result, "y")
+    assert 'value="debug">' in text(alice.get(url(result)))
+
+
+def test_the_log_is_downloaded_as_text(alice, make_job, make_result, add_entries):
+    result = make_result(make_job(), "completed")
+    add_entries(result, "<b>one</b>", object_text="sw-1", object_url="/objects/a.b/1")
+    with alice.get(url(result, "/log.txt")) as answer:
+        assert answer.headers["Content-Disposition"].startswith("attachment")
+        assert answer.mimetype == "text/plain"
+        assert "<b>one</b>  [sw-1]" in text(answer)
+
+
+# --- A run that ended -----------------------------------------------------------------------------------------
+
+
+def test_a_finished_result_opens_with_its_cause(alice, make_job, make_result, add_entries):
+    job = make_job(variables=[described("StringVar", "who", label="Who"), described("BooleanVar", "loud")])
+    result = make_result(
+        job,
+        "failed",
+        cause="Two hosts did not answer.",
+        data={"who": "Ada", "loud": True, "old": [1]},
+        return_value={"asked": 2},
+    )
+    add_entries(
+        result, "host 1 is silent", level="failure", object_text="host-1", object_url="/objects/a.b/1"
+    )
+    page = text(alice.get(url(result)))
+    assert (
+        page.index("<h2>Two hosts did not answer.</h2>") < page.index('href="#L1"') < page.index('id="log"')
+    )
+    assert 'href="/objects/a.b/1"' in page
+    assert 'hx-trigger="every 5s"' in page  # what runs now
+    assert "log-poll" not in page
+    assert "http-equiv" not in page
+    assert "<dt>Who</dt><dd>Ada</dd>" in page
+    assert "<dt>Loud</dt><dd>Yes</dd>" in page
+    assert "<dt>old</dt>" in page
+    assert "<table" in page
+    assert f'href="/jobs/local/greetings/Greet/?from_result={result.id}"' in page
+
+
+def test_output_is_text(alice, make_job, make_result):
+    result = make_result(
+        make_job(), output="name,role\n<b>sw</b>,access", return_value="name,role\n<b>sw</b>,access\n"
+    )
+    page = text(alice.get(url(result)))
+    assert "name,role\n&lt;b&gt;sw&lt;/b&gt;,access</pre>" in page
+    assert "Return value" not in page
+    with alice.get(url(result, "/output.txt")) as answer:
+        assert answer.mimetype == "text/plain"
+        assert text(answer) == result.output
+
+
+def test_long_output_is_cut_on_the_page(alice, make_job, make_result):
+    result = make_result(make_job(), output="x" * 60_000)
+    page = text(alice.get(url(result)))
+    assert len(page) < 70_000
+    assert "cut here" in page
+
+
+@pytest.mark.parametrize("value", [0, False, "text", [], {}, [1, [2]], {"a": {HOSTILE: HOSTILE}}])
+def test_any_return_value_is_shown(alice, make_job, make_result, value):
+    result = make_result(make_job(), return_value=value, results={"kept": value})
+    page = text(alice.get(url(result)))
+    assert "Return value" in page
+    assert "<script>alert" not in page
+
+
+def test_what_jobs_write_is_never_markup(alice, make_job, make_result, add_entries):
+    result = make_result(
+        make_job(),
+        "errored",
+        cause=HOSTILE,
+        name=HOSTILE[:100],
+        data={HOSTILE: HOSTILE},
+        output=HOSTILE,
+        worker=HOSTILE,
+    )
+    add_entries(
+        result, HOSTILE, level="failure", grouping=HOSTILE, object_text=HOSTILE, object_url="/objects/a.b/1"
+    )
+    pages = [url(result), "/results/", url(result, "/log"), url(result, "/log?q=script&level=failure")]
+    for page in [
+        text(alice.get(pages[0])),
+        text(alice.get(pages[1])),
+        *(text(alice.fragment(p)) for p in pages[2:]),
+    ]:
+        assert "<script>alert" not in page
+        assert "<img" not in page
+
+
+def test_a_result_outlives_its_job(alice, make_job, make_result, db):
+    job = make_job()
+    result = make_result(job, data={"who": "Ada"})
+    db.delete(job)
+    db.commit()
+    page = text(alice.get(url(result)))
+    assert "Ada" in page
+    assert "Run again" not in page
+    assert alice.post(url(result, "/rerun")).status_code == 404
+
+
+def test_a_disabled_job_is_not_linked_for_others(alice, make_job, make_result):
+    result = make_result(make_job(enabled=False))
+    page = text(alice.get(url(result)))
+    assert "/jobs/local" not in page
+    assert alice.post(url(result, "/rerun")).status_code == 404
+
+
+@pytest.mark.parametrize("rest", ["", "/log", "/log.txt", "/output.txt", "/cancel"])
+def test_unknown_results_are_not_found(alice, rest):
+    assert alice.get(NOWHERE + rest).status_code == 404
+    assert alice.fragment(NOWHERE + rest).status_code == 404
+    assert alice.get("/results/not-an-id" + rest).status_code == 404
+
+
+# --- Cancel and run again -------------------------------------------------------------------------------------
+
+
+def test_a_waiting_run_is_canceled(alice, make_job, make_result, db):
+    result = make_result(make_job(), "pending")
+    assert "Cancel Greet?" in text(alice.get(url(result, "/cancel")))
+    assert alice.post(url(result, "/cancel")).status_code == 303
+    db.refresh(result)
+    assert result.status == "canceled"
+    assert result.canceled_by == "alice"
+
+
+def test_a_running_run_is_asked_to_stop(alice, make_job, make_result, db):
+    result = make_result(make_job(), "running")
+    head = text(alice.post(url(result, "/cancel"), headers={"HX-Request": "true"}))
+    assert "Cancelling…" in head
+    assert "<html" not in head
+    db.refresh(result)
+    assert result.cancel_requested_at is not None
+
+
+def test_canceling_what_has_ended_changes_nothing(alice, make_job, make_result, db):
+    result = make_result(make_job(), "completed")
+    assert alice.post(url(result, "/cancel")).status_code == 303
+    db.refresh(result)
+    assert result.status == "completed"
+
+
+def test_others_runs_are_not_canceled(browser, make_job, make_result, db):
+    result = make_result(make_job(), "pending", "alice")
+    assert "Cancel run" not in text(browser("bob").get(url(result)))
+    assert browser("bob").get(url(result, "/cancel")).status_code == 403
+    assert browser("bob").post(url(result, "/cancel")).status_code == 403
+    db.refresh(result)
+    assert result.status == "pending"
+    db.commit()
+    assert browser("root").post(url(result, "/cancel")).status_code == 303
+
+
+def test_a_run_is_repeated_with_its_inputs(browser, make_job, make_result, db):
+    job = make_job(variables=[described("StringVar", "who", min_length=None, max_length=None, regex=None)])
+    earlier = make_result(job, "failed", data={"who": "Ada"}, commit=False)
+    answer = browser("bob").post(url(earlier, "/rerun"))
+    again = db.scalars(select(JobResult).where(JobResult.id != earlier.id)).one()
+    assert answer.headers["Location"] == url(again)
+    assert (again.data, again.commit, again.username) == ({"who": "Ada"}, False, "bob")
+
+
+def test_inputs_that_no_longer_fit_lead_to_the_form(alice, make_job, make_result, db):
+    job = make_job(variables=[described("IntegerVar", "count", min_value=5, max_value=None)])
+    earlier = make_result(job, data={"count": 1, "gone": 2})
+    answer = alice.post(url(earlier, "/rerun"))
+    assert answer.headers["Location"] == f"/jobs/local/greetings/Greet/?from_result={earlier.id}"
+    assert "do not fit any more" in text(alice.get(answer.headers["Location"]))
+    assert len(db.scalars(select(JobResult)).all()) == 1
+
+
+@pytest.mark.parametrize("act", ["rerun"])
+def test_acts_are_not_links(alice, make_job, make_result, act):
+    assert alice.get(url(make_result(make_job()), f"/{act}")).status_code == 405
+
+
+# --- The front page -------------------------------------------------------------------------------------------
+
+
+def test_the_front_page_leads_the_first_admin_to_the_first_run(root, alice, make_job, make_result):
+    assert root.get("/").headers["Location"] == "/welcome"
+    assert alice.get("/").headers["Location"] == "/jobs/"
+    page = text(root.get("/welcome"))
+    assert "Redis does not answer" in page
+    assert "Add your first job" in page
+    make_result(make_job())
+    assert root.get("/").headers["Location"] == "/jobs/"
+    steps = text(root.fragment("/welcome"))
+    assert "A first run has completed" in steps
+    assert "hx-trigger" not in steps
+
+
+def test_what_runs_now_is_in_the_rail(alice, make_job, make_result):
+    job = make_job()
+    for _ in range(7):
+        make_result(job, "running")
+    rail = text(alice.fragment("/now"))
+    assert rail.count('<a id="now-') == 5
+    assert alice.get("/now").headers["Location"] == "/results/?status=running"

@@ -1,0 +1,29 @@
+"""The JSON API, version 1. It knows its caller by the Authorization header alone and never reads a cookie,
+so that no foreign page can make a signed-in browser act through it."""
+
+from flask import Blueprint, Flask
+
+from webapp.api import errors, jobs, objects, results, sources, tokens
+
+blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
+blueprint.before_request(tokens.identify)
+blueprint.after_request(errors.never_keep)
+
+blueprint.add_url_rule("/jobs", "jobs", jobs.jobs)
+blueprint.add_url_rule("/jobs/<path:reference>", "job", jobs.job)
+blueprint.add_url_rule("/jobs/<path:reference>/run", "run", jobs.run, methods=["POST"])
+blueprint.add_url_rule("/objects/<model>", "objects", objects.objects)
+blueprint.add_url_rule("/results", "results", results.results)
+blueprint.add_url_rule("/results/<result_id>", "result", results.result)
+blueprint.add_url_rule("/results/<result_id>/entries", "entries", results.entries)
+blueprint.add_url_rule("/results/<result_id>/files", "files", results.files)
+blueprint.add_url_rule("/results/<result_id>/report", "report", results.report)
+blueprint.add_url_rule("/results/<result_id>/cancel", "cancel", results.cancel, methods=["POST"])
+blueprint.add_url_rule("/sources", "sources", sources.sources)
+
+for _error in errors.ANSWERED:
+    blueprint.register_error_handler(_error, errors.answer)
+
+
+def register(app: Flask) -> None:
+    app.register_blueprint(blueprint)

@@ -1,0 +1,145 @@
+"""What the API shows of each thing. Every field is named here: nothing else of a row ever goes out."""
+
+import uuid
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from store.models import JobRecord, JobResult, JobSource, LoadError, LogEntry
+from store.objects import text_of
+
+#: What a variable's description may say besides what every variable has.
+VARIABLE_OPTIONS = (
+    "min_length",
+    "max_length",
+    "regex",
+    "min_value",
+    "max_value",
+    "choices",
+    "model",
+    "display_field",
+    "query_params",
+    "null_option",
+)
+
+
+def time(value: datetime | None) -> str | None:
+    """ISO 8601, always UTC, always with microseconds: these texts sort as the times do."""
+    if value is None:
+        return None
+    return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def job(record: JobRecord) -> dict[str, Any]:
+    return {
+        "id": str(record.id),
+        "class_path": record.class_path,
+        "url": f"/jobs/{record.class_path}/",
+        "source": record.source,
+        "name": record.name,
+        "grouping": record.grouping,
+        "description": record.description,
+        "installed": record.installed,
+        "enabled": record.enabled,
+        "hidden": record.hidden,
+        "read_only": record.read_only,
+        "commit_default": record.commit_default,
+        "approval_required": record.approval_required,
+        "has_sensitive_variables": record.has_sensitive_variables,
+        "soft_time_limit": record.soft_time_limit,
+        "time_limit": record.time_limit,
+        "queues": record.allowed_queues,
+        "variables": [variable(description) for description in record.variables],
+        "code_digest": record.code_digest,
+        "refreshed_at": time(record.refreshed_at),
+    }
+
+
+def variable(description: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": description["name"],
+        "type": description["type"],
+        "label": description.get("label"),
+        "description": description.get("description", ""),
+        "required": description.get("required", True),
+        "default": description.get("default"),
+        **{option: description[option] for option in VARIABLE_OPTIONS if option in description},
+    }
+
+
+def result_line(row: JobResult) -> dict[str, Any]:
+    """A result in a list: without what may be large."""
+    return {
+        "id": str(row.id),
+        "url": f"/results/{row.id}",
+        "job": _id(row.job_id),
+        "class_path": row.class_path,
+        "name": row.name,
+        "user": row.username,
+        "status": str(row.status),
+        "cause": row.cause,
+        "commit": row.commit,
+        "queue": row.queue,
+        "created_at": time(row.created_at),
+        "started_at": time(row.started_at),
+        "finished_at": time(row.finished_at),
+        "counts": row.counts,
+        "attempt": row.attempt,
+        "worker": row.worker,
+    }
+
+
+def result(row: JobResult) -> dict[str, Any]:
+    return {
+        **result_line(row),
+        "data": row.data,
+        "return_value": row.return_value,
+        "output": row.output,
+        "results": row.results,
+        "cancel_requested_at": time(row.cancel_requested_at),
+        "canceled_by": row.canceled_by,
+        "code_digest": row.code_digest,
+        "last_seq": row.last_seq,
+    }
+
+
+def entry(row: LogEntry) -> dict[str, Any]:
+    shown = None if row.object_text is None else {"text": row.object_text, "url": row.object_url}
+    return {
+        "seq": row.seq,
+        "created_at": time(row.created_at),
+        "level": row.level,
+        "grouping": row.grouping,
+        "message": row.message,
+        "html": row.html,
+        "object": shown,
+    }
+
+
+def data_object(instance: Any) -> dict[str, Any]:
+    """An object of DATA, with the text that the selects of a form show."""
+    return {"pk": instance.pk, "text": text_of(instance), "url": instance.get_absolute_url()}
+
+
+def source(row: JobSource, errors: Iterable[LoadError]) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "kind": row.kind,
+        "location": row.location,
+        "refreshed_at": time(row.refreshed_at),
+        "load_errors": [load_error(error) for error in errors],
+    }
+
+
+def load_error(row: LoadError) -> dict[str, Any]:
+    return {
+        "module": row.module,
+        "path": row.path,
+        "message": row.message,
+        "traceback": row.traceback,
+        "seen_at": time(row.seen_at),
+    }
+
+
+def _id(value: uuid.UUID | None) -> str | None:
+    return None if value is None else str(value)

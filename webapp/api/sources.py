@@ -1,0 +1,21 @@
+"""Where jobs come from, and what could not be loaded from there."""
+
+from typing import Any
+
+from sqlalchemy import select
+
+from store.models import JobSource, LoadError
+from store.permissions import visible
+from webapp.api import arguments, shapes
+from webapp.api.paging import page
+from webapp.api.tokens import user
+from webapp.database import db
+
+
+def sources() -> dict[str, Any]:
+    arguments.check_names(())
+    found = db.session.scalars(visible(select(JobSource), user(), JobSource).order_by(JobSource.name)).all()
+    errors = db.session.scalars(
+        visible(select(LoadError), user(), LoadError).order_by(LoadError.path, LoadError.id)
+    ).all()
+    return page([shapes.source(row, [e for e in errors if e.source == row.name]) for row in found])

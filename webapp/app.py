@@ -1,0 +1,68 @@
+"""The web application: what every request passes through, and the pages."""
+
+from dataclasses import dataclass
+
+from flask import Flask
+
+from store.data import Data
+from store.plugins import load_plugins
+from store.settings import PROJECT_ROOT, Settings
+from webapp import (
+    api,
+    assets,
+    auth,
+    database,
+    errors,
+    formats,
+    headers,
+    home,
+    htmx,
+    jobs,
+    login,
+    looks,
+    objects,
+    results,
+    trusted,
+)
+from webapp.job_key import JobKey
+from webapp.sessions import DatabaseSessions
+
+#: Forms have no files yet; nothing a person types is larger.
+LARGEST_FORM_BYTES = 1024 * 1024
+MOST_FORM_PARTS = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What views need beside the PLATFORM database: `current_app.extensions["errand"]`."""
+
+    settings: Settings
+    data: Data
+
+
+def create_app(settings: Settings) -> Flask:
+    app = Flask("webapp", static_folder=None, template_folder=str(PROJECT_ROOT / "templates"))
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        MAX_CONTENT_LENGTH=LARGEST_FORM_BYTES,
+        MAX_FORM_MEMORY_SIZE=LARGEST_FORM_BYTES,
+        MAX_FORM_PARTS=MOST_FORM_PARTS,
+        # Our own check comes first (see webapp.auth), and a token lives as long as its session.
+        WTF_CSRF_CHECK_DEFAULT=False,
+        WTF_CSRF_SSL_STRICT=False,
+        WTF_CSRF_TIME_LIMIT=None,
+    )
+    app.url_map.converters["job"] = JobKey
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    load_plugins(settings)
+    app.extensions["errand"] = Errand(settings, Data(settings.data_database_url))
+    database.init_app(app, settings.database_url)
+    app.session_interface = DatabaseSessions(https=bool(settings.https), counts_as_use=auth.counts_as_use)
+    for part in (htmx, auth, errors, assets, formats, looks, trusted):
+        part.init_app(app)
+    headers.init_app(app, https=bool(settings.https))
+    for noun in (home, login, jobs, results, objects):
+        app.register_blueprint(noun.blueprint)
+    api.register(app)
+    return app

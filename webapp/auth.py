@@ -1,0 +1,114 @@
+"""Who asks: the user of this request, and the question whether they may."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flask import Flask, current_app, g, request, session
+from flask_wtf.csrf import CSRFProtect
+from werkzeug.exceptions import BadRequest
+
+from store import permissions
+from store.models import User
+from webapp.database import SAFE_METHODS, db
+from webapp.sessions import BrowserSession
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+csrf = CSRFProtect()
+
+
+class SignInRequired(Exception):
+    """A page for people who have signed in, asked for by someone who has not."""
+
+
+def public(view: View) -> View:
+    """Let strangers see this view. Every other view is for people who have signed in."""
+    view.is_public = True  # type: ignore[attr-defined]
+    return view
+
+
+def polled(view: View) -> View:
+    """Say that pages ask for this view by themselves, so that asking does not keep a session alive."""
+    view.is_polled = True  # type: ignore[attr-defined]
+    return view
+
+
+def init_app(app: Flask) -> None:
+    csrf.init_app(app)
+    app.before_request(_identify)
+    app.before_request(_refuse_strangers)
+    app.before_request(_refuse_foreign_pages)
+    app.context_processor(lambda: {"user": current_user(), "allowed": allowed})
+
+
+def current_user() -> User | None:
+    user: User | None = g.get("user")
+    return user
+
+
+def signed_in_user() -> User:
+    user = current_user()
+    if user is None:
+        raise SignInRequired
+    return user
+
+
+def require(action: str, subject: Any = None) -> None:
+    """Raise NotVisible or Forbidden unless the user of this request may do `action` to `subject`."""
+    permissions.require(current_user(), action, subject)
+
+
+def allowed(action: str, subject: Any = None) -> bool:
+    return permissions.allowed(current_user(), action, subject)
+
+
+def counts_as_use() -> bool:
+    return not _marked("is_polled")
+
+
+def below_api() -> bool:
+    """Tell whether this request is the API's: it knows its callers by their token, and asks by itself."""
+    return request.path.startswith("/api/")
+
+
+def _identify() -> None:
+    g.user = None
+    if (user := session_of_request().user) is not None:
+        # The row was read on a session of its own; from here on it belongs to the request's.
+        g.user = db.session.merge(user, load=False)
+
+
+def session_of_request() -> BrowserSession:
+    found: BrowserSession = session._get_current_object()  # type: ignore[attr-defined]
+    return found
+
+
+def _refuse_strangers() -> None:
+    # An unknown address goes on to its 404; what exists is closed unless it says otherwise.
+    if request.endpoint is None or below_api() or _marked("is_public"):
+        return
+    if not allowed("view"):
+        raise SignInRequired
+
+
+def _refuse_foreign_pages() -> None:
+    """Accept changes only from our own pages: by where the request comes from, and by the session's token."""
+    if request.method in SAFE_METHODS or request.endpoint is None or below_api():
+        return
+    if not _comes_from_us():
+        raise BadRequest("This request came from another site, so nothing was done.")
+    csrf.protect()
+
+
+def _comes_from_us() -> bool:
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site in ("same-origin", "none")
+    origin = request.headers.get("Origin")
+    # Not the scheme: a proxy that speaks TLS for us hides it.
+    return origin is None or origin.partition("://")[2] == request.host
+
+
+def _marked(name: str) -> bool:
+    view = current_app.view_functions.get(request.endpoint or "")
+    return bool(getattr(view, name, False))

@@ -1,0 +1,78 @@
+"""The command line. Each command's module is imported only when that command is called."""
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+#: Command name: (module, attribute, what `--help` says of it).
+COMMANDS: Mapping[str, tuple[str, str, str]] = {
+    "up": ("webapp.cli.up", "up", "Run everything on this machine: Redis, web, workers, scheduler."),
+    "web": ("webapp.cli.processes", "web", "Serve the pages and the JSON API."),
+    "worker": ("webapp.cli.processes", "worker", "Execute runs from the queues."),
+    "scheduler": ("webapp.cli.processes", "scheduler", "Watch over runs and put right what was lost."),
+    "db": ("webapp.cli.db", "db", "Upgrade the databases."),
+    "jobs": ("webapp.cli.jobs", "jobs", "List, refresh, enable and disable jobs."),
+    "token": ("webapp.cli.token", "token", "Create API tokens."),
+    "user": ("webapp.cli.user", "user", "Create users."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands stand in COMMANDS, so that `--help` imports none of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help_text) for name, (_, _, help_text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Errand, a self-hosted job portal.
+
+    Every command takes --instance DIR (or ERRAND_INSTANCE): the folder of everything that is not code.
+    """
+
+
+class UnusableSettings(click.ClickException):
+    """A setting that cannot work: its sentence, and exit code 2."""
+
+    exit_code = 2
+
+
+def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give `command` the option --instance, and hand it the settings of that instance first.
+
+    Goes below `@group.command()`. A SettingsError, also a later one, ends the command with exit code 2.
+    """
+
+    @click.option(
+        "--instance",
+        type=click.Path(file_okay=False, path_type=Path),
+        envvar="ERRAND_INSTANCE",
+        metavar="DIR",
+        help="The folder of everything that is not code.  [default: instance/ beside the code]",
+    )
+    @wraps(command)
+    def with_instance(instance: Path | None, **options: Any) -> Any:
+        from store.settings import SettingsError, load_settings
+
+        try:
+            return command(load_settings(instance), **options)
+        except SettingsError as error:
+            raise UnusableSettings(str(error)) from error
+
+    return with_instance

@@ -1,0 +1,43 @@
+"""`./errand db`: the schema of both databases."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from webapp.cli import with_settings
+from webapp.cli.platform import NOT_UPGRADED, clear_database_errors
+
+if TYPE_CHECKING:
+    from store.settings import Settings
+
+
+@click.group()
+def db() -> None:
+    """Upgrade the databases."""
+
+
+@db.command()
+@with_settings
+def upgrade(settings: "Settings") -> None:
+    """Bring both databases, with the tables of every plugin, to what this version needs."""
+    from store.migrate import upgrade as upgrade_both
+    from store.plugins import PluginError
+
+    with clear_database_errors():
+        try:
+            upgrade_both(settings)
+        except PluginError as error:
+            raise click.ClickException(str(error)) from error
+    click.echo("The databases are up to date.")
+
+
+@db.command()
+@with_settings
+def current(settings: "Settings") -> None:
+    """Tell whether the platform's database is up to date; exit code 1 when it is not."""
+    from store.migrate import is_current
+
+    with clear_database_errors():
+        if not is_current(settings):
+            raise click.ClickException(NOT_UPGRADED)
+    click.echo("The database is up to date.")

@@ -1,0 +1,128 @@
+"""`./errand jobs`: which jobs there are, and which may be run."""
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from webapp.cli import with_settings
+from webapp.cli.platform import did_you_mean, platform_session
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from store.models import JobRecord, LoadError
+    from store.settings import Settings
+
+
+@click.group()
+def jobs() -> None:
+    """List, refresh, enable and disable jobs."""
+
+
+@jobs.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list of jobs, shaped as in the API.")
+@with_settings
+def list_jobs(settings: "Settings", as_json: bool) -> None:
+    """List jobs, one a line: class path, state, name."""
+    with platform_session(settings) as session:
+        records = _all(session)
+        text = _as_json(records) if as_json else _as_lines(records)
+    # Printed only now: a slow reader of our output must not hold the database.
+    click.echo(text, nl=False)
+
+
+@jobs.command()
+@with_settings
+def refresh(settings: "Settings") -> None:
+    """Look for jobs in all sources and keep what they say of themselves.
+
+    A file that cannot be loaded is named on standard error and hides no other; the exit code is 1 as
+    long as there is one.
+    """
+    from worker.refresh import refresh as refresh_records
+
+    with platform_session(settings) as session:
+        report = refresh_records(session, settings)
+        lines = [_error_line(error) for error in report.errors]
+    click.echo(f"{_count(report.jobs, 'job')}, {len(report.new)} new.")
+    for line in lines:
+        click.echo(line, err=True)
+    if lines:
+        raise SystemExit(1)
+
+
+@jobs.command()
+@click.argument("class_paths", nargs=-1, metavar="CLASS_PATH...")
+@click.option("--all", "every", is_flag=True, help="Every job that is installed.")
+@with_settings
+def enable(settings: "Settings", class_paths: Sequence[str], every: bool) -> None:
+    """Let jobs be run."""
+    _switch(settings, class_paths, every=every, enabled=True)
+
+
+@jobs.command()
+@click.argument("class_paths", nargs=-1, metavar="CLASS_PATH...")
+@click.option("--all", "every", is_flag=True, help="Every job.")
+@with_settings
+def disable(settings: "Settings", class_paths: Sequence[str], every: bool) -> None:
+    """Let jobs not be run any more."""
+    _switch(settings, class_paths, every=every, enabled=False)
+
+
+def _switch(settings: "Settings", class_paths: Sequence[str], *, every: bool, enabled: bool) -> None:
+    if every == bool(class_paths):
+        raise click.UsageError("Name the class paths of jobs, or give --all.")
+    with platform_session(settings) as session:
+        if every:
+            chosen = [record for record in _all(session) if record.installed or not enabled]
+        else:
+            chosen = _named(session, class_paths)
+        changed = [record for record in chosen if record.enabled != enabled]
+        for record in changed:
+            record.enabled = enabled
+        session.commit()
+    click.echo(f"{'Enabled' if enabled else 'Disabled'} {_count(len(changed), 'job')}.", err=True)
+
+
+def _named(session: "Session", class_paths: Sequence[str]) -> "list[JobRecord]":
+    """Return these jobs, or none of them when one is not known: a half-done command is hard to repeat."""
+    known = {record.class_path: record for record in _all(session)}
+    for class_path in class_paths:
+        if class_path not in known:
+            hint = did_you_mean(class_path, known) or " `./errand jobs list` shows those there are."
+            raise click.ClickException(f"There is no job {class_path!r}.{hint}")
+    return [known[class_path] for class_path in class_paths]
+
+
+def _all(session: "Session") -> "list[JobRecord]":
+    from sqlalchemy import select
+
+    from store.models import JobRecord
+
+    return list(session.scalars(select(JobRecord).order_by(JobRecord.class_path)))
+
+
+def _as_json(records: "Sequence[JobRecord]") -> str:
+    from webapp.api import shapes
+
+    return json.dumps([shapes.job(record) for record in records], indent=2) + "\n"
+
+
+def _as_lines(records: "Sequence[JobRecord]") -> str:
+    return "".join(f"{record.class_path}\t{_state(record)}\t{record.name}\n" for record in records)
+
+
+def _state(record: "JobRecord") -> str:
+    if not record.installed:
+        return "not installed"
+    return "enabled" if record.enabled else "disabled"
+
+
+def _error_line(error: "LoadError") -> str:
+    return f"{error.path}: {error.message}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,68 @@
+"""The PLATFORM database as commands use it: opened, checked, and with a sentence when it cannot be."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from sqlalchemy.exc import DBAPIError
+    from sqlalchemy.orm import Session
+
+    from store.models import User
+    from store.settings import Settings
+
+NOT_UPGRADED = "The database does not have the tables this version needs: run ./errand db upgrade"
+
+
+@contextmanager
+def platform_session(settings: "Settings") -> "Iterator[Session]":
+    """Give a session that may write. The caller commits."""
+    from store.migrate import is_current
+    from store.platform import Platform
+
+    with clear_database_errors():
+        if not is_current(settings):
+            raise click.ClickException(NOT_UPGRADED)
+        platform = Platform(settings.database_url)
+        try:
+            with platform.session() as session:
+                yield session
+        finally:
+            platform.dispose()
+
+
+@contextmanager
+def clear_database_errors() -> Iterator[None]:
+    from sqlalchemy.exc import OperationalError
+
+    try:
+        yield
+    except OperationalError as error:
+        raise click.ClickException(f"The database cannot be used: {_first_line(error)}") from error
+
+
+def find_user(session: "Session", username: str) -> "User":
+    from sqlalchemy import select
+
+    from store.models import User
+
+    found = session.scalars(select(User).where(User.username == username)).one_or_none()
+    if found is None:
+        others = session.scalars(select(User.username)).all()
+        raise click.ClickException(f"There is no user {username!r}.{did_you_mean(username, others)}")
+    return found
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """Return a sentence, with a space before it, that names what may have been meant; or nothing."""
+    import difflib
+
+    names = {name.lower(): name for name in known}
+    near = [names[match] for match in difflib.get_close_matches(given.lower(), names, n=3, cutoff=0.5)]
+    return f" Did you mean {' or '.join(near)}?" if near else ""
+
+
+def _first_line(error: "DBAPIError") -> str:
+    return str(error.orig).strip().split("\n", 1)[0]

@@ -1,0 +1,200 @@
+"""`web`, `worker` and `scheduler`: one process each, in the foreground."""
+
+import ipaddress
+import os
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from webapp.cli import with_settings
+from webapp.cli.supervisor import Program, Supervisor
+
+if TYPE_CHECKING:
+    from store.settings import Settings
+
+WEB_PROCESSES = 2
+WEB_THREADS = 4
+#: After a worker has ended a run that took too long to stop, it needs this long to say so in the database.
+SETTLE_SECONDS = 4
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+@with_settings
+def web(settings: "Settings", host: str, port: int) -> None:
+    """Serve the pages and the JSON API (gunicorn; GUNICORN_CMD_ARGS may add to its settings)."""
+    check_host(host, settings.https)
+    hand_on(settings)
+    serve(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+
+
+def serve(address: str) -> None:
+    from gunicorn.app.base import BaseApplication
+
+    # Not gunicorn's own command: that puts the current folder first on the import path, and reads a
+    # gunicorn.conf.py that happens to lie there.
+    class Server(BaseApplication):  # type: ignore[misc]
+        def load_config(self) -> None:
+            given = self.cfg.parser().parse_args(self.cfg.get_cmd_args_from_env())
+            ours = {
+                "bind": [address],
+                "worker_class": "gthread",
+                "workers": WEB_PROCESSES,
+                "threads": WEB_THREADS,
+                # Loaded once, before the processes part: none of them answers while it still imports.
+                "preload_app": True,
+                "graceful_timeout": 5,
+                "control_socket_disable": True,
+                "proc_name": "errand-web",
+            }
+            for name, value in {**ours, **_given(given)}.items():
+                self.cfg.set(name, value)
+
+        def load(self) -> Any:
+            from webapp.wsgi import app
+
+            return app
+
+    Server().run()
+
+
+def _given(arguments: Any) -> dict[str, Any]:
+    return {name: value for name, value in vars(arguments).items() if value is not None and name != "args"}
+
+
+def check_host(host: str, https: bool | None) -> None:
+    """Refuse to show pages to a network before someone has said whether the way there is encrypted."""
+    if https is None and not is_loopback(host):
+        from store.settings import SettingsError
+
+        raise SettingsError(
+            f"Others can reach {host}, so say how: set ERRAND_HTTPS=1 behind a proxy that speaks TLS, or "
+            "ERRAND_HTTPS=0 to send passwords and sessions unencrypted."
+        )
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+@click.command()
+@click.option("--queues", default="default", show_default=True, metavar="A,B", help="The queues to work on.")
+@click.option("--count", default=1, show_default=True, type=click.IntRange(1), help="How many processes.")
+@click.option("--burst", is_flag=True, help="End when the queues are empty.")
+@click.option(
+    "--grace",
+    default=60.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    help="How long a run may go on after the worker was told to end.",
+)
+@with_settings
+def worker(settings: "Settings", queues: str, count: int, burst: bool, grace: float) -> None:
+    """Execute runs from the queues."""
+    names = [name.strip() for name in queues.split(",") if name.strip()]
+    if not names:
+        raise click.BadParameter("Name at least one queue.", param_hint="--queues")
+    hand_on(settings)
+    if count > 1:
+        supervise_workers(names, count, burst=burst, grace_seconds=grace)
+        return
+    from worker.run_worker import main
+
+    wait_for_redis(settings, patient=not burst)
+    main(settings, names, burst=burst, stop_grace_seconds=grace)
+
+
+def wait_for_redis(settings: "Settings", *, patient: bool) -> None:
+    """Wait until there is a Redis to take work from; who is not patient gives up at once."""
+    from worker.queues import queue_reachable
+
+    where = "started by ./errand up" if settings.embedded_redis else "named in REDIS_URL"
+    said = False
+    while not queue_reachable(settings):
+        if not patient:
+            raise click.ClickException(f"The Redis {where} does not answer.")
+        if not said:
+            click.echo(f"The Redis {where} does not answer; waiting for it.", err=True)
+            said = True
+        time.sleep(1)
+
+
+def supervise_workers(queues: list[str], count: int, *, burst: bool, grace_seconds: float) -> None:
+    end_on_signals()
+    supervisor = Supervisor(grace_seconds=grace_seconds + SETTLE_SECONDS)
+    try:
+        programs = worker_programs(queues, count, dict(os.environ), burst=burst, grace_seconds=grace_seconds)
+        supervisor.start(*programs)
+        supervisor.run()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        supervisor.stop()
+
+
+def worker_programs(
+    queues: list[str], count: int, environment: dict[str, str], *, burst: bool = False, grace_seconds: float
+) -> list[Program]:
+    options = ["--queues", ",".join(queues), "--grace", f"{grace_seconds:g}", *(["--burst"] if burst else [])]
+    return [
+        Program(
+            f"worker-{number}",
+            our_command("worker", *options),
+            environment,
+            # A worker that is asked to end waits for its run, and nobody would be left to lose patience.
+            orphan_signal=signal.SIGKILL,
+            restart=not burst,
+        )
+        for number in range(1, count + 1)
+    ]
+
+
+@click.command()
+@with_settings
+def scheduler(settings: "Settings") -> None:
+    """Watch over runs and put right what was lost."""
+    from worker.scheduler import main
+
+    hand_on(settings)
+    main(settings)
+
+
+def our_command(*arguments: str) -> list[str]:
+    """Return the command line that runs this command line again, with the same Python."""
+    # -P: nothing in the current folder may be taken for a module of ours.
+    return [sys.executable, "-P", "-m", "webapp.cli", *arguments]
+
+
+def hand_on(settings: "Settings") -> None:
+    """Put the settings into the environment, for the processes that this one will start."""
+    from store.settings import environment
+
+    os.environ.update(environment(settings))
+
+
+def end_on_signals() -> None:
+    """Let SIGTERM, and the end of the terminal, do what Ctrl-C does: raise KeyboardInterrupt."""
+    last = float("-inf")
+
+    def interrupt(_number: int, _frame: object) -> None:
+        nonlocal last
+        # Some wrappers pass on a Ctrl-C that the terminal has sent us as well: that is one, not two.
+        if time.monotonic() - last >= 1:
+            last = time.monotonic()
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
+    # Whoever started us under nohup wants us to outlive the terminal.
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, interrupt)

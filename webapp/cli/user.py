@@ -1,0 +1,162 @@
+"""`./errand user`: who may sign in."""
+
+import re
+import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from webapp.cli import with_settings
+from webapp.cli.platform import find_user, platform_session
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from store.models import User
+    from store.settings import Settings
+
+#: As on most systems, so that a name can stand in a URL, a log line and a mail address.
+USERNAME = re.compile(r"[\w.@+-]{1,150}")
+
+LINK_LIFETIME = timedelta(days=1)
+
+
+@click.group()
+def user() -> None:
+    """Create, list and disable users."""
+
+
+@user.command()
+@click.argument("username", metavar="NAME")
+@click.option("--superuser", is_flag=True, help="May do everything.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@with_settings
+def create(settings: "Settings", username: str, superuser: bool, password_stdin: bool) -> None:
+    """Create a user.
+
+    Without --password-stdin the password is asked for; where there is no terminal to ask at, the user
+    gets none, and the path of a link is printed that signs them in once, within a day.
+    """
+    from store.models import User
+
+    with platform_session(settings) as session:
+        _check_name(session, username)
+        # The write turn is not kept while somebody thinks of a password.
+        session.rollback()
+        password = _ask_password(username, from_stdin=password_stdin)
+        created = User(username=username, superuser=superuser, password_hash=_hash(password, username))
+        session.add(created)
+        _commit_new(session, username)
+        click.echo(f"Created {'superuser' if superuser else 'user'} {username}.", err=True)
+        if password is None:
+            click.echo(sign_in_path(session, created))
+
+
+@user.command("list")
+@with_settings
+def list_users(settings: "Settings") -> None:
+    """List users, one a line."""
+    from sqlalchemy import select
+
+    from store.models import User
+
+    with platform_session(settings) as session:
+        lines = [_line(found) for found in session.scalars(select(User).order_by(User.username))]
+    for line in lines:
+        click.echo(line)
+
+
+@user.command()
+@click.argument("username", metavar="NAME")
+@with_settings
+def disable(settings: "Settings", username: str) -> None:
+    """End a user's sessions and let neither them nor their tokens in any more. What they did stays."""
+    from sqlalchemy import delete
+
+    from store.models import SignInLink, UserSession
+
+    with platform_session(settings) as session:
+        found = find_user(session, username)
+        found.active = False
+        session.execute(delete(UserSession).where(UserSession.user_id == found.id))
+        session.execute(delete(SignInLink).where(SignInLink.user_id == found.id))
+        session.commit()
+    click.echo(f"Disabled {username}.", err=True)
+
+
+def _line(user: "User") -> str:
+    kind = "superuser" if user.superuser else "user"
+    return f"{user.username}\t{kind}\t{'active' if user.active else 'disabled'}"
+
+
+def _check_name(session: "Session", username: str) -> None:
+    from sqlalchemy import select
+
+    from store.models import User
+
+    if not USERNAME.fullmatch(username):
+        raise click.ClickException(
+            "A user's name has 1 to 150 letters, digits and the characters . @ + - _ and no others."
+        )
+    # Two names that differ in case only would be taken for one another.
+    taken = [name for name in session.scalars(select(User.username)) if name.lower() == username.lower()]
+    if taken:
+        raise click.ClickException(f"There is a user {taken[0]!r} already.")
+
+
+def _commit_new(session: "Session", username: str) -> None:
+    from sqlalchemy.exc import IntegrityError
+
+    try:
+        session.commit()
+    except IntegrityError as error:
+        raise click.ClickException(f"There is a user {username!r} already.") from error
+
+
+def _ask_password(username: str, *, from_stdin: bool) -> str | None:
+    if from_stdin:
+        return _read_line()
+    if _at_a_terminal():
+        return str(
+            click.prompt(f"Password for {username}", hide_input=True, confirmation_prompt=True, err=True)
+        )
+    return None
+
+
+def _read_line() -> str:
+    try:
+        given = sys.stdin.buffer.read().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise click.ClickException("The password is not UTF-8 text.") from error
+    password = given.removesuffix("\n").removesuffix("\r")
+    if "\n" in password or "\r" in password:
+        raise click.ClickException("The password has more than one line.")
+    return password
+
+
+def _hash(password: str | None, username: str) -> str | None:
+    from store.secrets import WeakPassword, check_password_rules, hash_password
+
+    if password is None:
+        return None
+    try:
+        check_password_rules(password, username)
+    except WeakPassword as error:
+        raise click.ClickException(f"This password cannot be used. {error}") from error
+    return hash_password(password)
+
+
+def sign_in_path(session: "Session", user: "User") -> str:
+    """Make a link that signs `user` in, once; return its path."""
+    from store.models import SignInLink, now
+    from store.secrets import new_token
+
+    token, token_hash = new_token("link")
+    session.add(SignInLink(user_id=user.id, token_hash=token_hash, expires_at=now() + LINK_LIFETIME))
+    session.commit()
+    return f"/login/{token}"
+
+
+def _at_a_terminal() -> bool:
+    return sys.stdin.isatty()

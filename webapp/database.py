@@ -1,0 +1,58 @@
+"""The PLATFORM database as a request sees it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flask import Flask, current_app, has_request_context, request
+from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session as RequestSession
+from sqlalchemy import Connection, Engine
+from sqlalchemy.orm import Session
+
+from store.models import Base
+from store.platform import configure_engine, engine_options
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class _Session(RequestSession):
+    """Reads without taking SQLite's only write turn, unless the request may change something."""
+
+    def get_bind(self, *args: Any, **kwargs: Any) -> Engine | Connection:
+        bind = super().get_bind(*args, **kwargs)
+        if has_request_context() and request.method in SAFE_METHODS and bind is db.engine:
+            return _reading_engine()
+        return bind
+
+
+db = SQLAlchemy(metadata=Base.metadata, session_options={"class_": _Session})
+
+
+def init_app(app: Flask, url: str) -> None:
+    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url)
+    db.init_app(app)
+    with app.app_context():
+        configure_engine(db.engine)
+        # Made once: a session takes two engines, even twins, for two databases.
+        app.extensions["errand_reading_engine"] = db.engine.execution_options(sqlite_begin="DEFERRED")
+
+
+@contextmanager
+def reading() -> Iterator[Session]:
+    """Give a session of its own that only reads."""
+    with Session(_reading_engine(), expire_on_commit=False) as session:
+        yield session
+
+
+@contextmanager
+def writing() -> Iterator[Session]:
+    """Give a session of its own for one short change, committed at the end, whatever becomes of the request."""
+    with Session(db.engine, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+def _reading_engine() -> Engine:
+    engine: Engine = current_app.extensions["errand_reading_engine"]
+    return engine

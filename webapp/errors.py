@@ -1,0 +1,128 @@
+"""Every error, turned once into a page, a fragment or JSON."""
+
+import secrets
+from http import HTTPStatus
+from urllib.parse import urlencode
+
+from flask import Flask, Response, current_app, make_response, redirect, render_template, request, url_for
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from jobs.errors import InvalidData
+from store.models import now
+from store.permissions import Forbidden, NotVisible
+from webapp import api, htmx
+from webapp.auth import SignInRequired, below_api, current_user
+from webapp.database import db
+from webapp.next_page import safe_path
+
+Answer = Response | tuple[Response, int]
+
+#: Title and sentence for what a person may run into; other statuses use their own words.
+WORDS = {
+    400: (
+        "This cannot be read",
+        "The request is not as this page sends it. Go back, reload the page and try again.",
+    ),
+    403: ("You may not do this", "Ask an administrator if you think you should."),
+    404: ("There is nothing here", "What was here may have been removed, or you may not see it."),
+    405: ("Not this way", "This address is not meant to be opened like that."),
+    413: ("That is too much", "What was sent is larger than is accepted here."),
+    429: ("Too many tries", "Wait a moment, then try again."),
+}
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(SignInRequired, ask_to_sign_in)
+    app.register_error_handler(InvalidData, refuse_data)
+    app.register_error_handler(Forbidden, forbid)
+    app.register_error_handler(NotVisible, hide)
+    app.register_error_handler(HTTPException, answer_http)
+    app.register_error_handler(Exception, answer_fault)
+
+
+def ask_to_sign_in(_error: SignInRequired) -> Response:
+    here = htmx.current_path() if htmx.wants_fragment() else request.full_path.rstrip("?")
+    wanted = safe_path(here if request.method == "GET" else None)
+    url = url_for("login.show") + (f"?{urlencode({'next': wanted})}" if wanted not in (None, "/") else "")
+    if htmx.wants_fragment():
+        return htmx.go_to(url, HTTPStatus.UNAUTHORIZED)
+    return _plain(redirect(url, HTTPStatus.SEE_OTHER))
+
+
+def refuse_data(error: InvalidData) -> Answer:
+    if below_api():
+        return _from_api(error)
+    return _page(422, "These inputs do not fit", str(error))
+
+
+def forbid(error: Forbidden) -> Answer:
+    if below_api():
+        return _from_api(error)
+    return _page(403, WORDS[403][0], str(error) or WORDS[403][1])
+
+
+def hide(error: NotVisible) -> Answer:
+    if below_api():
+        return _from_api(error)
+    return _page(404, *WORDS[404])
+
+
+def answer_http(error: HTTPException) -> Answer:
+    if below_api():
+        return _from_api(error)
+    if error.code is None or error.code < 400:
+        return _plain(error.get_response())
+    title, sentence = WORDS.get(error.code, (error.name, ""))
+    if isinstance(error, CSRFError):
+        title, sentence = (
+            "This page is out of date",
+            "Your session has changed since it was opened. Reload it and try again.",
+        )
+    elif error.description and error.description != type(error).description:
+        sentence = error.description
+    answer = _page(error.code, title, sentence)
+    _keep_headers(error, answer)
+    return answer
+
+
+def answer_fault(error: Exception) -> Answer:
+    """Our own mistake: written to the log in full, told to the reader by a reference only."""
+    reference = f"e-{now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    current_app.logger.error("%s: %s %s failed", reference, request.method, request.path, exc_info=error)
+    # The database may be what failed: leave no transaction open, and show a page that asks nothing of it.
+    db.session.rollback()
+    if below_api():
+        return _from_api(error)
+    if htmx.wants_fragment():
+        return make_response(
+            render_template("errors/_note.html", title="This broke", reference=reference), 500
+        )
+    return make_response(render_template("errors/fault.html", reference=reference), 500)
+
+
+def _page(status: int, title: str, sentence: str) -> Response:
+    about = {"status": status, "title": title, "sentence": sentence}
+    if htmx.wants_fragment():
+        return make_response(render_template("errors/_note.html", **about), status)
+    # Whoever has not signed in gets nothing of the frame, which shows what runs.
+    template = "errors/page.html" if current_user() else "errors/alone.html"
+    return make_response(render_template(template, **about), status)
+
+
+def _keep_headers(error: HTTPException, answer: Response) -> None:
+    given = error.get_response()
+    for name in ("Allow", "Retry-After"):
+        if name in given.headers:
+            answer.headers[name] = given.headers[name]
+    if isinstance(error, RequestEntityTooLarge):
+        answer.headers["Connection"] = "close"
+
+
+def _from_api(error: Exception) -> Response:
+    answer = api.errors.answer(error)
+    return _plain(answer if isinstance(answer, Response) else answer.get_response())
+
+
+def _plain(response: object) -> Response:
+    return make_response(response)

@@ -1,0 +1,97 @@
+"""How moments, durations and numbers read on a page."""
+
+from datetime import UTC, datetime, timedelta
+
+from flask import Flask
+
+from store.models import now
+
+
+def init_app(app: Flask) -> None:
+    app.jinja_env.filters.update(
+        duration=duration,
+        offset=offset,
+        ago=ago,
+        iso=iso,
+        exact=exact,
+        clock=clock,
+        grouped=grouped,
+        plural=plural,
+        capital=capital,
+    )
+
+
+def duration(seconds: float | None) -> str:
+    """0.2s, 48s, 1m 42s, 2h 05m, 3d 4h."""
+    if seconds is None:
+        return ""
+    if seconds < 9.95:
+        return f"{seconds:.1f}s"
+    whole = round(seconds)
+    minutes, second = divmod(whole, 60)
+    hours, minute = divmod(minutes, 60)
+    days, hour = divmod(hours, 24)
+    if days:
+        return f"{days}d {hour}h"
+    if hours:
+        return f"{hours}h {minute:02d}m"
+    return f"{minutes}m {second:02d}s" if minutes else f"{second}s"
+
+
+def offset(seconds: float) -> str:
+    """+0.4s, +38.5s, +1m 18s: how long after the start."""
+    seconds = max(0.0, seconds)
+    return f"+{seconds:.1f}s" if seconds < 59.95 else f"+{duration(seconds)}"
+
+
+def ago(moment: datetime) -> str:
+    """just now, 2 min ago, 14:03 today, 16:20 yesterday, 3 days ago, 12 March, 12 March 2024."""
+    today = now()
+    seconds = (today - moment).total_seconds()
+    if seconds < 10:
+        return "just now"
+    if seconds < 60:
+        return f"{int(seconds)}s ago"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min ago"
+    days = (today.date() - moment.astimezone(UTC).date()).days
+    if days == 0:
+        return f"{moment:%H:%M} today"
+    if days == 1:
+        return f"{moment:%H:%M} yesterday"
+    if days < 7:
+        return f"{days} days ago"
+    return (
+        f"{moment.day} {moment:%B}"
+        if today - moment < timedelta(days=300)
+        else f"{moment.day} {moment:%B %Y}"
+    )
+
+
+def clock(moment: datetime) -> str:
+    """14:02:11 today, else with the day: 12 March 14:02:11."""
+    if moment.date() == now().date():
+        return f"{moment:%H:%M:%S}"
+    return f"{moment.day} {moment:%b} {moment:%H:%M:%S}"
+
+
+def iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def exact(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def grouped(number: int) -> str:
+    """4 812, with a space that does not break."""
+    return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def capital(text: str) -> str:
+    """Begin with a capital and leave the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
+def plural(number: int, one: str, many: str = "") -> str:
+    return f"{grouped(number)} {one if number == 1 else many or one + 's'}"

@@ -1,0 +1,103 @@
+"""The front door, the first steps, what runs now, and whether all is well."""
+
+from http import HTTPStatus
+
+from flask import Blueprint, Response, current_app, make_response, redirect, render_template, url_for
+from sqlalchemy import exists, select, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import load_only
+
+from store.models import JobRecord, JobResult, Status
+from store.permissions import visible
+from webapp import htmx
+from webapp.auth import allowed, current_user, polled, public, require
+from webapp.database import db, reading
+from worker.queues import listening_workers, queue_reachable
+
+blueprint = Blueprint("home", __name__)
+
+MOST_RUNNING_SHOWN = 5
+
+
+@blueprint.get("/")
+def show() -> Response:
+    require("view")
+    new = not _has_completed() and allowed("admin")
+    return make_response(redirect(url_for("home.welcome" if new else "jobs.index")))
+
+
+@blueprint.get("/welcome")
+@polled
+def welcome() -> str:
+    """Show the way to the first run. The page asks for itself again until there is one."""
+    require("view", JobRecord)
+    settings = current_app.extensions["errand"].settings
+    workers = listening_workers(settings)
+    steps = {
+        "workers": workers,
+        "worker_count": max(workers.values(), default=0),
+        "queue_reachable": bool(workers) or queue_reachable(settings),
+        "first_job": _first_job(),
+        "completed": _has_completed(),
+        "jobs_folder": str(settings.jobs_roots[0]) if settings.jobs_roots and allowed("admin") else "",
+    }
+    return render_template("home/_steps.html" if htmx.wants_fragment() else "home/welcome.html", **steps)
+
+
+@blueprint.get("/now")
+@polled
+def now_running() -> Response:
+    """Show the runs that run now, for the rail."""
+    require("view", JobResult)
+    if not htmx.wants_fragment():
+        return make_response(redirect(url_for("results.index", status="running")))
+    return make_response(render_template("home/_now.html"))
+
+
+@blueprint.get("/healthz")
+@public
+def healthz() -> Response:
+    return Response("ok\n", mimetype="text/plain")
+
+
+@blueprint.get("/readyz")
+@public
+def readyz() -> Response:
+    ready = _database_answers() and queue_reachable(current_app.extensions["errand"].settings)
+    return Response(
+        "ready\n" if ready else "not ready\n",
+        HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE,
+        mimetype="text/plain",
+    )
+
+
+@blueprint.app_context_processor
+def offer_running() -> dict[str, object]:
+    return {"running_now": running_now}
+
+
+def running_now() -> list[JobResult]:
+    query = visible(select(JobResult), current_user(), JobResult).where(JobResult.status == Status.RUNNING)
+    query = query.options(load_only(JobResult.name, JobResult.started_at, JobResult.status))
+    return list(db.session.scalars(query.order_by(JobResult.created_at.desc()).limit(MOST_RUNNING_SHOWN)))
+
+
+def _has_completed() -> bool:
+    return bool(db.session.scalar(select(exists().where(JobResult.status == Status.COMPLETED))))
+
+
+def _first_job() -> JobRecord | None:
+    query = visible(select(JobRecord), current_user(), JobRecord).where(
+        JobRecord.installed, ~JobRecord.hidden
+    )
+    enabled_first = query.order_by(JobRecord.enabled.desc(), JobRecord.source, JobRecord.name)
+    return db.session.scalars(enabled_first.limit(1)).first()
+
+
+def _database_answers() -> bool:
+    try:
+        with reading() as session:
+            session.execute(text("SELECT 1"))
+    except SQLAlchemyError:
+        return False
+    return True

@@ -1,0 +1,72 @@
+"""The inputs of a run as its page shows them, and as another run takes them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from jobs.variables import flat_choices
+from store import objects
+from store.models import JobRecord, JobResult
+
+#: Longer text is folded away.
+LONGEST_LINE = 200
+
+
+@dataclass(slots=True)
+class ShownInput:
+    label: str
+    text: str = ""
+    #: (text, url) of objects.
+    objects: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def folded(self) -> bool:
+        return len(self.text) > LONGEST_LINE or "\n" in self.text
+
+
+def shown_inputs(result: JobResult, job: JobRecord | None, data: Session) -> list[ShownInput]:
+    """Return the inputs in the form's order; those the job no longer has come last, by their names."""
+    variables = {variable["name"]: variable for variable in (job.variables if job else [])}
+    ordered = [name for name in variables if name in result.data]
+    ordered += [name for name in result.data if name not in variables]
+    return [
+        _shown(variables.get(name, {"name": name, "type": ""}), result.data[name], data) for name in ordered
+    ]
+
+
+def again(job: JobRecord, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the inputs of an earlier run as `submit` takes them."""
+    nullable = {variable["name"] for variable in job.variables if variable.get("null_option")}
+    return {
+        name: "null" if value is None and name in nullable else value
+        for name, value in inputs.items()
+        # What was left empty is left out: nobody had to fill it in then, and defaults are for those who did not choose.
+        if value is not None or name in nullable
+    }
+
+
+def _shown(variable: Mapping[str, Any], value: Any, data: Session) -> ShownInput:
+    shown = ShownInput(variable.get("label") or variable["name"])
+    if "model" in variable:
+        keys = value if isinstance(value, list) else [] if value is None else [value]
+        shown.objects = [_object(variable["model"], key, data) for key in keys]
+        shown.text = str(variable.get("null_option") or "None") if not keys else ""
+    elif isinstance(value, bool):
+        shown.text = "Yes" if value else "No"
+    elif "choices" in variable:
+        labels = {str(key): str(label) for key, label in flat_choices(variable["choices"])}
+        values = value if isinstance(value, list) else [value]
+        shown.text = ", ".join(labels.get(str(each), str(each)) for each in values)
+    else:
+        shown.text = "" if value is None else str(value)
+    return shown
+
+
+def _object(model: str, key: Any, data: Session) -> tuple[str, str]:
+    try:
+        instance = objects.ObjectLookup(data).load(model, key)
+    except objects.LookupFailed:
+        return f"{model} {key} (gone)", ""
+    return str(instance), instance.get_absolute_url()

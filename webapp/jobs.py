@@ -1,0 +1,312 @@
+"""Jobs: the list, and the form that asks for a run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Literal
+from uuid import UUID
+
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from sqlalchemy import func, select
+from werkzeug.datastructures import MultiDict
+
+from jobs.errors import InvalidData
+from store.html import clean_text
+from store.models import JobRecord, JobResult, JobSource, LoadError, Status
+from store.permissions import NotVisible, visible
+from webapp import htmx, run_form
+from webapp.auth import allowed, current_user, require, signed_in_user
+from webapp.database import db
+from webapp.history import newest_runs
+from webapp.job_key import as_id
+from webapp.looks import Pulse, failing, pulse
+from worker.refresh import refresh
+from worker.submit import submit
+
+blueprint = Blueprint("jobs", __name__, url_prefix="/jobs")
+
+Show = Literal["all", "failing", "running", "disabled", "hidden"]
+SHOWS: tuple[Show, ...] = ("all", "failing", "running", "disabled", "hidden")
+
+RECENT_RUNS_SHOWN = 4
+LONGEST_SEARCH = 100
+
+
+@dataclass(slots=True)
+class Listed:
+    """A job as a line of the list."""
+
+    job: JobRecord
+    runs: Sequence[JobResult]
+    running: int
+
+    @property
+    def latest(self) -> JobResult | None:
+        return self.runs[0] if self.runs else None
+
+    @property
+    def pulse(self) -> Pulse:
+        return pulse(self.runs)
+
+    @property
+    def failing(self) -> bool:
+        ended = next((run for run in self.runs if run.finished), None)
+        return ended is not None and failing(ended)
+
+    def belongs_to(self, show: Show) -> bool:
+        if show == "hidden":
+            return self.job.hidden
+        if show == "disabled":
+            return not self.job.runnable
+        if self.job.hidden:
+            return False
+        return show == "all" or (self.failing if show == "failing" else self.running > 0)
+
+
+@dataclass(slots=True)
+class Group:
+    name: str
+    jobs: list[Listed]
+
+    @property
+    def running(self) -> int:
+        return sum(1 for listed in self.jobs if listed.running)
+
+    @property
+    def failing(self) -> int:
+        return sum(1 for listed in self.jobs if listed.failing)
+
+
+@blueprint.get("/")
+def index() -> str:
+    require("view", JobRecord)
+    everything = _listed()
+    show: Show = next((name for name in SHOWS if name == request.args.get("show")), "all")
+    search = clean_text(request.args.get("q", "")).strip()[:LONGEST_SEARCH]
+    shown = [listed for listed in everything if listed.belongs_to(show) and _matches(listed.job, search)]
+    page = {
+        "groups": _grouped(shown),
+        "show": show,
+        "q": search,
+        "numbers": {name: sum(1 for listed in everything if listed.belongs_to(name)) for name in SHOWS},
+        "total": len(everything),
+    }
+    if htmx.wants_fragment():
+        return render_template("jobs/_list.html", **page)
+    sources = db.session.scalar(select(func.count()).select_from(JobSource)) or 0
+    return render_template("jobs/index.html", **page, source_count=sources, load_errors=_load_errors())
+
+
+@blueprint.post("/refresh")
+def reload() -> Response:
+    """Look for jobs in all sources again."""
+    require("refresh", JobRecord)
+    report = refresh(db.session(), current_app.extensions["errand"].settings)
+    problems = f" {len(report.errors)} could not be loaded." if report.errors else ""
+    flash(f"Found {report.jobs} jobs, {len(report.new)} of them new.{problems}")
+    return make_response(redirect(url_for("jobs.index"), HTTPStatus.SEE_OTHER))
+
+
+@blueprint.get("/<job:key>/")
+def show(key: str) -> str:
+    job = _find(key)
+    require("view", job)
+    arguments = request.args
+    values = {
+        **run_form.defaults(job),
+        **_earlier_values(job, arguments.get("from_result")),
+        **run_form.from_query(job, arguments),
+    }
+    # The page also answers where a picker asks for its choices, with the inputs as they are.
+    if any(name.startswith(run_form.PREFIX) for name in arguments):
+        values.update(run_form.from_inputs(job, arguments))
+    with current_app.extensions["errand"].data.session() as data:
+        form = run_form.build(
+            job,
+            values,
+            data,
+            commit=_earlier_commit(arguments.get("from_result"), arguments.get("_commit")),
+            queue=arguments.get("_queue") if arguments.get("_queue") in job.allowed_queues else None,
+            searches=_searches(job, arguments),
+        )
+        return _form_page(job, form)
+
+
+@blueprint.post("/<job:key>/")
+def run(key: str) -> Response:
+    """Ask for a run with what the form holds; or, for a reader without JavaScript, search in its pickers."""
+    job = _find(key)
+    require("view", job)
+    if "_search" in request.form:
+        return make_response(_filled_form(job, ()))
+    require("run", job)
+    try:
+        result = submit(
+            db.session(),
+            current_app.extensions["errand"].settings,
+            job=job,
+            raw=run_form.raw(job, request.form),
+            user=signed_in_user(),
+            commit=run_form.truth(request.form.get("_commit")),
+            queue=request.form.get("_queue"),
+            form=True,
+        )
+    except InvalidData as refusal:
+        return make_response(_filled_form(job, refusal.errors), HTTPStatus.UNPROCESSABLE_ENTITY)
+    return make_response(redirect(url_for("results.show", result_id=result.id), HTTPStatus.SEE_OTHER))
+
+
+@blueprint.get("/<job:key>/choices/<variable>")
+def choices(key: str, variable: str) -> str:
+    """Show what can be chosen for one variable, as the other inputs now stand."""
+    job = _find(key)
+    require("view", job)
+    description = next((each for each in job.variables if each["name"] == variable and "model" in each), None)
+    if description is None:
+        raise NotVisible
+    if not htmx.wants_fragment():
+        return show(key)
+    values = run_form.from_inputs(job, request.args)
+    search = request.args.get(run_form.SEARCH_PREFIX + variable, "")
+    # Typing asks for a list only; when another input has changed, the choice itself may have to go.
+    typing = request.args.get("_part") == "list"
+    with current_app.extensions["errand"].data.session() as data:
+        field = run_form.build_field(description, values, data, search, fitting=not typing)
+        template = "jobs/_options.html" if typing else "jobs/_picker.html"
+        return render_template(template, field=field, job=job)
+
+
+@blueprint.post("/<job:key>/enable")
+def enable(key: str) -> Response:
+    return _switch(key, enabled=True)
+
+
+@blueprint.post("/<job:key>/disable")
+def disable(key: str) -> Response:
+    return _switch(key, enabled=False)
+
+
+# --- The list -------------------------------------------------------------------------------------------------
+
+
+def _listed() -> list[Listed]:
+    query = visible(select(JobRecord), current_user(), JobRecord).order_by(JobRecord.grouping, JobRecord.name)
+    jobs = db.session.scalars(query).all()
+    runs = newest_runs([job.id for job in jobs])
+    running = _running_by_job()
+    return [Listed(job, runs.get(job.id, []), running.get(job.id, 0)) for job in jobs]
+
+
+def _running_by_job() -> dict[UUID | None, int]:
+    query = select(JobResult.job_id, func.count()).where(JobResult.status == Status.RUNNING)
+    return {row[0]: row[1] for row in db.session.execute(query.group_by(JobResult.job_id))}
+
+
+def _matches(job: JobRecord, search: str) -> bool:
+    text = " ".join((job.name, job.grouping, job.class_path, job.summary)).lower()
+    return all(word in text for word in search.lower().split())
+
+
+def _grouped(shown: list[Listed]) -> list[Group]:
+    groups: dict[str, Group] = {}
+    for listed in shown:
+        groups.setdefault(listed.job.grouping, Group(listed.job.grouping, [])).jobs.append(listed)
+    return list(groups.values())
+
+
+def _load_errors() -> Sequence[LoadError]:
+    return db.session.scalars(select(LoadError).order_by(LoadError.source, LoadError.module)).all()
+
+
+# --- The form -------------------------------------------------------------------------------------------------
+
+
+def _find(key: str) -> JobRecord:
+    job_id = as_id(key)
+    condition = JobRecord.class_path == clean_text(key) if job_id is None else JobRecord.id == job_id
+    job: JobRecord | None = db.session.scalars(
+        visible(select(JobRecord), current_user(), JobRecord).where(condition)
+    ).one_or_none()
+    if job is None:
+        raise NotVisible
+    return job
+
+
+def _filled_form(job: JobRecord, errors: Any) -> str:
+    """Show the form with all that was typed into it."""
+    typed = request.form
+    with current_app.extensions["errand"].data.session() as data:
+        form = run_form.build(
+            job,
+            run_form.from_inputs(job, typed),
+            data,
+            commit=run_form.truth(typed.get("_commit")),
+            queue=typed.get("_queue"),
+            searches=_searches(job, typed),
+            errors=errors,
+        )
+        return _form_page(job, form, searching=typed.get("_search", ""))
+
+
+def _form_page(job: JobRecord, form: run_form.RunForm, searching: str = "") -> str:
+    runs = newest_runs([job.id]).get(job.id, [])
+    ended = [run.duration_seconds for run in runs if run.status == Status.COMPLETED and run.duration_seconds]
+    return render_template(
+        "jobs/show.html",
+        job=job,
+        form=form,
+        searching=searching,
+        runs=runs[:RECENT_RUNS_SHOWN],
+        pulse=pulse(runs),
+        usual_seconds=sorted(ended)[len(ended) // 2] if ended else None,
+        may_run=job.runnable and allowed("run", job),
+        may_change=allowed("change", job),
+        describe=bool(job.description.strip().partition("\n")[2].strip()),
+    )
+
+
+def _searches(job: JobRecord, inputs: MultiDict[str, str]) -> dict[str, str]:
+    return {
+        variable["name"]: inputs.get(run_form.SEARCH_PREFIX + variable["name"], "")
+        for variable in job.variables
+    }
+
+
+def _earlier(reference: str | None) -> JobResult | None:
+    result_id = as_id(reference) if reference else None
+    if result_id is None:
+        return None
+    query = visible(select(JobResult), current_user(), JobResult).where(JobResult.id == result_id)
+    return db.session.scalars(query).one_or_none()
+
+
+def _earlier_values(job: JobRecord, reference: str | None) -> dict[str, run_form.Text]:
+    result = _earlier(reference)
+    if result is None or result.class_path != job.class_path:
+        return {}
+    return run_form.from_data(job, result.data)
+
+
+def _earlier_commit(reference: str | None, given: str | None) -> bool | None:
+    result = _earlier(reference)
+    stated = run_form.truth(given)
+    return result.commit if stated is None and result is not None else stated
+
+
+def _switch(key: str, *, enabled: bool) -> Response:
+    job = _find(key)
+    require("change", job)
+    job.enabled = enabled
+    db.session.commit()
+    flash(f"{job.name} is {'enabled' if enabled else 'disabled'} now.")
+    return make_response(redirect(url_for("jobs.index"), HTTPStatus.SEE_OTHER))

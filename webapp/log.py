@@ -1,0 +1,182 @@
+"""A result's log as pages show it: never whole, but a window that can be moved."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, Select, and_, or_, select
+from werkzeug.datastructures import MultiDict
+
+from store.html import clean_text
+from store.models import FAMILIES, FAMILY_OF, EntryGroup, JobResult, LogEntry, Status, now
+from webapp.database import db
+
+#: A page opens with so many lines.
+WINDOW = 100
+#: No answer holds more.
+MOST_LINES = 500
+#: A filter looks through so many entries at a time, so that a rare level in a long log cannot stall a page.
+SCAN = 20_000
+#: Where the summary looks for the first failures: from both ends.
+SUMMARY_SCAN = 2_000
+MOST_FAILURES = 5
+LONGEST_SEARCH = 100
+
+#: Milliseconds between polls: while lines arrive, when they are rare, when there are none.
+BUSY, CALM, IDLE = 300, 1000, 3000
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which lines are wanted. Without `families` all are, and the page hides those whose level is off."""
+
+    families: tuple[str, ...] = ()
+    find: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.families or self.find)
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        wanted: list[ColumnElement[bool]] = []
+        if self.families:
+            levels = [level for family in self.families for level in FAMILIES[family]]
+            wanted.append(LogEntry.level.in_(levels))
+        if self.find:
+            wanted.append(LogEntry.message.icontains(self.find, autoescape=True))
+        return wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row of the log: a heading (`group`) or an entry."""
+
+    entry: LogEntry | None = None
+    group: EntryGroup | None = None
+    #: The heading stands for lines above, which are not shown.
+    continued: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    lines: list[Line]
+    #: The first and the last number looked at; what lies outside may hold more.
+    first_seq: int
+    last_seq: int
+    earlier: bool
+    later: bool
+
+    @property
+    def entry_count(self) -> int:
+        return sum(1 for line in self.lines if line.entry)
+
+
+def read_filter(arguments: MultiDict[str, str]) -> Filter:
+    """Read the filter of a request. All levels chosen is the same as none."""
+    families = tuple(family for family in FAMILIES if family in arguments.getlist("level"))
+    find = clean_text(arguments.get("q", "")).strip()[:LONGEST_SEARCH]
+    return Filter(() if len(families) == len(FAMILIES) else families, find)
+
+
+def number(text: str | None) -> int | None:
+    """Return the line number that a request names; None for anything else."""
+    if text is not None and text.isascii() and text.isdecimal() and len(text) <= 9:
+        return int(text)
+    return None
+
+
+def tail(result: JobResult, wanted: Filter, lines: int = WINDOW) -> Window:
+    return before(result, result.last_seq + 1, wanted, lines)
+
+
+def around(result: JobResult, seq: int, wanted: Filter) -> Window:
+    return after(result, max(0, seq - 1 - WINDOW // 2), wanted, WINDOW)
+
+
+def after(result: JobResult, seq: int, wanted: Filter, lines: int = MOST_LINES) -> Window:
+    """Return the lines that follow line `seq`."""
+    until = min(result.last_seq, seq + SCAN) if wanted else result.last_seq
+    query = _entries(result, wanted).where(LogEntry.seq > seq, LogEntry.seq <= until)
+    entries = list(db.session.scalars(query.order_by(LogEntry.seq).limit(lines + 1)))
+    if len(entries) > lines:
+        entries = entries[:lines]
+        until = entries[-1].seq
+    return _window(result, entries, seq + 1, until)
+
+
+def before(result: JobResult, seq: int, wanted: Filter, lines: int = WINDOW) -> Window:
+    """Return the lines that come before line `seq`."""
+    since = max(1, seq - SCAN) if wanted else 1
+    query = _entries(result, wanted).where(LogEntry.seq < seq, LogEntry.seq >= since)
+    entries = list(db.session.scalars(query.order_by(LogEntry.seq.desc()).limit(lines + 1)))[::-1]
+    if len(entries) > lines:
+        entries = entries[1:]
+        since = entries[0].seq
+    return _window(result, entries, since, seq - 1)
+
+
+def first_failures(result: JobResult) -> list[LogEntry]:
+    """Return the entries that say what failed, the first ones first."""
+    if not result.families["failure"]:
+        return []
+    ends = or_(LogEntry.seq <= SUMMARY_SCAN, LogEntry.seq > result.last_seq - SUMMARY_SCAN)
+    query = _entries(result, Filter(("failure",))).where(ends)
+    return list(db.session.scalars(query.order_by(LogEntry.seq).limit(MOST_FAILURES)))
+
+
+def open_group(result: JobResult, seq: int) -> EntryGroup | None:
+    """Return the heading under which line `seq` stands: its counts grow while lines arrive."""
+    query = select(EntryGroup).where(EntryGroup.result_id == result.id, EntryGroup.first_seq <= seq)
+    return db.session.scalars(query.order_by(EntryGroup.first_seq.desc()).limit(1)).first()
+
+
+def interval(result: JobResult, window: Window | None) -> int:
+    """Return after how many milliseconds it is worth asking again."""
+    if window is not None and window.lines:
+        return BUSY
+    if result.status != Status.RUNNING:
+        waited = timedelta(seconds=result.waited_seconds)
+        return BUSY if waited < timedelta(seconds=10) else CALM
+    last = open_group(result, result.last_seq)
+    quiet = now() - (last.last_at if last else result.started_at or result.created_at)
+    if quiet < timedelta(seconds=3):
+        return BUSY
+    return CALM if quiet < timedelta(seconds=20) else IDLE
+
+
+def shown_families(window: Window) -> set[str]:
+    """Return the levels that are on at first: not debug, unless there is nothing else to see."""
+    present = {FAMILY_OF[line.entry.level] for line in window.lines if line.entry}
+    return set(FAMILIES) if present == {"debug"} else set(FAMILIES) - {"debug"}
+
+
+def _entries(result: JobResult, wanted: Filter) -> Select[LogEntry]:
+    return select(LogEntry).where(LogEntry.result_id == result.id, *wanted.conditions())
+
+
+def _window(result: JobResult, entries: Sequence[LogEntry], first: int, last: int) -> Window:
+    lines = list(_with_headings(result, entries))
+    return Window(lines, first, last, earlier=first > 1, later=last < result.last_seq)
+
+
+def _with_headings(result: JobResult, entries: Sequence[LogEntry]) -> Iterator[Line]:
+    if not entries:
+        return
+    groups = _groups(result, entries[0].seq, entries[-1].seq)
+    shown: EntryGroup | None = None
+    for entry in entries:
+        while groups and groups[0].first_seq <= entry.seq:
+            group = groups.pop(0)
+            # A heading whose lines are all filtered out is left out too.
+            if not groups or groups[0].first_seq > entry.seq:
+                shown = group
+                yield Line(group=shown, continued=entry.seq > shown.first_seq)
+        yield Line(entry=entry)
+
+
+def _groups(result: JobResult, first: int, last: int) -> list[EntryGroup]:
+    """Return the headings of lines `first` to `last`, with the one that `first` stands under."""
+    opened = open_group(result, first)
+    inside = and_(EntryGroup.first_seq > first, EntryGroup.first_seq <= last)
+    query = select(EntryGroup).where(EntryGroup.result_id == result.id, inside)
+    rest = db.session.scalars(query.order_by(EntryGroup.first_seq))
+    return ([opened] if opened else []) + list(rest)

@@ -1,0 +1,90 @@
+"""Signing in and out."""
+
+from http import HTTPStatus
+
+from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
+from sqlalchemy import select, update
+
+from store.html import clean_text
+from store.models import SignInLink, User, now
+from store.secrets import hash_token, verify_password
+from webapp.auth import current_user, public, session_of_request
+from webapp.database import reading, writing
+from webapp.next_page import safe_path
+
+blueprint = Blueprint("login", __name__)
+
+#: Longer names and passwords are nobody's, and hashing them would only cost time.
+LONGEST = 256
+
+
+@blueprint.get("/login")
+@public
+def show() -> Response:
+    if current_user() is not None:
+        return _go_on()
+    return make_response(render_template("login/show.html", next=safe_path(request.args.get("next"))))
+
+
+@blueprint.post("/login")
+@public
+def sign_in() -> Response:
+    username = clean_text(request.form.get("username", ""))[:LONGEST].strip()
+    user = _check(username, request.form.get("password", "")[:LONGEST])
+    if user is None:
+        page = render_template(
+            "login/show.html", next=safe_path(request.form.get("next")), username=username, wrong=True
+        )
+        return make_response(page, HTTPStatus.UNPROCESSABLE_ENTITY)
+    session_of_request().sign_in(user)
+    return _go_on()
+
+
+@blueprint.get("/login/<token>")
+@public
+def use_link(token: str) -> Response:
+    """Sign in by a link that works once."""
+    if request.method == "HEAD":
+        # Programs that only look at links must not use them up.
+        return Response()
+    user = _use_up(token)
+    if user is None:
+        return make_response(render_template("login/used.html"), HTTPStatus.NOT_FOUND)
+    session_of_request().sign_in(user)
+    # Not to a page in the link: it would be the sender who chooses where its reader goes.
+    return make_response(redirect(url_for("home.show"), HTTPStatus.SEE_OTHER))
+
+
+@blueprint.post("/logout")
+def sign_out() -> Response:
+    session_of_request().sign_out()
+    flash("You have signed out.")
+    return make_response(redirect(url_for("login.show"), HTTPStatus.SEE_OTHER))
+
+
+def _go_on() -> Response:
+    wanted = safe_path(request.values.get("next"))
+    return make_response(redirect(wanted or url_for("home.show"), HTTPStatus.SEE_OTHER))
+
+
+def _check(username: str, password: str) -> User | None:
+    # Sessions of their own: SQLite's write turn is not held while the password is hashed.
+    with reading() as db:
+        user = db.scalars(select(User).where(User.username == username)).one_or_none()
+    may = verify_password(user.password_hash if user else None, password)
+    return user if may and user is not None and user.active else None
+
+
+def _use_up(token: str) -> User | None:
+    """Return the user of this link if it is good, and have it be good no longer."""
+    moment = now()
+    unused = update(SignInLink).where(
+        SignInLink.token_hash == hash_token(token),
+        SignInLink.used_at.is_(None),
+        SignInLink.expires_at > moment,
+    )
+    with writing() as db:
+        # One statement: of two requests at once only one finds the link unused.
+        user_id = db.scalar(unused.values(used_at=moment).returning(SignInLink.user_id))
+        user = db.get(User, user_id) if user_id is not None else None
+    return user if user is not None and user.active else None

@@ -1,0 +1,102 @@
+"""How states, runs and their history look: class, icon and word, named once for every page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask
+
+from store.models import FAMILIES, FAMILY_OF, FINAL, JobResult, Status
+from webapp.formats import plural
+
+PULSE_RUNS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    css: str
+    icon: str
+    word: str
+
+
+LOOKS = {
+    Status.AWAITING_APPROVAL: Look("is-hold", "hold", "Needs approval"),
+    Status.PENDING: Look("is-wait", "wait", "Queued"),
+    Status.RUNNING: Look("is-run", "run", "Running"),
+    Status.COMPLETED: Look("is-ok", "ok", "Completed"),
+    Status.FAILED: Look("is-bad", "bad", "Failed"),
+    Status.ERRORED: Look("is-bad", "errored", "Errored"),
+    Status.CANCELED: Look("is-wait", "off", "Canceled"),
+    Status.DENIED: Look("is-wait", "off", "Denied"),
+}
+
+FAMILY_ICONS = {"debug": "debug", "info": "info", "success": "ok", "warning": "warn", "failure": "bad"}
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    css: str
+    x: int
+    y: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """The last runs of a job as bars, oldest first; the label says the same in words."""
+
+    bars: list[Bar]
+    label: str
+
+
+def init_app(app: Flask) -> None:
+    app.jinja_env.globals.update(
+        look=look, FAMILIES=tuple(FAMILIES), FAMILY_OF=FAMILY_OF, FAMILY_ICONS=FAMILY_ICONS
+    )
+
+
+def look(result: Any) -> Look:
+    """Return how the state of `result` (a row with `status` and `count_warning`) is shown."""
+    status = Status(result.status)
+    if status == Status.COMPLETED and result.count_warning:
+        return Look("is-warn", "warn", f"Warnings ({result.count_warning})")
+    return LOOKS[status]
+
+
+def failing(result: Any) -> bool:
+    return result.status in (Status.FAILED, Status.ERRORED)
+
+
+def pulse(newest_first: Sequence[JobResult]) -> Pulse:
+    runs = [result for result in newest_first if result.status in FINAL][:PULSE_RUNS][::-1]
+    longest = max((result.duration_seconds or 0 for result in runs), default=0) or 1
+    empty = [Bar("is-wait", 5 * slot, 15.3, 0.7) for slot in range(PULSE_RUNS - len(runs))]
+    bars = [
+        bar
+        for slot, result in enumerate(runs, PULSE_RUNS - len(runs))
+        for bar in _bars(result, 5 * slot, (result.duration_seconds or 0) / longest)
+    ]
+    return Pulse(empty + bars, _pulse_label(runs))
+
+
+def _bars(result: JobResult, x: int, share: float) -> list[Bar]:
+    """A failure hangs below the line, a warning has a gap, what never ran is a stub."""
+    shown = look(result)
+    height = round(3 + 12 * share, 1)
+    if shown.css == "is-bad":
+        return [Bar("is-bad", x, 17, 7)]
+    if shown.css == "is-warn":
+        above = max(2.0, height - 4)
+        return [Bar("is-warn", x, round(12 - above, 1), above), Bar("is-warn", x, 13.5, 2.5)]
+    if shown.css == "is-wait":
+        return [Bar("is-wait", x, 14, 2)]
+    return [Bar(shown.css, x, round(16 - height, 1), height)]
+
+
+def _pulse_label(runs: Sequence[JobResult]) -> str:
+    if not runs:
+        return "No runs yet"
+    words = [look(result).word.partition(" (")[0] for result in runs]
+    names = {"Warnings": "with warnings"}
+    parts = [f"{words.count(word)} {names.get(word, word.lower())}" for word in dict.fromkeys(words)]
+    return f"Last {plural(len(runs), 'run')}: {', '.join(parts)}"

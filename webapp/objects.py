@@ -1,0 +1,124 @@
+"""Objects: what there is, and what jobs said about each."""
+
+from typing import Any
+
+from flask import Blueprint, current_app, render_template, request
+from sqlalchemy import select
+from sqlalchemy.orm import Session, load_only
+
+from store import objects as registry
+from store.html import clean_text
+from store.models import JobResult, LogEntry
+from store.permissions import NotVisible, visible
+from webapp import htmx
+from webapp.auth import current_user, require
+from webapp.database import db
+
+blueprint = Blueprint("objects", __name__, url_prefix="/objects")
+
+PAGE_SIZE = 50
+RELATED_SHOWN = 8
+LINES_SHOWN = 50
+LONGEST_SEARCH = 100
+
+#: What is not a condition on the objects themselves.
+OWN = ("after", "q")
+
+
+@blueprint.get("/")
+def index() -> str:
+    require("view")
+    with current_app.extensions["errand"].data.session() as data:
+        kinds = [
+            (info, registry.search(data, info.name, limit=1).total) for info in registry.models().values()
+        ]
+        return render_template("objects/index.html", kinds=kinds)
+
+
+@blueprint.get("/<model>/")
+def search(model: str) -> str:
+    """List the objects of one model; every parameter but ours narrows them as a variable's query_params do."""
+    info = _info(model)
+    require("view", info.model)
+    q = clean_text(request.args.get("q", "")).strip()[:LONGEST_SEARCH]
+    params: dict[str, Any] = {
+        name: [clean_text(value) for value in values]
+        for name, values in request.args.lists()
+        if name not in OWN
+    }
+    with current_app.extensions["errand"].data.session() as data:
+        problem, page = "", registry.Page([], None, 0)
+        try:
+            page = registry.search(
+                data, info.name, q=q, params=params, limit=PAGE_SIZE, after=request.args.get("after")
+            )
+        except registry.SearchRefused as refusal:
+            problem = str(refusal)
+        template = "objects/_table.html" if htmx.wants_fragment() else "objects/search.html"
+        return render_template(template, info=info, page=page, q=q, params=params, problem=problem)
+
+
+@blueprint.get("/<model>/<key>")
+def show(model: str, key: str) -> str:
+    info = _info(model)
+    with current_app.extensions["errand"].data.session() as data:
+        try:
+            instance = registry.ObjectLookup(data).load(info.name, key)
+        except registry.LookupFailed:
+            raise NotVisible from None
+        require("view", instance)
+        before = request.args.get("before", "")
+        entries = _entries(
+            instance, int(before) if before.isascii() and before.isdecimal() and len(before) < 18 else None
+        )
+        page = {
+            "info": info,
+            "instance": instance,
+            "runs": _by_run(entries[:LINES_SHOWN]),
+            "line_count": len(entries[:LINES_SHOWN]),
+            "older": entries[LINES_SHOWN - 1].id if len(entries) > LINES_SHOWN else None,
+        }
+        if htmx.wants_fragment():
+            return render_template("objects/_lines.html", **page)
+        return render_template("objects/show.html", **page, related=_related(info, instance, data))
+
+
+def _info(model: str) -> registry.ModelInfo:
+    try:
+        return registry.model_info(model)
+    except registry.UnknownModel:
+        raise NotVisible from None
+
+
+def _related(
+    info: registry.ModelInfo, instance: Any, data: Session
+) -> list[tuple[registry.ModelInfo, str, registry.Page]]:
+    """Return the objects that refer to this one: their model, by which parameter, and the first of them."""
+    found = [
+        (
+            other,
+            parameter,
+            registry.search(data, other.name, params={parameter: instance.pk}, limit=RELATED_SHOWN),
+        )
+        for other, parameter in registry.referring(info)
+    ]
+    return [(other, parameter, page) for other, parameter, page in found if page.objects]
+
+
+def _entries(instance: Any, before: int | None) -> list[LogEntry]:
+    """Return the newest entries that mention the object, one more than a page shows."""
+    query = select(LogEntry).where(LogEntry.object_url == instance.get_absolute_url())
+    if before is not None:
+        query = query.where(LogEntry.id < before)
+    return list(db.session.scalars(query.order_by(LogEntry.id.desc()).limit(LINES_SHOWN + 1)))
+
+
+def _by_run(entries: list[LogEntry]) -> list[tuple[JobResult, list[LogEntry]]]:
+    """Group entries by their run, the newest run first, its lines in the order they were logged."""
+    lines: dict[Any, list[LogEntry]] = {}
+    for entry in entries:
+        lines.setdefault(entry.result_id, []).insert(0, entry)
+    query = visible(select(JobResult), current_user(), JobResult).where(JobResult.id.in_(lines))
+    shown = load_only(JobResult.name, JobResult.status, JobResult.count_warning, JobResult.created_at)
+    results = {result.id: result for result in db.session.scalars(query.options(shown))}
+    return [(results[result_id], found) for result_id, found in lines.items() if result_id in results]

@@ -1,0 +1,450 @@
+"""Results: the list, one run as it goes and as it ended, and its log."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    stream_with_context,
+    url_for,
+)
+from sqlalchemy import Select, func, or_, select
+from sqlalchemy.orm import defer, joinedload
+
+from jobs.errors import InvalidData
+from store.html import clean_text
+from store.models import JobRecord, JobResult, LogEntry, Status, User, now
+from store.permissions import NotVisible, visible
+from webapp import htmx, log
+from webapp.auth import allowed, current_user, polled, require, signed_in_user
+from webapp.database import db
+from webapp.history import newest_runs
+from webapp.inputs import again, shown_inputs
+from webapp.looks import LOOKS, Look, look, pulse
+from webapp.paging import page_of_results
+from worker.cancel import AlreadyFinished
+from worker.cancel import cancel as cancel_run
+from worker.submit import submit
+
+blueprint = Blueprint("results", __name__, url_prefix="/results")
+
+#: What a list does not show and the database need not read for it.
+LARGE = (JobResult.data, JobResult.return_value, JobResult.output, JobResult.results)
+
+STARTED = {"day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
+STARTED_WORDS = {"day": "Last 24 hours", "week": "Last 7 days", "month": "Last 30 days"}
+WARNINGS = "warnings"
+LAST_DAY_ORDER = [
+    "Completed",
+    WARNINGS.capitalize(),
+    *(LOOKS[status].word for status in Status if status != Status.COMPLETED),
+]
+MOST_CHOICES = 300
+LONGEST_SEARCH = 100
+
+#: Characters of output that a page shows; the rest is in the download.
+MOST_OUTPUT = 50_000
+
+
+# --- The list -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The filters of the list, as far as they make sense."""
+
+    status: str = ""
+    job: str = ""
+    person: str = ""
+    started: str = ""
+    q: str = ""
+
+    @property
+    def any(self) -> bool:
+        return any((self.status, self.job, self.person, self.started, self.q))
+
+    def arguments(self, **changes: str) -> dict[str, str]:
+        values = {name: getattr(self, name) for name in self.__slots__} | changes
+        return {name: value for name, value in values.items() if value}
+
+
+@blueprint.get("/")
+def index() -> str:
+    require("view", JobResult)
+    wanted = _wanted()
+    query = _filtered(visible(select(JobResult), current_user(), JobResult), wanted)
+    page = {
+        "page": page_of_results(query.options(joinedload(JobResult.user), *map(defer, LARGE)), request.args),
+        "wanted": wanted,
+    }
+    if htmx.wants_fragment():
+        return render_template("results/_table.html", **page)
+    return render_template(
+        "results/index.html",
+        **page,
+        statuses=[(status.value, LOOKS[status].word) for status in Status] + [(WARNINGS, "Warnings")],
+        jobs=_job_choices(wanted),
+        people=_people(),
+        started_words=STARTED_WORDS,
+        today=_last_day(),
+    )
+
+
+def _wanted() -> Wanted:
+    given = {
+        name: clean_text(request.args.get(name, "")).strip()[:LONGEST_SEARCH] for name in Wanted.__slots__
+    }
+    known_status = given["status"] in {*Status, WARNINGS, "bad"}
+    return Wanted(
+        status=given["status"] if known_status else "",
+        job=given["job"],
+        person=given["person"],
+        started=given["started"] if given["started"] in STARTED else "",
+        q=given["q"],
+    )
+
+
+def _filtered(query: Select[JobResult], wanted: Wanted) -> Select[JobResult]:
+    if wanted.status == WARNINGS:
+        query = query.where(JobResult.status == Status.COMPLETED, JobResult.count_warning > 0)
+    elif wanted.status == "bad":
+        query = query.where(JobResult.status.in_((Status.FAILED, Status.ERRORED)))
+    elif wanted.status:
+        query = query.where(JobResult.status == wanted.status)
+    if wanted.job:
+        query = query.where(JobResult.class_path == wanted.job)
+    if wanted.person:
+        query = query.where(JobResult.username == wanted.person)
+    if wanted.started:
+        query = query.where(JobResult.created_at >= now() - STARTED[wanted.started])
+    return query.where(_mentions(wanted.q)) if wanted.q else query
+
+
+def _mentions(text: str) -> Any:
+    """Return the condition for a search: in the job's or person's name, or at the beginning of the id."""
+    conditions = [
+        JobResult.name.icontains(text, autoescape=True),
+        JobResult.username.icontains(text, autoescape=True),
+    ]
+    digits = text.lower().removeprefix("#").replace("-", "")
+    if digits and len(digits) <= 32 and all(digit in "0123456789abcdef" for digit in digits):
+        conditions.append(JobResult.id.between(UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))))
+    return or_(*conditions)
+
+
+def _job_choices(wanted: Wanted) -> list[tuple[str, str]]:
+    query = visible(select(JobRecord), current_user(), JobRecord).order_by(JobRecord.name).limit(MOST_CHOICES)
+    choices = [(job.class_path, job.name) for job in db.session.scalars(query)]
+    if wanted.job and wanted.job not in {path for path, _ in choices}:
+        choices.append((wanted.job, wanted.job))
+    return choices
+
+
+def _people() -> list[tuple[str, str]]:
+    people = db.session.scalars(select(User).order_by(User.username).limit(MOST_CHOICES))
+    return [(person.username, person.shown_name) for person in people]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A state's part of the last 24 hours, for the bar: `x` and `width` in percent."""
+
+    look: Look
+    count: int
+    x: float
+    width: float
+
+
+def _last_day() -> list[Share]:
+    warned = (JobResult.count_warning > 0).label("count_warning")
+    counted: Select[Any] = select(JobResult.status, warned, func.count())  # type: ignore[assignment]
+    query = visible(counted, current_user(), JobResult)
+    query = query.where(JobResult.created_at >= now() - STARTED["day"]).group_by(JobResult.status, warned)
+    counts: dict[str, tuple[Look, int]] = {}
+    for row in db.session.execute(query):
+        shown = look(row)
+        name = shown.word.partition(" (")[0]
+        counts[name] = (shown, counts.get(name, (shown, 0))[1] + row[2])
+    total = sum(count for _, count in counts.values()) or 1
+    shares: list[Share] = []
+    x = 0.0
+    for name in sorted(counts, key=LAST_DAY_ORDER.index):
+        shown, count = counts[name]
+        width = 100 * count / total
+        # A thin gap keeps neighbours apart, so that it is not their colour alone that does.
+        shares.append(
+            Share(Look(shown.css, shown.icon, name), count, round(x, 2), round(max(width - 0.3, 0.3), 2))
+        )
+        x += width
+    return shares
+
+
+# --- One result -----------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/<uuid:result_id>")
+def show(result_id: UUID) -> str:
+    result = _find(result_id)
+    wanted = log.read_filter(request.args)
+    window = _window(result, wanted)
+    page = {
+        **_about(result),
+        **_log_context(result, window, wanted),
+        "shown_families": set(wanted.families) if wanted.families else log.shown_families(window),
+        "interval": log.interval(result, window),
+        "follows": not window.later,
+    }
+    return render_template("results/show.html", **page)
+
+
+@blueprint.get("/<uuid:result_id>/log")
+@polled
+def poll(result_id: UUID) -> Response:
+    """Give what is new since `after`, or the lines `before` one, or those that fit another filter."""
+    if not htmx.wants_fragment():
+        return make_response(show(result_id))
+    # Read before the lines: when it says that the run has ended, no line can follow those we are about to read.
+    result = _find(result_id)
+    wanted = log.read_filter(request.args)
+    since, until = log.number(request.args.get("after")), log.number(request.args.get("before"))
+    if until is not None:
+        return _earlier(result, wanted, until)
+    if since is None:
+        return _refiltered(result, wanted)
+    if "every" not in request.args:
+        return _later(result, wanted, since)
+    return _news(result, wanted, since)
+
+
+@blueprint.get("/<uuid:result_id>/log.txt")
+def download(result_id: UUID) -> Response:
+    result = _find(result_id)
+    query = select(LogEntry).where(LogEntry.result_id == result.id).order_by(LogEntry.seq)
+
+    def lines() -> Iterator[str]:
+        for entry in db.session.scalars(query.execution_options(yield_per=1000)):
+            about = f"  [{entry.object_text}]" if entry.object_text else ""
+            yield (
+                f"{entry.seq}\t{entry.created_at.isoformat(timespec='milliseconds')}\t{entry.level}\t"
+                f"{entry.grouping}\t{entry.message}{about}\n"
+            )
+
+    return _attachment(stream_with_context(lines()), f"{result.short_id}-log.txt")
+
+
+@blueprint.get("/<uuid:result_id>/output.txt")
+def output(result_id: UUID) -> Response:
+    result = _find(result_id)
+    return _attachment(result.output, f"{result.short_id}-output.txt")
+
+
+@blueprint.get("/<uuid:result_id>/cancel")
+def confirm_cancel(result_id: UUID) -> str:
+    result = _find(result_id)
+    require("cancel", result)
+    return render_template("results/cancel.html", result=result)
+
+
+@blueprint.post("/<uuid:result_id>/cancel")
+def cancel(result_id: UUID) -> Response:
+    result = _find(result_id)
+    require("cancel", result)
+    try:
+        cancel_run(db.session(), current_app.extensions["errand"].settings, result, signed_in_user())
+    except AlreadyFinished:
+        # The reader's aim is reached, one way or the other: the page says which.
+        db.session.rollback()
+        result = _find(result_id)
+    if htmx.wants_fragment():
+        return make_response(render_template("results/_head.html", **_about(result)))
+    return _go_to(result)
+
+
+@blueprint.post("/<uuid:result_id>/rerun")
+def rerun(result_id: UUID) -> Response:
+    """Ask for another run with the same inputs."""
+    earlier = _find(result_id)
+    job = earlier.job
+    if job is None or not allowed("view", job):
+        raise NotVisible
+    require("run", job)
+    try:
+        result = submit(
+            db.session(),
+            current_app.extensions["errand"].settings,
+            job=job,
+            raw=again(job, earlier.data),
+            user=signed_in_user(),
+            commit=earlier.commit,
+            queue=earlier.queue if earlier.queue in job.allowed_queues else None,
+        )
+    except InvalidData:
+        flash("The inputs of that run do not fit any more. Look them over, then run the job.")
+        url = url_for("jobs.show", key=job.class_path, from_result=earlier.id)
+        return make_response(redirect(url, HTTPStatus.SEE_OTHER))
+    return _go_to(result)
+
+
+def _find(result_id: UUID) -> JobResult:
+    query = visible(select(JobResult), current_user(), JobResult).where(JobResult.id == result_id)
+    result: JobResult | None = db.session.scalars(
+        query.options(joinedload(JobResult.job), joinedload(JobResult.user))
+    ).one_or_none()
+    if result is None:
+        raise NotVisible
+    require("view", result)
+    return result
+
+
+def _go_to(result: JobResult) -> Response:
+    return make_response(redirect(url_for("results.show", result_id=result.id), HTTPStatus.SEE_OTHER))
+
+
+def _attachment(body: Any, name: str) -> Response:
+    response = Response(body, mimetype="text/plain")
+    response.headers["Content-Disposition"] = f"attachment; filename={name}"
+    return response
+
+
+# --- What the pages show --------------------------------------------------------------------------------------
+
+
+def _about(result: JobResult) -> dict[str, Any]:
+    """Return what head, summary, inputs and outcome show."""
+    job = result.job if result.job is not None and allowed("view", result.job) else None
+    runs = newest_runs([result.job_id]).get(result.job_id, []) if result.job_id else []
+    seconds = sorted(run.duration_seconds or 0 for run in runs if run.status == Status.COMPLETED)
+    with current_app.extensions["errand"].data.session() as data:
+        inputs = shown_inputs(result, result.job, data)
+    return {
+        "result": result,
+        "job": job,
+        "may_cancel": not result.finished and allowed("cancel", result),
+        "may_run": job is not None and job.runnable and allowed("run", job),
+        "state": _state(result),
+        "word": look(result).word,
+        "inputs": inputs,
+        "runs": runs,
+        "pulse": pulse(runs),
+        "usual_seconds": seconds[len(seconds) // 2] if seconds else None,
+        "completed_runs": len(seconds),
+        "failures": log.first_failures(result) if result.finished else [],
+        "output": result.output.strip("\n")[:MOST_OUTPUT],
+        "output_cut": len(result.output) > MOST_OUTPUT,
+        "return_value": result.return_value if _says_more(result) else None,
+    }
+
+
+def _says_more(result: JobResult) -> bool:
+    """Tell whether the return value says more than the output, which is the same as text."""
+    value = result.return_value
+    return value is not None and not (isinstance(value, str) and value.strip() == result.output.strip())
+
+
+def _state(result: JobResult) -> str:
+    """Return what the head of the page depends on: while it is the same, nothing there changes."""
+    asked = "-stopping" if result.cancel_requested_at and not result.finished else ""
+    unpushed = "-unpushed" if result.status == Status.PENDING and result.pushed_at is None else ""
+    return f"{result.status}{asked}{unpushed}"
+
+
+def _window(result: JobResult, wanted: log.Filter) -> log.Window:
+    """Return the lines a page opens with: around one, or from where it was asked, else the end or the beginning."""
+    arguments = request.args
+    if (line := log.number(arguments.get("line"))) is not None:
+        return log.around(result, line, wanted)
+    if (until := log.number(arguments.get("before"))) is not None:
+        return log.before(result, until, wanted)
+    if (since := log.number(arguments.get("after"))) is not None:
+        return log.after(result, since, wanted, log.WINDOW)
+    return log.after(result, 0, wanted, log.WINDOW) if result.finished else log.tail(result, wanted)
+
+
+def _log_context(result: JobResult, window: log.Window, wanted: log.Filter) -> dict[str, Any]:
+    return {
+        "result": result,
+        "window": window,
+        "find": wanted.find,
+        "filter_query": urlencode(
+            [("level", family) for family in wanted.families] + ([("q", wanted.find)] if wanted.find else [])
+        ),
+        "shown_group": _shown_group(window),
+    }
+
+
+def _shown_group(window: log.Window) -> int:
+    """Return which heading the last line stands under, by the number of its first line."""
+    return next((line.group.first_seq for line in reversed(window.lines) if line.group), 0)
+
+
+def _earlier(result: JobResult, wanted: log.Filter, until: int) -> Response:
+    window = log.before(result, until, wanted)
+    below = log.open_group(result, until)
+    # The heading that stood for these lines moves up with them.
+    moved = (
+        below.first_seq
+        if below and below.first_seq == _shown_group(window) and below.first_seq < until
+        else 0
+    )
+    return make_response(
+        render_template("results/_earlier.html", **_log_context(result, window, wanted), moved=moved)
+    )
+
+
+def _later(result: JobResult, wanted: log.Filter, since: int) -> Response:
+    window = _without_shown_heading(log.after(result, since, wanted))
+    return make_response(render_template("results/_later.html", **_log_context(result, window, wanted)))
+
+
+def _refiltered(result: JobResult, wanted: log.Filter) -> Response:
+    window = _window(result, wanted)
+    page = _log_context(result, window, wanted)
+    page.update(state=_state(result), interval=log.interval(result, window), follows=not window.later)
+    return make_response(render_template("results/_refiltered.html", **page))
+
+
+def _news(result: JobResult, wanted: log.Filter, since: int) -> Response:
+    """Answer a poll: lines, counts and state as far as they changed; an empty 204 when nothing did."""
+    follows = request.args.get("rows") != "0"
+    window = log.after(result, since, wanted) if follows else log.Window([], since + 1, since, False, False)
+    window = _without_shown_heading(window)
+    state, every = _state(result), log.interval(result, window)
+    changed = request.args.get("state") != state
+    ended = result.finished and not (follows and window.later)
+    if not changed and not ended and window.last_seq <= since and str(every) == request.args.get("every"):
+        return htmx.nothing_new()
+    page = _log_context(result, window, wanted)
+    page["shown_group"] = page["shown_group"] or log.number(request.args.get("g")) or 0
+    if changed or ended:
+        page.update(_about(result))
+    return make_response(
+        render_template(
+            "results/_news.html",
+            **{**page, "state": state if not result.finished or ended else request.args.get("state", "")},
+            interval=every,
+            follows=follows,
+            changed=changed and (ended or not result.finished),
+            ended=ended,
+            growing=log.open_group(result, since) if since else None,
+        )
+    )
+
+
+def _without_shown_heading(window: log.Window) -> log.Window:
+    """Leave out the heading that the page already shows last."""
+    lines, shown = window.lines, log.number(request.args.get("g"))
+    if lines and lines[0].group and lines[0].group.first_seq == shown:
+        lines = lines[1:]
+    return log.Window(lines, window.first_seq, window.last_seq, window.earlier, window.later)

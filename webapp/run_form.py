@@ -1,0 +1,414 @@
+"""The form that asks for a run: built from the descriptions of a job's variables, never from its code."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy.orm import Session
+from werkzeug.datastructures import MultiDict
+
+from jobs.variables import resolve_params
+from store import objects
+from store.html import clean_text
+from store.models import JobRecord
+from webapp.formats import plural
+
+#: What inputs are called; a variable may be called anything, `csrf_token` too.
+PREFIX = "v-"
+SEARCH_PREFIX = "q-"
+
+MOST_SEGMENTS = 4
+LONGEST_SEGMENTS = 44
+MOST_CHECKBOXES = 8
+MOST_OBJECTS = 50
+LONGEST_SEARCH = 100
+
+#: What an ObjectVar's explicit "none" is sent as.
+NULL = "null"
+
+#: One text, or several where a variable takes several.
+Text = str | list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    value: str
+    label: str
+    chosen: bool
+    group: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Picker:
+    """What is found for one search, after what is chosen."""
+
+    model_label: str
+    query: str
+    chosen: list[Option]
+    found: list[Option]
+    more: bool
+    problem: str = ""
+    #: Something chosen no longer fits what the other inputs say.
+    dropped: bool = False
+
+    @property
+    def help(self) -> str:
+        if self.problem:
+            return self.problem
+        shown = plural(len(self.found), "match", "matches")
+        return f"First {shown}: search to see others." if self.more else shown
+
+
+@dataclass(slots=True)
+class Field:
+    """One variable as an input."""
+
+    name: str
+    kind: str
+    label: str
+    help: str
+    required: bool
+    value: Text = ""
+    errors: list[str] = field(default_factory=list)
+    options: list[Option] = field(default_factory=list)
+    #: min, max, minlength, maxlength.
+    limits: dict[str, Any] = field(default_factory=dict)
+    multiple: bool = False
+    picker: Picker | None = None
+    #: Names of the variables whose change narrows this one's choices.
+    depends_on: list[str] = field(default_factory=list)
+
+    @property
+    def input(self) -> str:
+        return PREFIX + self.name
+
+    @property
+    def search_input(self) -> str:
+        return SEARCH_PREFIX + self.name
+
+    @property
+    def chosen(self) -> list[Option]:
+        return self.picker.chosen if self.picker else [option for option in self.options if option.chosen]
+
+    @property
+    def groups(self) -> list[tuple[str, list[Option]]]:
+        groups: dict[str, list[Option]] = {}
+        for option in self.options:
+            groups.setdefault(option.group, []).append(option)
+        return list(groups.items())
+
+
+@dataclass(slots=True)
+class RunForm:
+    """Everything the form shows. `errors` are those of no input."""
+
+    fields: list[Field]
+    commit: bool
+    queue: str
+    queues: list[str]
+    errors: list[str] = field(default_factory=list)
+    queue_errors: list[str] = field(default_factory=list)
+
+    @property
+    def wrong(self) -> list[Field]:
+        return [field for field in self.fields if field.errors]
+
+    @property
+    def error_count(self) -> int:
+        return len(self.wrong) + len(self.errors) + bool(self.queue_errors)
+
+
+# --- What the inputs hold -------------------------------------------------------------------------------------
+
+
+def defaults(job: JobRecord) -> dict[str, Text]:
+    return {variable["name"]: _as_text(variable, variable.get("default")) for variable in job.variables}
+
+
+def from_data(job: JobRecord, data: Mapping[str, Any]) -> dict[str, Text]:
+    """Return what the inputs held for an earlier run; what the job did not have then keeps its default."""
+    return {
+        variable["name"]: _as_text(variable, data[variable["name"]], null=NULL)
+        for variable in job.variables
+        if variable["name"] in data
+    }
+
+
+def from_query(job: JobRecord, arguments: MultiDict[str, str]) -> dict[str, Text]:
+    """Return what an address fills in: `?site_name=x`, as links of the field have it."""
+    return {
+        variable["name"]: _given(variable, arguments.getlist(variable["name"]))
+        for variable in job.variables
+        if variable["name"] in arguments
+    }
+
+
+def from_inputs(job: JobRecord, form: MultiDict[str, str]) -> dict[str, Text]:
+    """Return what the reader typed and chose; a box that is not ticked is there as empty."""
+    return {
+        variable["name"]: _given(variable, form.getlist(PREFIX + variable["name"]))
+        for variable in job.variables
+    }
+
+
+def raw(job: JobRecord, form: MultiDict[str, str]) -> dict[str, Any]:
+    """Return what a form sent, as `worker.submit` takes it: nothing is judged here."""
+    multiple = {variable["name"] for variable in job.variables if _is_multiple(variable)}
+    values: dict[str, Any] = {}
+    for name, given in form.lists():
+        if name.startswith(PREFIX):
+            variable = name.removeprefix(PREFIX)
+            # Several values for one that takes a single one are a list, and so refused, not chosen from.
+            values[variable] = given[0] if len(given) == 1 and variable not in multiple else given
+    return values
+
+
+def truth(text: str | None) -> bool | None:
+    """Return what `_commit` says; None when it says nothing."""
+    if text is None or not text.strip():
+        return None
+    return text.strip().lower() in ("true", "1", "on", "yes")
+
+
+def _given(variable: Mapping[str, Any], values: list[str]) -> Text:
+    cleaned = [clean_text(value) for value in values]
+    if _is_multiple(variable):
+        return [value for value in cleaned if value]
+    if variable["type"] == "BooleanVar":
+        return "true" if truth(cleaned[-1] if cleaned else None) else ""
+    return cleaned[0] if cleaned else ""
+
+
+def _as_text(variable: Mapping[str, Any], value: Any, null: str = "") -> Text:
+    if _is_multiple(variable):
+        items = value if isinstance(value, list | tuple) else [] if value in (None, "") else [value]
+        return [str(item) for item in items if item is not None]
+    if value is None:
+        return null if variable.get("null_option") else ""
+    if isinstance(value, bool):
+        return "true" if value else ""
+    return str(value)
+
+
+def _is_multiple(variable: Mapping[str, Any]) -> bool:
+    return str(variable["type"]).startswith("Multi")
+
+
+# --- The fields -----------------------------------------------------------------------------------------------
+
+
+def build(
+    job: JobRecord,
+    values: Mapping[str, Text],
+    data: Session,
+    *,
+    commit: bool | None = None,
+    queue: str | None = None,
+    searches: Mapping[str, str] | None = None,
+    errors: Mapping[str, Sequence[str]] | Sequence[str] = (),
+) -> RunForm:
+    """Make the form with `values` in its inputs.
+
+    searches: what is typed into the pickers' search, by variable.
+    errors: as InvalidData has them.
+    """
+    by_name = errors if isinstance(errors, Mapping) else {}
+    fields = [
+        build_field(variable, values, data, (searches or {}).get(variable["name"], ""))
+        for variable in job.variables
+    ]
+    names = {field.name for field in fields}
+    for each in fields:
+        each.errors = list(by_name.get(each.name, ()))
+    loose = [
+        f"{name}: {' '.join(sentences)}"
+        for name, sentences in by_name.items()
+        if name not in names | {"_queue"}
+    ]
+    return RunForm(
+        fields=fields,
+        commit=False if job.read_only else job.commit_default if commit is None else commit,
+        queue=queue or job.allowed_queues[0],
+        queues=job.allowed_queues,
+        errors=loose if isinstance(errors, Mapping) else list(errors),
+        queue_errors=list(by_name.get("_queue", ())),
+    )
+
+
+def build_field(
+    variable: Mapping[str, Any],
+    values: Mapping[str, Text],
+    data: Session,
+    search: str = "",
+    *,
+    fitting: bool = False,
+) -> Field:
+    """Make one input. With `fitting`, choices that no longer fit the other inputs are dropped."""
+    value = values.get(variable["name"], "")
+    made = Field(
+        name=variable["name"],
+        kind="text",
+        label=variable.get("label") or variable["name"],
+        help=variable.get("description") or "",
+        required=bool(variable.get("required")),
+        value=value,
+        multiple=_is_multiple(variable),
+    )
+    kinds = {
+        "TextVar": _area,
+        "IntegerVar": _number,
+        "BooleanVar": _switch,
+        "ChoiceVar": _choice,
+        "MultiChoiceVar": _choices,
+    }
+    if "model" in variable:
+        made.kind = "picker"
+        made.depends_on = list(_references(variable.get("query_params") or {}))
+        made.picker = _picker(variable, values, data, search, fitting=fitting)
+    else:
+        kinds.get(variable["type"], _line)(made, variable)
+    return made
+
+
+def dependents(job: JobRecord, name: str) -> list[str]:
+    """Return the variables whose choices the value of `name` narrows."""
+    return [
+        variable["name"]
+        for variable in job.variables
+        if name in _references(variable.get("query_params") or {})
+    ]
+
+
+def _line(made: Field, variable: Mapping[str, Any]) -> None:
+    made.limits = _limits(variable, minlength="min_length", maxlength="max_length")
+
+
+def _area(made: Field, variable: Mapping[str, Any]) -> None:
+    made.kind = "area"
+    # The browser counts a line's end as one character, and so do we; but not what was pasted before a limit came.
+    made.limits = _limits(variable, minlength="min_length", maxlength="max_length")
+
+
+def _number(made: Field, variable: Mapping[str, Any]) -> None:
+    # An input for numbers empties itself when it is given anything else: what was typed must stay.
+    made.kind = "number" if re.fullmatch(r"\s*(-?\d+)?\s*", str(made.value)) else "text"
+    made.limits = _limits(variable, min="min_value", max="max_value") if made.kind == "number" else {}
+    if not made.help:
+        made.help = _range(variable.get("min_value"), variable.get("max_value"))
+
+
+def _switch(made: Field, _variable: Mapping[str, Any]) -> None:
+    made.kind = "switch"
+    made.required = False
+
+
+def _choice(made: Field, variable: Mapping[str, Any]) -> None:
+    made.options = list(_options(variable.get("choices") or [], {str(made.value)}))
+    grouped = any(option.group for option in made.options)
+    length = sum(len(option.label) + 3 for option in made.options)
+    few = len(made.options) <= MOST_SEGMENTS and length <= LONGEST_SEGMENTS and not grouped
+    made.kind = "segments" if few and made.options else "select"
+    has_empty = any(option.value == "" for option in made.options)
+    nothing_chosen = not any(option.chosen for option in made.options)
+    # A list that cannot be left empty still begins empty when nothing was chosen: else its first entry would be.
+    if not has_empty and (not made.required or (made.kind == "select" and nothing_chosen)):
+        word = "Choose…" if made.required else "None"
+        made.options.insert(0, Option("", word, nothing_chosen))
+
+
+def _choices(made: Field, variable: Mapping[str, Any]) -> None:
+    made.options = list(_options(variable.get("choices") or [], set(made.value)))
+    made.kind = "checks" if len(made.options) <= MOST_CHECKBOXES else "list"
+
+
+def _options(choices: Iterable[Any], chosen: set[str], group: str = "") -> Iterable[Option]:
+    for first, second in choices:
+        if isinstance(second, list | tuple):
+            yield from _options(second, chosen, str(first))
+        else:
+            yield Option(str(first), str(second), str(first) in chosen, group)
+
+
+def _limits(variable: Mapping[str, Any], **names: str) -> dict[str, Any]:
+    return {limit: variable[name] for limit, name in names.items() if variable.get(name) is not None}
+
+
+def _range(least: int | None, most: int | None) -> str:
+    if least is not None and most is not None:
+        return f"{least} to {most}."
+    if least is not None:
+        return f"{least} or more."
+    return f"Up to {most}." if most is not None else ""
+
+
+# --- Pickers of objects ---------------------------------------------------------------------------------------
+
+
+def _picker(
+    variable: Mapping[str, Any], values: Mapping[str, Text], data: Session, search: str, *, fitting: bool
+) -> Picker:
+    search = clean_text(search).strip()[:LONGEST_SEARCH]
+    value = values.get(variable["name"], "")
+    wanted = [value] if isinstance(value, str) else value
+    try:
+        info = objects.model_info(variable["model"])
+    except objects.UnknownModel:
+        problem = f"There are no objects of the kind {variable['model']}: its plugin is not installed."
+        return Picker(variable["model"], search, [], [], False, problem)
+    params = resolve_params(variable.get("query_params") or {}, values)
+    chosen = [option for pk in wanted if (option := _chosen(variable, data, pk, params if fitting else {}))]
+    try:
+        page = objects.search(data, variable["model"], q=search, params=params, limit=MOST_OBJECTS)
+    except objects.SearchRefused as error:
+        return Picker(info.label_plural, search, chosen, [], False, str(error))
+    taken = {option.value for option in chosen}
+    found = [_option(variable, instance, False) for instance in page.objects if str(instance.pk) not in taken]
+    return Picker(
+        info.label_plural,
+        search,
+        chosen,
+        _extra(variable, taken) + found,
+        page.next is not None,
+        dropped=fitting and len(chosen) < len([pk for pk in wanted if pk]),
+    )
+
+
+def _chosen(variable: Mapping[str, Any], data: Session, pk: str, params: Mapping[str, Any]) -> Option | None:
+    """Return what is chosen, as far as it exists and fits `params`."""
+    if pk == NULL and variable.get("null_option"):
+        return Option(NULL, str(variable["null_option"]), True)
+    if not pk:
+        return None
+    lookup = objects.ObjectLookup(data)
+    try:
+        key = lookup.find(variable["model"], pk, params)
+        return _option(variable, lookup.load(variable["model"], key), True)
+    except objects.LookupFailed:
+        return None
+
+
+def _extra(variable: Mapping[str, Any], taken: set[str]) -> list[Option]:
+    """Return the ways to choose no object."""
+    extra = []
+    if variable.get("null_option") and NULL not in taken:
+        extra.append(Option(NULL, str(variable["null_option"]), False))
+    if not _is_multiple(variable) and not variable.get("required"):
+        extra.append(Option("", "None", not taken))
+    return extra
+
+
+def _option(variable: Mapping[str, Any], instance: Any, chosen: bool) -> Option:
+    text = objects.text_of(instance, variable.get("display_field") or "display")
+    return Option(str(instance.pk), text, chosen)
+
+
+def _references(params: Mapping[str, Any]) -> Iterable[str]:
+    """Yield the variables that `query_params` refer to."""
+    seen = []
+    for value in params.values():
+        for part in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(part, str) and part.startswith("$") and part[1:] not in seen:
+                seen.append(part[1:])
+    return seen

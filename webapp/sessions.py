@@ -1,0 +1,178 @@
+"""Browser sessions: a random token in the cookie, everything else in our database.
+
+Whoever has not signed in gets no row, only a signed cookie that carries the CSRF token of the sign-in form.
+"""
+
+import logging
+import secrets
+from collections.abc import Callable, MutableMapping
+from datetime import timedelta
+from typing import Any
+
+from flask import Flask, Request, Response
+from flask.sessions import SessionInterface, SessionMixin
+from itsdangerous import BadSignature, URLSafeSerializer
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import joinedload
+from werkzeug.datastructures import CallbackDict
+
+from store.models import User, UserSession, now
+from store.secrets import hash_token
+from webapp.database import db as request_db
+from webapp.database import reading, writing
+
+IDLE = timedelta(hours=8)
+LIFETIME = timedelta(days=7)
+
+#: A session in use is not written at every request.
+SEEN_NOTED_EVERY = timedelta(minutes=1)
+
+#: Below these paths no cookie is read or written.
+WITHOUT_COOKIES = ("/static/", "/api/", "/healthz", "/readyz")
+
+_logger = logging.getLogger(__name__)
+
+
+class BrowserSession(CallbackDict[str, Any], SessionMixin):
+    """What one browser carries from request to request."""
+
+    def __init__(self, data: MutableMapping[str, Any] | None = None, row: UserSession | None = None) -> None:
+        def changed(session: "BrowserSession") -> None:
+            session.modified = True
+
+        super().__init__(data or {}, changed)
+        self.modified = False
+        self.row = row
+        #: The token to put into the cookie, once, after signing in.
+        self.new_token: str | None = None
+        #: True: this browser's session is over, whatever its cookie says.
+        self.ended = False
+
+    @property
+    def user(self) -> User | None:
+        return self.row.user if self.row else None
+
+    def sign_in(self, user: User) -> None:
+        """Begin a new session for `user`. An old one ends, so that nobody can have planted it."""
+        token = secrets.token_urlsafe(32)
+        moment = now()
+        self.clear()
+        # Made now, so that no later page has to write it; Flask-WTF finds it under this name.
+        self["csrf_token"] = secrets.token_hex(32)
+        with writing() as db:
+            if self.row is not None:
+                db.execute(delete(UserSession).where(UserSession.id == self.row.id))
+            db.execute(update(User).where(User.id == user.id).values(last_sign_in_at=moment))
+            self.row = UserSession(
+                token_hash=hash_token(token),
+                user_id=user.id,
+                data=dict(self),
+                created_at=moment,
+                last_seen_at=moment,
+                expires_at=moment + LIFETIME,
+            )
+            db.add(self.row)
+        self.modified = False
+        self.new_token = token
+
+    def sign_out(self) -> None:
+        if self.row is not None:
+            with writing() as db:
+                db.execute(delete(UserSession).where(UserSession.id == self.row.id))
+        self.clear()
+        self.row = None
+        self.new_token = None
+        self.ended = True
+
+
+class NoSession(BrowserSession):
+    """For requests that neither read nor get a cookie."""
+
+
+class DatabaseSessions(SessionInterface):
+    def __init__(self, *, https: bool, counts_as_use: Callable[[], bool]) -> None:
+        """counts_as_use: tells whether the present request shows that a person is there."""
+        self.https = https
+        self.cookie = "__Host-session" if https else "session"
+        self.counts_as_use = counts_as_use
+
+    def open_session(self, app: Flask, request: Request) -> BrowserSession:
+        if request.path.startswith(WITHOUT_COOKIES):
+            return NoSession()
+        cookie = request.cookies.get(self.cookie, "")
+        if not cookie:
+            return BrowserSession()
+        # A token has no dot, a signed value always has one.
+        if "." in cookie:
+            return BrowserSession(_unsigned(app, cookie))
+        row = _find(cookie)
+        return BrowserSession(dict(row.data), row) if row else BrowserSession()
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if not isinstance(session, BrowserSession) or isinstance(session, NoSession):
+            return
+        response.vary.add("Cookie")
+        if session.row is not None:
+            self._save_row(session, session.row, response)
+        elif session.modified and session:
+            self._set_cookie(response, _signer(app).dumps(dict(session)), None)
+        elif session.ended:
+            response.delete_cookie(self.cookie, path="/", secure=self.https, httponly=True, samesite="Lax")
+
+    def _save_row(self, session: BrowserSession, row: UserSession, response: Response) -> None:
+        # The page is made. What the request did not commit is not wanted, and must not keep the write turn from us.
+        request_db.session.rollback()
+        if session.modified:
+            _write(row, data=dict(session))
+        if session.new_token is not None:
+            self._set_cookie(response, session.new_token, LIFETIME)
+        elif self.counts_as_use():
+            _note_use(row)
+
+    def _set_cookie(self, response: Response, value: str, max_age: timedelta | None) -> None:
+        response.set_cookie(
+            self.cookie, value, max_age=max_age, path="/", secure=self.https, httponly=True, samesite="Lax"
+        )
+
+
+def _find(token: str) -> UserSession | None:
+    """Return the session of this token, unless it is over or its user may no longer sign in."""
+    moment = now()
+    query = select(UserSession).where(
+        UserSession.token_hash == hash_token(token),
+        UserSession.expires_at > moment,
+        UserSession.last_seen_at > moment - IDLE,
+    )
+    # A session of its own: the request's may begin with SQLite's write turn, and this is only a look.
+    with reading() as db:
+        row = db.scalars(query.options(joinedload(UserSession.user))).one_or_none()
+    return row if row is not None and row.user.active else None
+
+
+def _note_use(row: UserSession) -> None:
+    moment = now()
+    if row.last_seen_at > moment - SEEN_NOTED_EVERY:
+        return
+    _write(row, last_seen_at=moment)
+
+
+def _write(row: UserSession, **values: Any) -> None:
+    try:
+        with writing() as db:
+            db.execute(update(UserSession).where(UserSession.id == row.id).values(**values))
+    except OperationalError as error:
+        # A busy database is no reason to fail a page that is ready.
+        _logger.warning("Session %s could not be written: %s", row.id, error)
+
+
+def _signer(app: Flask) -> URLSafeSerializer:
+    return URLSafeSerializer(str(app.secret_key), salt="errand-anonymous-session")
+
+
+def _unsigned(app: Flask, cookie: str) -> dict[str, Any]:
+    try:
+        data = _signer(app).loads(cookie)
+    except BadSignature:
+        return {}
+    return data if isinstance(data, dict) else {}

@@ -1,0 +1,51 @@
+"""The one module that marks HTML as safe: only what `store.html` has rendered and sanitized."""
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from flask import Flask
+from markupsafe import Markup, escape
+
+from store import html
+from store.models import LogEntry
+
+#: A tag or a character reference: what a search must not reach into.
+_NOT_TEXT = re.compile(r"(<[^>]*>|&[^;\s]{1,32};)")
+
+
+def init_app(app: Flask) -> None:
+    app.jinja_env.filters.update(
+        markdown=markdown, markdown_line=markdown_line, json_table=json_table, entry_html=entry_html
+    )
+
+
+def markdown(text: str) -> Markup:
+    return Markup(html.render(text))  # noqa: S704
+
+
+@lru_cache(maxsize=2000)
+def markdown_line(text: str) -> Markup:
+    """Render one line for where only words may stand; text of several blocks stays as it was written."""
+    rendered = html.render(text)
+    if rendered.startswith("<p>") and rendered.endswith("</p>") and rendered.count("<p>") == 1:
+        return Markup(rendered[3:-4])  # noqa: S704
+    return escape(text)
+
+
+def json_table(value: Any) -> Markup:
+    return Markup(html.json_table(value))  # noqa: S704
+
+
+def entry_html(entry: LogEntry, find: str = "") -> Markup:
+    """Return what an entry says, as it was sanitized when it was written; `find` is marked in it."""
+    if not find:
+        return Markup(entry.html)  # noqa: S704
+    return Markup(_marked(entry.html, find))  # noqa: S704
+
+
+def _marked(sanitized: str, find: str) -> str:
+    pattern = re.compile(re.escape(str(escape(find))), re.IGNORECASE)
+    parts = _NOT_TEXT.split(sanitized)
+    parts[::2] = [pattern.sub(lambda hit: f"<mark>{hit[0]}</mark>", part) for part in parts[::2]]
+    return "".join(parts)
