@@ -78,6 +78,7 @@ class BaseJob:
         self.active_test = "main"
         #: True once the job logged a failure.
         self.failed = False
+        self._failures: list[str] = []
         self.job_result = JobResultView()
         self.logger = self._make_logger()
 
@@ -140,6 +141,7 @@ class BaseJob:
         """Log a failure: the job goes on, its changes are kept, and its result will be "failed"."""
         self._log("failure", obj, message)
         self.failed = True
+        self._failures.append(self.active_test)
 
     def _log(self, level: str, obj: Any, message: Any, grouping: str | None = None) -> None:
         if isinstance(obj, str) and message is None:

@@ -137,7 +137,7 @@ class _Run:
             return "failed", self.failure
         # A failure logged in post_run counts too: a result never says completed when it did not.
         if self.job.failed:
-            return "failed", "The job logged a failure."
+            return "failed", _counted(self.job._failures)
         return (
             "completed",
             "The job ran to its end." if self.commit else "The job ran to its end; no change was saved.",
@@ -153,6 +153,15 @@ def _arguments(method: Callable[..., Any], data: Mapping[str, Any], *, commit: b
         return {"data": dict(data), **({"commit": commit} if "commit" in names or takes_any else {})}
     known = {**({} if "commit" in data else {"commit": commit}), **data}
     return dict(data) if takes_any else {name: known[name] for name in names if name in known}
+
+
+def _counted(failures: list[str]) -> str:
+    """Say how many failures were logged, and under which heading the first one stands."""
+    if not failures:
+        return "The job marked itself as failed."
+    if len(failures) == 1:
+        return f"A failure was logged in {failures[0]}."
+    return f"{len(failures):,} failures were logged, the first in {failures[0]}."
 
 
 def _described(error: BaseException) -> str:

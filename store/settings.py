@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Mapping
@@ -17,6 +18,12 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 #: A Unix socket's path may have at most 107 bytes; clients fail on longer ones with an unclear error.
 LONGEST_SOCKET_PATH = 100
+
+#: Where a socket goes whose own folder will not do. Not TMPDIR: every shell must find the same one.
+SHORT_FOLDER = Path("/tmp")  # noqa: S108
+
+#: What a socket's path may hold: other characters mean something in a URL, or in the server's own answers.
+PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+-]+")
 
 #: The variables that configure a process; `environment` hands them on to child processes.
 VARIABLES = (
@@ -91,15 +98,17 @@ def remember(instance: Path, **values: Any) -> None:
 def redis_socket(instance: Path) -> Path:
     """Return where the embedded Redis of this instance listens: the same for every process that asks."""
     inside = instance / "redis" / "redis.sock"
-    if len(os.fsencode(inside)) <= LONGEST_SOCKET_PATH:
+    # The server names the socket in CLIENT INFO, where redis-py, and so an RQ worker, stumbles over a space.
+    if len(os.fsencode(inside)) <= LONGEST_SOCKET_PATH and PLAIN_PATH.fullmatch(str(inside)):
         return inside
     digest = hashlib.sha256(os.fsencode(instance)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"errand-{os.getuid()}-{digest}" / "redis.sock"
+    return SHORT_FOLDER / f"errand-{os.getuid()}-{digest}" / "redis.sock"
 
 
 def _make_folder(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        # Password hashes live in here: nobody else on the machine may look.
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(
             f"The instance folder {folder} cannot be made: {error.strerror}. Choose another with --instance."

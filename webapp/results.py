@@ -57,6 +57,8 @@ LONGEST_SEARCH = 100
 #: Characters of output that a page shows; the rest is in the download.
 MOST_OUTPUT = 50_000
 
+LINES_A_PIECE = 1_000
+
 
 # --- The list -------------------------------------------------------------------------------------------------
 
@@ -231,17 +233,7 @@ def poll(result_id: UUID) -> Response:
 @blueprint.get("/<uuid:result_id>/log.txt")
 def download(result_id: UUID) -> Response:
     result = _find(result_id)
-    query = select(LogEntry).where(LogEntry.result_id == result.id).order_by(LogEntry.seq)
-
-    def lines() -> Iterator[str]:
-        for entry in db.session.scalars(query.execution_options(yield_per=1000)):
-            about = f"  [{entry.object_text}]" if entry.object_text else ""
-            yield (
-                f"{entry.seq}\t{entry.created_at.isoformat(timespec='milliseconds')}\t{entry.level}\t"
-                f"{entry.grouping}\t{entry.message}{about}\n"
-            )
-
-    return _attachment(stream_with_context(lines()), f"{result.short_id}-log.txt")
+    return _attachment(stream_with_context(_log_text(result.id)), f"{result.short_id}-log.txt")
 
 
 @blueprint.get("/<uuid:result_id>/output.txt")
@@ -310,6 +302,20 @@ def _find(result_id: UUID) -> JobResult:
 
 def _go_to(result: JobResult) -> Response:
     return make_response(redirect(url_for("results.show", result_id=result.id), HTTPStatus.SEE_OTHER))
+
+
+def _log_text(result_id: UUID) -> Iterator[str]:
+    """Yield the log as lines of text, read in pieces: no cursor stays open if the reader goes away."""
+    query = (
+        select(LogEntry).where(LogEntry.result_id == result_id).order_by(LogEntry.seq).limit(LINES_A_PIECE)
+    )
+    last = 0
+    while entries := list(db.session.scalars(query.where(LogEntry.seq > last))):
+        for entry in entries:
+            about = f"  [{entry.object_text}]" if entry.object_text else ""
+            moment = entry.created_at.isoformat(timespec="milliseconds")
+            yield f"{entry.seq}\t{moment}\t{entry.level}\t{entry.grouping}\t{entry.message}{about}\n"
+        last = entries[-1].seq
 
 
 def _attachment(body: Any, name: str) -> Response:

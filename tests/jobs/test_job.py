@@ -230,11 +230,23 @@ def test_a_failure_in_post_run_counts():
         def post_run(self):
             raise KeyError("x")
 
-    assert ran(Late)[0].status == "failed"
+    assert (ran(Late)[0].status, ran(Late)[0].cause) == ("failed", "A failure was logged in post_run.")
     outcome, notebook = ran(Breaks)
     assert outcome.status == "errored"
     assert "An exception occurred during job post_run(): KeyError" in outcome.output
     assert notebook.lines[0][0] == "failure"
+
+
+def test_the_cause_counts_the_failures():
+    class Many(Job):
+        def test_one(self):
+            self.log_failure("a")
+            self.log_failure("b")
+
+        def test_two(self):
+            self.log_failure("c")
+
+    assert ran(Many)[0].cause == "3 failures were logged, the first in test_one."
 
 
 def test_abort_and_fail_roll_back():

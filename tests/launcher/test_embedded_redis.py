@@ -19,7 +19,7 @@ from worker.embedded_redis import EmbeddedRedis, RedisAlreadyRunning, RedisNotSt
 def short_temporary_folder(monkeypatch):
     """Where the socket goes when the path of the instance will not do. pytest's own folders are too long."""
     folder = tempfile.mkdtemp()
-    monkeypatch.setattr("tempfile.tempdir", folder)
+    monkeypatch.setattr("store.settings.SHORT_FOLDER", Path(folder))
     yield Path(folder)
     shutil.rmtree(folder)
 

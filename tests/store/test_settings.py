@@ -90,6 +90,13 @@ def test_a_long_instance_path_still_has_a_socket_that_works(tmp_path: Path):
     assert len(str(redis_socket(long))) <= LONGEST_SOCKET_PATH
     assert redis_socket(long) == redis_socket(long)
     assert redis_socket(long) != redis_socket(tmp_path / ("y" * 120))
+    assert redis_socket(tmp_path / "in stance").parent != tmp_path / "in stance" / "redis", (
+        "a blank breaks clients"
+    )
+
+
+def test_nobody_else_may_look_into_the_instance_folder(tmp_path: Path):
+    assert stat.S_IMODE(load_settings(tmp_path / "new", {}).instance.stat().st_mode) == 0o700
 
 
 def test_children_get_the_same_settings_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

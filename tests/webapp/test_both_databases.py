@@ -1,0 +1,143 @@
+"""One walk over all pages on SQLite and on PostgreSQL, with a Redis that answers."""
+
+import re
+import uuid
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from examples.inventory.models import Manufacturer
+from store.html import render
+from store.models import EntryGroup, JobRecord, JobResult, LogEntry, SignInLink, now
+from store.secrets import new_token
+from tests.conftest import make_cast
+
+from .conftest import Browser, described, running, text
+
+
+@pytest.fixture
+def app(live):
+    yield from running(live)
+
+
+@pytest.fixture
+def job(live_platform, app):
+    with live_platform.session() as db:
+        job = JobRecord(
+            class_path="local/walk/Walk",
+            source="local",
+            module="walk",
+            class_name="Walk",
+            name="Walk",
+            grouping="Walks",
+            enabled=True,
+            refreshed_at=now(),
+            variables=[
+                described("StringVar", "who", required=False, min_length=None, max_length=None, regex=None),
+                described(
+                    "ObjectVar", "maker", model="inventory.manufacturer", query_params={}, null_option=None
+                ),
+            ],
+        )
+        db.add(job)
+        db.commit()
+    with app.extensions["errand"].data.run_session(wait_seconds=5, on_wait=lambda: None) as session:
+        Manufacturer(name="Acme", slug="acme").save()
+        session.commit()
+    return job
+
+
+@pytest.fixture
+def root(app, live_platform):
+    link, token_hash = new_token("link")
+    with live_platform.session() as db:
+        user = make_cast(db)["root"]
+        db.add(SignInLink(user_id=user.id, token_hash=token_hash, expires_at=now() + timedelta(hours=1)))
+        db.commit()
+    browser = Browser(app.test_client())
+    assert browser.get(f"/login/{link}").headers["Location"] == "/"
+    return browser
+
+
+def add_entries(db, result, count):
+    moment = now()
+    db.add(
+        EntryGroup(
+            result_id=result.id, first_seq=1, name="run", started_at=moment, last_at=moment, count_info=count
+        )
+    )
+    for seq in range(1, count + 1):
+        line = {"message": f"line {seq}", "html": render(f"line {seq}")}
+        db.add(
+            LogEntry(
+                result_id=result.id,
+                seq=seq,
+                attempt=1,
+                created_at=moment,
+                level="info",
+                grouping="run",
+                **line,
+            )
+        )
+    result.last_seq = result.count_info = count
+
+
+def test_the_pages_work_on_both_databases(root, job, live_platform):
+    assert root.get("/readyz").status_code == 200
+    url = "/jobs/local/walk/Walk/"
+    assert root.post(url, {"v-maker": "99", "v-who": "\x00"}).status_code == 422
+    asked = root.post(url, {"v-maker": "1", "v-who": "Ada"})
+    assert asked.status_code == 303
+    with live_platform.session() as db:
+        result = db.scalars(select(JobResult)).one()
+        assert result.pushed_at is not None
+        result.status, result.started_at = "running", now()
+        add_entries(db, result, 130)
+        db.commit()
+    page = text(root.get(f"/results/{result.id}"))
+    assert "Show earlier lines" in page
+    assert "Acme" in page
+    address = re.search(r'id="log-poll"[^>]* hx-get="([^"]+)"', page)[1].replace("&amp;", "&")
+    assert root.fragment(address).status_code == 204
+    assert 'id="L30"' in text(root.fragment(f"/results/{result.id}/log?before=31"))
+    assert 'id="L77"' in text(root.fragment(f"/results/{result.id}/log?q=LINE+77&level=info"))
+    with live_platform.session() as db:
+        for number in range(60):
+            made = {"id": uuid.uuid4(), "job_id": job.id, "class_path": job.class_path, "name": job.name}
+            db.add(
+                JobResult(
+                    **made,
+                    username="root",
+                    status="completed",
+                    time_limit=1.0,
+                    created_at=now(),
+                    count_warning=number % 2,
+                )
+            )
+        db.commit()
+    first = text(root.get("/results/?person=root&started=day&q=walk"))
+    older = re.search(r'href="([^"]+)">Older', first)[1].replace("&amp;", "&")
+    ids = re.findall(r'class="name" href="/results/([^"]+)"', first + text(root.fragment(older)))
+    assert len(set(ids)) == len(ids) == 61
+    assert str(result.id) in text(root.get(f"/results/?q={result.short_id}"))
+    for path in (
+        "/",
+        "/welcome",
+        "/jobs/",
+        f"{url}?from_result={result.id}",
+        f"{url}choices/maker?q-maker=%00'%25",
+        "/results/?q=%00'%25&older=x&status=warnings",
+        f"/results/{result.id}/log.txt",
+        "/objects/",
+        "/objects/inventory.manufacturer/?q=acme",
+        "/objects/inventory.manufacturer/1",
+    ):
+        with root.get(path) as answer:
+            assert answer.status_code in (200, 302), path
+    assert root.get("/objects/inventory.manufacturer/%00").status_code == 404
+    assert root.post(f"/results/{result.id}/cancel").status_code == 303
+    assert root.post(f"/results/{result.id}/rerun").status_code == 303
+    assert root.post(f"{url}disable").status_code == 303
+    assert root.post("/logout").status_code == 303
+    assert root.get("/jobs/").status_code == 303
