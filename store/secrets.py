@@ -1,10 +1,15 @@
-"""Passwords and tokens: how they are made, kept and compared."""
+"""Passwords, tokens and sensitive inputs: how they are made, kept and compared."""
 
+import base64
 import hashlib
+import hmac
+import json
 import secrets
+from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from cryptography.fernet import Fernet, InvalidToken
 
 SHORTEST_PASSWORD = 12
 LONGEST_PASSWORD = 128
@@ -13,6 +18,10 @@ _hasher = PasswordHasher()
 
 #: Compared against when there is no user or no password, so that both cases take the same time.
 _NOBODY: list[str] = []
+
+
+class CannotUnseal(Exception):
+    """Sealed inputs that this process's SECRET_KEY does not open."""
 
 
 class WeakPassword(ValueError):
@@ -55,3 +64,25 @@ def new_token(prefix: str) -> tuple[str, str]:
 def hash_token(token: str) -> str:
     # A fast hash will do: nobody can guess 256 random bits.
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def seal(secret_key: str, data: dict[str, Any]) -> bytes:
+    """Encrypt the inputs of a job with sensitive variables."""
+    return _cipher(secret_key).encrypt(json.dumps(data).encode())
+
+
+def unseal(secret_key: str, sealed: bytes) -> dict[str, Any]:
+    """Decrypt what `seal` made. Raises CannotUnseal."""
+    try:
+        data: dict[str, Any] = json.loads(_cipher(secret_key).decrypt(sealed))
+    except InvalidToken as error:
+        raise CannotUnseal(
+            "The inputs of this run cannot be opened: its worker has another SECRET_KEY than the web server."
+        ) from error
+    return data
+
+
+def _cipher(secret_key: str) -> Fernet:
+    # A key of its own, derived: what signs cookies must not also open inputs.
+    key = hmac.digest(secret_key.encode(), b"errand sealed inputs", "sha256")
+    return Fernet(base64.urlsafe_b64encode(key))

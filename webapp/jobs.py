@@ -27,7 +27,7 @@ from store.permissions import NotVisible, visible
 from webapp import htmx, run_form
 from webapp.auth import allowed, current_user, require, signed_in_user
 from webapp.database import db
-from webapp.history import newest_runs
+from webapp.history import Run, newest_runs
 from webapp.job_key import as_id
 from webapp.looks import Pulse, failing, pulse
 from worker.refresh import refresh
@@ -47,11 +47,11 @@ class Listed:
     """A job as a line of the list."""
 
     job: JobRecord
-    runs: Sequence[JobResult]
+    runs: Sequence[Run]
     running: int
 
     @property
-    def latest(self) -> JobResult | None:
+    def latest(self) -> Run | None:
         return self.runs[0] if self.runs else None
 
     @property

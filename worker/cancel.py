@@ -41,6 +41,7 @@ def _end_waiting(db: Session, result: JobResult, user: User) -> bool:
         cause=f"Canceled by {user.username} before it started.",
         canceled_by=user.username,
         finished_at=now(),
+        sealed_data=None,
     )
 
 

@@ -20,6 +20,7 @@ from store.objects import ObjectLookup, ObjectModel
 from store.permissions import allowed
 from store.platform import Platform
 from store.plugins import load_plugins
+from store.secrets import CannotUnseal, unseal
 from store.settings import Settings
 from worker.entries import Entry, EntryWriter
 from worker.host import Process
@@ -54,6 +55,7 @@ def execute(settings: Settings, result_id: UUID, *, worker: str, process: Proces
             output=outcome.output,
             results=outcome.results,
             finished_at=now(),
+            sealed_data=None,
         )
     finally:
         platform.dispose()
@@ -83,7 +85,7 @@ def _run(settings: Settings, platform: Platform, claimed: Claim, entries: EntryW
 def _run_in_time(settings: Settings, result: JobResult, entries: EntryWriter) -> Outcome:
     with _objects(settings, result, entries) as (session, objects):
         job = _make_job(settings, result, entries, session)
-        data = _restore(job, result, objects)
+        data = _restore(settings, job, result, objects)
         return run(job, data, commit=result.commit)
 
 
@@ -149,10 +151,13 @@ def _make_job(settings: Settings, result: JobResult, entries: EntryWriter, sessi
     return job
 
 
-def _restore(job: BaseJob, result: JobResult, objects: ObjectLookup) -> dict[str, Any]:
+def _restore(settings: Settings, job: BaseJob, result: JobResult, objects: ObjectLookup) -> dict[str, Any]:
     descriptions = [variable.describe() for variable in type(job)._get_vars().values()]
     try:
-        return restore(descriptions, result.data, objects)
+        data = unseal(settings.secret_key, result.sealed_data) if result.sealed_data else result.data
+        return restore(descriptions, data, objects)
+    except CannotUnseal as error:
+        raise CannotBegin(str(error)) from error
     except LookupError as error:
         raise CannotBegin(f"An object this run was given is not there any more: {error}") from error
 

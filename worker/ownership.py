@@ -98,7 +98,7 @@ def end_for_worker(
     written = connection.execute(
         update(JobResult)
         .where(JobResult.id == result_id, JobResult.status == Status.RUNNING, JobResult.worker == worker)
-        .values(status=status, cause=cause, finished_at=now())
+        .values(status=status, cause=cause, finished_at=now(), sealed_data=None)
     )
     return bool(written.rowcount)
 
@@ -113,7 +113,7 @@ def end_lost(db: Session, result: JobResult, *, cause: str) -> bool:
             JobResult.beat == result.beat,
             JobResult.status == Status.RUNNING,
         )
-        .values(status=Status.ERRORED, cause=cause, finished_at=now())
+        .values(status=Status.ERRORED, cause=cause, finished_at=now(), sealed_data=None)
         .execution_options(synchronize_session=False)
     )
     return bool(written.rowcount)  # type: ignore[attr-defined]

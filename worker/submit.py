@@ -11,6 +11,7 @@ from jobs.data import clean
 from jobs.errors import InvalidData
 from store.models import JobRecord, JobResult, Status, User, now
 from store.permissions import Forbidden, require
+from store.secrets import seal
 from store.settings import Settings
 from worker.lookups import object_lookup
 from worker.queues import push
@@ -58,7 +59,9 @@ def submit(
         commit=False if job.read_only else job.commit_default if commit is None else commit,
         queue=chosen,
         time_limit=job.time_limit or DEFAULT_TIME_LIMIT_SECONDS,
-        data=data,
+        sensitive=job.has_sensitive_variables,
+        data={} if job.has_sensitive_variables else data,
+        sealed_data=seal(settings.secret_key, data) if job.has_sensitive_variables else None,
     )
     db.add(result)
     class_path = job.class_path

@@ -107,6 +107,8 @@ def upgrade() -> None:
         sa.Column("queue", sa.String(length=100), nullable=False),
         sa.Column("time_limit", sa.Double(), nullable=False),
         sa.Column("data", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("sealed_data", sa.LargeBinary(), nullable=True),
+        sa.Column("sensitive", sa.Boolean(), nullable=False),
         sa.Column("return_value", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("output", sa.Text(), nullable=False),
         sa.Column("results", sa.JSON(none_as_null=True), nullable=False),

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column, relationship
 
 from store.models.base import Base, CreatedAt, LongText, RandomKey, now
@@ -83,8 +83,11 @@ class JobResult(LevelCounts, Base):
     queue: Mapped[str] = mapped_column(String(100), default="default")
     #: Seconds after which the run is ended.
     time_limit: Mapped[float]
-    #: The inputs; never a sensitive one.
+    #: The inputs; empty where some may be sensitive.
     data: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    #: Those inputs, encrypted (store.secrets.seal), until the run ends.
+    sealed_data: Mapped[bytes | None] = mapped_column(LargeBinary)
+    sensitive: Mapped[bool] = mapped_column(default=False)
     return_value: Mapped[Any] = mapped_column(JSON(none_as_null=True), nullable=True)
     #: What the methods returned, as text, each on a line of its own.
     output: Mapped[LongText] = mapped_column(default="")

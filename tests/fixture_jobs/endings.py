@@ -90,6 +90,16 @@ class Chatty(Job):
             self.log_info(f"line {number}")
 
 
+class Sensitive(Job):
+    password = StringVar()
+
+    class Meta:
+        has_sensitive_variables = True
+
+    def run(self, password):
+        self.log_success(f"{len(password)} characters")
+
+
 class ReturnsNoJson(Job):
     def run(self, data, commit):
         return {1, 2}

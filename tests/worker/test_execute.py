@@ -1,5 +1,7 @@
 """From a stored row to its end, in one process."""
 
+from dataclasses import replace
+
 import pytest
 
 from store.models import JobRecord, User
@@ -139,3 +141,25 @@ def test_the_end_says_whether_changes_were_saved(portal: Portal, commit: bool):
     result = portal.run("Passes", commit=commit)
     reverted = ("info", "run", "Database changes have been reverted automatically.")
     assert (reverted in portal.messages(result)) is not commit
+
+
+def test_sensitive_inputs_are_sealed_until_the_run_ends(portal: Portal):
+    result = portal.submit("Sensitive", raw={"password": "open sesame"})
+    assert (result.data, result.sensitive) == ({}, True)
+    assert b"sesame" not in result.sealed_data
+    ended = portal.execute(result)
+    assert (ended.status, ended.sealed_data, ended.data) == ("completed", None, {})
+    assert portal.messages(result) == [("success", "run", "11 characters")]
+
+
+def test_a_worker_with_another_key_says_so(portal: Portal):
+    result = portal.submit("Sensitive", raw={"password": "open sesame"})
+    portal.settings = replace(portal.settings, secret_key="another key altogether")
+    ended = portal.execute(result)
+    assert (ended.status, "SECRET_KEY" in ended.cause, ended.sealed_data) == ("errored", True, None)
+
+
+def test_a_canceled_run_keeps_no_sensitive_inputs(portal: Portal):
+    result = portal.submit("Sensitive", raw={"password": "open sesame"})
+    portal.cancel(result)
+    assert portal.result(result).sealed_data is None
