@@ -18,6 +18,7 @@ from store.models import JobRecord, User
 from store.platform import Platform
 from store.settings import PROJECT_ROOT, Settings, environment, load_settings
 from tests import servers
+from worker.lookups import close_data
 from worker.refresh import Found, discover, store_found
 from worker.sources import job_sources
 
@@ -37,6 +38,13 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("ERRAND_PLUGINS", "")
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays_open() -> Iterator[None]:
+    """Close what a process of the product would keep open to its end."""
+    yield
+    close_data()
 
 
 @pytest.fixture(scope="session")

@@ -272,6 +272,9 @@ def rerun(result_id: UUID) -> Response:
     if job is None or not allowed("view", job):
         raise NotVisible
     require("run", job)
+    if earlier.sensitive:
+        # What was typed then was not kept: it has to be typed again.
+        return make_response(redirect(url_for("jobs.show", key=job.class_path), HTTPStatus.SEE_OTHER))
     try:
         result = submit(
             db.session(),

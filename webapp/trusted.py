@@ -15,9 +15,15 @@ _NOT_TEXT = re.compile(r"(<[^>]*>|&[^;\s]{1,32};)")
 
 
 def init_app(app: Flask) -> None:
+    # Every text on its way into a page: no name may hide or turn around what stands beside it.
+    app.jinja_env.finalize = _without_disguise
     app.jinja_env.filters.update(
         markdown=markdown, markdown_line=markdown_line, json_table=json_table, entry_html=entry_html
     )
+
+
+def _without_disguise(value: Any) -> Any:
+    return html.clean_text(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def markdown(text: str) -> Markup:
@@ -34,7 +40,7 @@ def markdown_line(text: str) -> Markup:
 
 
 def json_table(value: Any) -> Markup:
-    return Markup(html.json_table(value))  # noqa: S704
+    return Markup(html.clean_text(html.json_table(value)))  # noqa: S704
 
 
 def entry_html(entry: LogEntry, find: str = "") -> Markup:

@@ -1,6 +1,5 @@
 """Objects for processes that are no run: what inputs are checked against."""
 
-import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -8,6 +7,8 @@ from store.data import Data
 from store.objects import ObjectLookup
 from store.plugins import load_plugins
 from store.settings import Settings
+
+_opened: dict[Settings, Data] = {}
 
 
 @contextmanager
@@ -17,8 +18,17 @@ def object_lookup(settings: Settings) -> Iterator[ObjectLookup]:
         yield ObjectLookup(session)
 
 
-@functools.cache
 def open_data(settings: Settings) -> Data:
     """Return this process's DATA database, the plugins loaded."""
-    load_plugins(settings)
-    return Data(settings.data_database_url)
+    data = _opened.get(settings)
+    if data is None:
+        load_plugins(settings)
+        data = _opened.setdefault(settings, Data(settings.data_database_url))
+    return data
+
+
+def close_data() -> None:
+    """Close what `open_data` opened. A process that ends need not: this is for one that goes on."""
+    while _opened:
+        _, data = _opened.popitem()
+        data.dispose()

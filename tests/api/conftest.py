@@ -13,7 +13,6 @@ from store.models import ApiToken, JobRecord, JobResult, User
 from store.secrets import new_token
 from store.settings import Settings
 from webapp.app import create_app
-from worker.lookups import open_data
 
 Call = Callable[..., TestResponse]
 
@@ -169,9 +168,6 @@ def close(app: Flask) -> None:
     with app.app_context():
         app.extensions["sqlalchemy"].engine.dispose()
     app.extensions["errand"].data.dispose()
-    # What `submit` looks objects up in lives as long as its process.
-    open_data(app.extensions["errand"].settings).dispose()
-    open_data.cache_clear()
 
 
 def follow(call: Call, path: str) -> list[list[dict[str, Any]]]:

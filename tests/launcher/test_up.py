@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from store.settings import redis_socket
+
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -94,7 +96,8 @@ def test_missing_jobs_folder_is_said(tmp_path):
 
 
 def processes_of(instance: Path) -> dict[int, str]:
-    """Every process that carries the folder of the instance in its environment or command line."""
+    """Every process that carries the folder of the instance, or of its Redis, in its environment or command line."""
+    marks = [os.fsencode(instance.parent), os.fsencode(redis_socket(instance).parent)]
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -102,7 +105,7 @@ def processes_of(instance: Path) -> dict[int, str]:
             state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
         except OSError:
             continue
-        if os.fsencode(instance.parent) in line and state not in "ZX" and int(folder.name) != os.getpid():
+        if any(mark in line for mark in marks) and state not in "ZX" and int(folder.name) != os.getpid():
             found[int(folder.name)] = line.replace(b"\0", b" ").decode("utf-8", "replace")
     return found
 

@@ -264,7 +264,11 @@ def test_inputs_of_another_job_are_not_taken(alice, make_job, make_result):
 
 def test_hostile_names_are_shown_as_they_are(alice, make_job, make_result):
     variable = described(
-        "ChoiceVar", "x", label=HOSTILE, description=HOSTILE, choices=[[HOSTILE, HOSTILE], ["b", "‮evil\x00"]]
+        "ChoiceVar",
+        "x",
+        label=HOSTILE,
+        description=HOSTILE,
+        choices=[[HOSTILE, HOSTILE], ["b", "\u202eevil\x00"]],
     )
     job = make_job(
         name=HOSTILE[:100], class_name="Greet", grouping=HOSTILE, description=HOSTILE, variables=[variable]
@@ -278,6 +282,9 @@ def test_hostile_names_are_shown_as_they_are(alice, make_job, make_result):
         assert "<script>alert" not in page
         assert "<img" not in page
         assert "&lt;script&gt;alert(1)" in page
+        # Nothing that turns text around, and nothing that ends it.
+        assert "\u202e" not in page
+        assert "\x00" not in page
 
 
 @pytest.mark.parametrize(

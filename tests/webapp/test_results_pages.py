@@ -467,6 +467,16 @@ def test_a_run_is_repeated_with_its_inputs(browser, make_job, make_result, db):
     assert (again.data, again.commit, again.username) == ({"who": "Ada"}, False, "bob")
 
 
+def test_sensitive_inputs_are_neither_shown_nor_used_again(alice, make_job, make_result, db):
+    job = make_job(variables=[described("StringVar", "who", default="x")], has_sensitive_variables=True)
+    earlier = make_result(job, sensitive=True)
+    page = text(alice.get(url(earlier)))
+    assert "Not kept" in page
+    assert f"{url(earlier)}/rerun" not in page
+    assert alice.post(url(earlier, "/rerun")).headers["Location"] == "/jobs/local/greetings/Greet/"
+    assert len(db.scalars(select(JobResult)).all()) == 1
+
+
 def test_inputs_that_no_longer_fit_lead_to_the_form(alice, make_job, make_result, db):
     job = make_job(variables=[described("IntegerVar", "count", min_value=5, max_value=None)])
     earlier = make_result(job, data={"count": 1, "gone": 2})
