@@ -87,14 +87,19 @@ class _Run:
             message = f"An exception occurred during job post_run(): {_described(error)}"
             self.job._log("failure", None, message + _trace(error))
             self.error = self.error or f"post_run raised {_described(error)}"
-            self.output += f"\n{message}"
+            self._add_output(message)
 
     def _call(self, name: str, **arguments: Any) -> Any:
         self.job.active_test = name
         value = getattr(self.job, name)(**arguments)
         if value:
-            self.output += f"\n{value}"
+            self._add_output(str(value))
         return value
+
+    def _add_output(self, text: str) -> None:
+        self.output += f"\n{text}"
+        # Job files of Nautobot look for it here, in post_run.
+        self.job.job_result.data["output"] = self.output
 
     def _end_transaction(self) -> None:
         if not self.commit:
@@ -123,8 +128,11 @@ class _Run:
 
     def _outcome(self) -> Outcome:
         results = _plain(self.job.job_result.data)
-        if not isinstance(results, dict):
-            results = {}
+        results = (
+            {key: value for key, value in results.items() if key != "output"}
+            if isinstance(results, dict)
+            else {}
+        )
         value, note = _kept(self.return_value)
         if note:
             self.job.log_warning(message=note)

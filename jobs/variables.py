@@ -5,6 +5,7 @@ A variable describes itself as plain data (`describe`), and is made again from t
 validates from descriptions alone. Names, options and messages are those of Nautobot 1.x and Django.
 """
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
@@ -45,7 +46,7 @@ class Objects(Protocol):
 
 
 class Variable:
-    """One input of a job. Options common to all kinds:
+    """One input of a job. A kind's own options come first when they are given by position; then these:
 
     label: shown beside the input; by default the name in words
     description: help for the person who fills it in
@@ -134,9 +135,10 @@ class StringVar(Variable):
         min_length: int | None = None,
         max_length: int | None = None,
         regex: str | None = None,
-        **common: Any,
+        *common: Any,
+        **named: Any,
     ) -> None:
-        super().__init__(**common)
+        super().__init__(*common, **named)
         self.min_length = min_length
         self.max_length = max_length
         self.regex = regex
@@ -185,8 +187,10 @@ class IntegerVar(Variable):
 
     options = ("min_value", "max_value")
 
-    def __init__(self, min_value: int | None = None, max_value: int | None = None, **common: Any) -> None:
-        super().__init__(**common)
+    def __init__(
+        self, min_value: int | None = None, max_value: int | None = None, *common: Any, **named: Any
+    ) -> None:
+        super().__init__(*common, **named)
         self.min_value = min_value
         self.max_value = max_value
 
@@ -219,8 +223,8 @@ class BooleanVar(Variable):
         "no": False,
     }
 
-    def __init__(self, **common: Any) -> None:
-        super().__init__(**common)
+    def __init__(self, *common: Any, **named: Any) -> None:
+        super().__init__(*common, **named)
         self.required = False
 
     def parse(self, raw: Any) -> bool:
@@ -238,8 +242,8 @@ class ChoiceVar(Variable):
     options = ("choices",)
     empty = ""
 
-    def __init__(self, choices: Any = (), **common: Any) -> None:
-        super().__init__(**common)
+    def __init__(self, choices: Any = (), *common: Any, **named: Any) -> None:
+        super().__init__(*common, **named)
         self.choices: Any = choices
 
     def describe(self) -> dict[str, Any]:
@@ -293,10 +297,12 @@ class ObjectVar(Variable):
         display_field: str = "display",
         query_params: Mapping[str, Any] | None = None,
         null_option: str | None = None,
-        **common: Any,
+        *common: Any,
+        **named: Any,
     ) -> None:
-        super().__init__(**common)
+        super().__init__(*common, **named)
         if model is None and queryset is not None:
+            warnings.warn("Give `model=` instead of `queryset=`.", DeprecationWarning, stacklevel=2)
             model = getattr(queryset, "model", None)
         if model is None:
             raise TypeError(f"{type(self).__name__} must specify a model")

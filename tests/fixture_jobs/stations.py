@@ -32,5 +32,5 @@ class Stations(Job):
         self.log_warning("apple")
 
     def post_run(self):
-        self.log_success(message=f"failed={self.failed} output={self.results}")
+        self.log_success(message=f"failed={self.failed} kept={self.results['kept']}")
         return ""

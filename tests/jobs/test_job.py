@@ -237,6 +237,20 @@ def test_a_failure_in_post_run_counts():
     assert notebook.lines[0][0] == "failure"
 
 
+def test_post_run_finds_what_the_others_returned():
+    class Returns(Job):
+        def run(self, data, commit):
+            self.job_result.data["k"] = object
+            return "r"
+
+        def post_run(self):
+            self.log_info(self.results["output"])
+
+    outcome, notebook = ran(Returns)
+    assert notebook.lines[-1][2] == "\nr"
+    assert outcome.results == {"k": "<class 'object'>"}
+
+
 def test_the_cause_counts_the_failures():
     class Many(Job):
         def test_one(self):

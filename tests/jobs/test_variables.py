@@ -219,6 +219,21 @@ def test_restore_gives_the_job_objects():
         restore(variables, {"one": "9"}, Shelf())
 
 
+def test_options_may_be_given_by_position_as_the_field_does():
+    assert described(StringVar(1, 5, None, "Label", "Help", "abc"))["label"] == "Label"
+    assert described(BooleanVar("Label", "Help", True))["default"] is True
+    assert described(ChoiceVar(CHOICES, "Label"))["label"] == "Label"
+    assert described(IntegerVar(0, 9, "Label"))["max_value"] == 9
+
+
+def test_a_queryset_still_names_the_model_with_a_warning():
+    class Query:
+        model = "m"
+
+    with pytest.warns(DeprecationWarning, match="model="):
+        assert ObjectVar(queryset=Query()).model_name == "m"
+
+
 def test_an_object_variable_must_name_its_model():
     with pytest.raises(TypeError, match="ObjectVar must specify a model"):
         ObjectVar()

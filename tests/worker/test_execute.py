@@ -31,7 +31,7 @@ def test_stations_are_visited_in_the_order_they_are_written(portal: Portal):
         ("warning", "run", "by logger"),
         ("info", "test_zebra", "zebra"),
         ("warning", "another group", "apple"),
-        ("success", "post_run", "failed=False output={'kept': [1, 2]}"),
+        ("success", "post_run", "failed=False kept=[1, 2]"),
     ]
     assert result.output == "\nfirst\nsecond\nthird"
     assert result.return_value == "first\nsecond"
