@@ -124,7 +124,7 @@ def show(key: str) -> str:
     arguments = request.args
     values = {
         **run_form.defaults(job),
-        **_earlier_values(job, arguments.get("from_result")),
+        **_earlier_values(job, arguments.get("_from_result")),
         **run_form.from_query(job, arguments),
     }
     # The page also answers where a picker asks for its choices, with the inputs as they are.
@@ -135,7 +135,7 @@ def show(key: str) -> str:
             job,
             values,
             data,
-            commit=_earlier_commit(arguments.get("from_result"), arguments.get("_commit")),
+            commit=_earlier_commit(arguments.get("_from_result"), arguments.get("_commit")),
             queue=arguments.get("_queue") if arguments.get("_queue") in job.allowed_queues else None,
             searches=_searches(job, arguments),
         )

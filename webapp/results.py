@@ -287,7 +287,7 @@ def rerun(result_id: UUID) -> Response:
         )
     except InvalidData:
         flash("The inputs of that run do not fit any more. Look them over, then run the job.")
-        url = url_for("jobs.show", key=job.class_path, from_result=earlier.id)
+        url = url_for("jobs.show", key=job.class_path, _from_result=earlier.id)
         return make_response(redirect(url, HTTPStatus.SEE_OTHER))
     return _go_to(result)
 

@@ -223,9 +223,26 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_log_entries")),
         sa.UniqueConstraint("result_id", "seq", name=op.f("uq_log_entries_result_id_seq")),
     )
+    with op.batch_alter_table("log_entries", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_log_entries_object_url_id",
+            ["object_url", "id"],
+            unique=False,
+            sqlite_where=sa.text("object_url IS NOT NULL"),
+            postgresql_where=sa.text("object_url IS NOT NULL"),
+        )
+
+    # ### end Alembic commands ###
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("log_entries", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_log_entries_object_url_id",
+            sqlite_where=sa.text("object_url IS NOT NULL"),
+            postgresql_where=sa.text("object_url IS NOT NULL"),
+        )
+
     op.drop_table("log_entries")
     op.drop_table("entry_groups")
     with op.batch_alter_table("user_sessions", schema=None) as batch_op:

@@ -3,7 +3,7 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Integer, String, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from store.models.base import Base, LongText
@@ -15,7 +15,17 @@ BigKey = BigInteger().with_variant(Integer(), "sqlite")
 
 class LogEntry(Base):
     __tablename__ = "log_entries"
-    __table_args__ = (UniqueConstraint("result_id", "seq"),)
+    __table_args__ = (
+        UniqueConstraint("result_id", "seq"),
+        # What was said about an object; most entries are about none.
+        Index(
+            "ix_log_entries_object_url_id",
+            "object_url",
+            "id",
+            sqlite_where=text("object_url IS NOT NULL"),
+            postgresql_where=text("object_url IS NOT NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     result_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("job_results.id", ondelete="CASCADE"))

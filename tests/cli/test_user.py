@@ -104,3 +104,29 @@ def test_disable_names_whom_one_may_have_meant(errand, alice):
     outcome = errand("user", "disable", "alise")
     assert outcome.exit_code == 1
     assert "There is no user 'alise'. Did you mean alice?" in outcome.stderr
+
+
+def test_link_prints_a_path_that_signs_the_user_in(errand, db, alice):
+    outcome = errand("user", "link", "alice")
+    assert outcome.exit_code == 0
+    token = outcome.stdout.strip().removeprefix("/login/")
+    [link] = db.scalars(select(SignInLink)).all()
+    assert (link.token_hash, link.user_id) == (hash_token(token), alice.id)
+
+
+def test_a_disabled_user_gets_no_link_until_enabled_again(errand, db, alice):
+    errand("user", "disable", "alice")
+    assert errand("user", "link", "alice").exit_code == 1
+    assert errand("user", "enable", "alice").exit_code == 0
+    assert errand("user", "link", "alice").exit_code == 0
+
+
+def test_password_sets_it_and_ends_the_sessions(errand, db, alice):
+    db.add(UserSession(token_hash="a", user_id=alice.id, last_seen_at=now(), expires_at=now()))
+    db.commit()
+    assert errand("user", "password", "alice", "--password-stdin", input="weak").exit_code == 1
+    assert (
+        errand("user", "password", "alice", "--password-stdin", input="der Zug um halb sieben").exit_code == 0
+    )
+    assert verify_password(user_named(db, "alice").password_hash, "der Zug um halb sieben")
+    assert db.scalars(select(UserSession)).all() == []

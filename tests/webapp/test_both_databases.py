@@ -125,7 +125,7 @@ def test_the_pages_work_on_both_databases(root, job, live_platform):
         "/",
         "/welcome",
         "/jobs/",
-        f"{url}?from_result={result.id}",
+        f"{url}?_from_result={result.id}",
         f"{url}choices/maker?q-maker=%00'%25",
         "/results/?q=%00'%25&older=x&status=warnings",
         f"/results/{result.id}/log.txt",

@@ -247,19 +247,19 @@ def test_inputs_are_filled_in_from_the_address(alice, make_job):
 def test_inputs_are_filled_in_from_an_earlier_result(alice, make_job, make_result):
     job = make_job(variables=VARIABLES)
     earlier = make_result(job, data={"who": "Bob", "loud": False, "days": [], "times": 7}, commit=False)
-    page = text(alice.get(f"{URL}?from_result={earlier.id}"))
+    page = text(alice.get(f"{URL}?_from_result={earlier.id}"))
     assert 'value="Bob"' in page
     assert 'name="v-loud" value="true">' in page
     assert 'name="v-days" value="tu">' in page
     assert 'name="_commit" value="false" checked' in page
     for reference in ("", "x", "00000000-0000-4000-8000-000000000000"):
-        assert 'value="world"' in text(alice.get(f"{URL}?from_result={reference}"))
+        assert 'value="world"' in text(alice.get(f"{URL}?_from_result={reference}"))
 
 
 def test_inputs_of_another_job_are_not_taken(alice, make_job, make_result):
     make_job(variables=VARIABLES)
     other = make_result(make_job("Count"), data={"who": "secret"})
-    assert "secret" not in text(alice.get(f"{URL}?from_result={other.id}"))
+    assert "secret" not in text(alice.get(f"{URL}?_from_result={other.id}"))
 
 
 def test_hostile_names_are_shown_as_they_are(alice, make_job, make_result):

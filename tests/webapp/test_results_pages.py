@@ -341,7 +341,7 @@ def test_a_finished_result_opens_with_its_cause(alice, make_job, make_result, ad
     assert "<dt>Loud</dt><dd>Yes</dd>" in page
     assert "<dt>old</dt>" in page
     assert "<table" in page
-    assert f'href="/jobs/local/greetings/Greet/?from_result={result.id}"' in page
+    assert f'href="/jobs/local/greetings/Greet/?_from_result={result.id}"' in page
 
 
 def test_output_is_text(alice, make_job, make_result):
@@ -481,7 +481,7 @@ def test_inputs_that_no_longer_fit_lead_to_the_form(alice, make_job, make_result
     job = make_job(variables=[described("IntegerVar", "count", min_value=5, max_value=None)])
     earlier = make_result(job, data={"count": 1, "gone": 2})
     answer = alice.post(url(earlier, "/rerun"))
-    assert answer.headers["Location"] == f"/jobs/local/greetings/Greet/?from_result={earlier.id}"
+    assert answer.headers["Location"] == f"/jobs/local/greetings/Greet/?_from_result={earlier.id}"
     assert "do not fit any more" in text(alice.get(answer.headers["Location"]))
     assert len(db.scalars(select(JobResult)).all()) == 1
 

@@ -24,7 +24,7 @@ LINK_LIFETIME = timedelta(days=1)
 
 @click.group()
 def user() -> None:
-    """Create, list and disable users."""
+    """Create and list users, let them in, keep them out."""
 
 
 @user.command()
@@ -65,6 +65,54 @@ def list_users(settings: "Settings") -> None:
         lines = [_line(found) for found in session.scalars(select(User).order_by(User.username))]
     for line in lines:
         click.echo(line)
+
+
+@user.command()
+@click.argument("username", metavar="NAME")
+@with_settings
+def link(settings: "Settings", username: str) -> None:
+    """Print the path of a link that signs a user in once, within a day."""
+    with platform_session(settings) as session:
+        found = find_user(session, username)
+        if not found.active:
+            raise click.ClickException(
+                f"{username} is disabled. Enable first: ./errand user enable {username}"
+            )
+        click.echo(sign_in_path(session, found))
+
+
+@user.command()
+@click.argument("username", metavar="NAME")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@with_settings
+def password(settings: "Settings", username: str, password_stdin: bool) -> None:
+    """Set a user's password. Whoever is signed in with the old one is signed out."""
+    from sqlalchemy import delete
+
+    from store.models import UserSession
+
+    with platform_session(settings) as session:
+        find_user(session, username)
+        session.rollback()
+        given = _ask_password(username, from_stdin=password_stdin)
+        if given is None:
+            raise click.ClickException("Give the password with --password-stdin, or at a terminal.")
+        found = find_user(session, username)
+        found.password_hash = _hash(given, username)
+        session.execute(delete(UserSession).where(UserSession.user_id == found.id))
+        session.commit()
+    click.echo(f"Set the password of {username}.", err=True)
+
+
+@user.command()
+@click.argument("username", metavar="NAME")
+@with_settings
+def enable(settings: "Settings", username: str) -> None:
+    """Let a disabled user in again."""
+    with platform_session(settings) as session:
+        find_user(session, username).active = True
+        session.commit()
+    click.echo(f"Enabled {username}.", err=True)
 
 
 @user.command()
