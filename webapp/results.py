@@ -43,6 +43,9 @@ blueprint = Blueprint("results", __name__, url_prefix="/results")
 #: What a list does not show and the database need not read for it.
 LARGE = (JobResult.data, JobResult.return_value, JobResult.output, JobResult.results)
 
+#: All that a list says of the job itself.
+READ_ONLY = joinedload(JobResult.job).load_only(JobRecord.read_only)
+
 STARTED = {"day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
 STARTED_WORDS = {"day": "Last 24 hours", "week": "Last 7 days", "month": "Last 30 days"}
 WARNINGS = "warnings"
@@ -88,7 +91,9 @@ def index() -> str:
     wanted = _wanted()
     query = _filtered(visible(select(JobResult), current_user(), JobResult), wanted)
     page = {
-        "page": page_of_results(query.options(joinedload(JobResult.user), *map(defer, LARGE)), request.args),
+        "page": page_of_results(
+            query.options(joinedload(JobResult.user), READ_ONLY, *map(defer, LARGE)), request.args
+        ),
         "wanted": wanted,
     }
     if htmx.wants_fragment():
