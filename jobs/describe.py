@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import math
 from typing import Any
 
 from jobs.errors import BadJob
@@ -26,8 +27,11 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "task_queues": (list, tuple),
 }
 
-#: Names that a job uses itself: a variable of that name would be lost.
-_NOT_FOR_VARIABLES = frozenset({"run", "post_run", "log", "logger", "failed", "job_result", "active_test"})
+#: Names that a run itself uses: a variable of that name would be lost, or would break it.
+_NOT_FOR_VARIABLES = frozenset(
+    {"run", "post_run", "test_methods", "read_only", "failed", "active_test", "job_result", "logger"}
+    | {"log", "log_debug", "log_info", "log_success", "log_warning", "log_failure"}
+)
 
 
 def describe(cls: type[BaseJob], *, grouping: str) -> dict[str, Any]:
@@ -62,6 +66,8 @@ def _fact(cls: type[BaseJob], name: str, types: tuple[type, ...]) -> Any:
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
         expected = " or ".join(kind.__name__ for kind in types)
         raise BadJob(f"{name} must be {expected}, not {type(value).__name__}.")
+    if isinstance(value, int | float) and not 0 <= value < math.inf:
+        raise BadJob(f"{name} must be a number of seconds, not {value}.")
     return value
 
 
@@ -74,12 +80,19 @@ def _description(cls: type[BaseJob], given: str) -> str:
 def _variable(variable: Variable) -> dict[str, Any]:
     if variable.name in _NOT_FOR_VARIABLES:
         raise BadJob(f"A variable cannot be called {variable.name}: a job uses that name itself.")
+    if variable.name.startswith("_"):
+        raise BadJob(
+            f"A variable cannot be called {variable.name}: names that begin with _ are Errand's own."
+        )
     if type(variable).__name__ not in KINDS:
         raise BadJob(f"{variable.name} is a {type(variable).__name__}, a kind of variable that is not known.")
+    for option, kind in (("label", str), ("description", str), ("required", bool)):
+        if not isinstance(getattr(variable, option), kind):
+            raise BadJob(f"{option} of {variable.name} must be {kind.__name__}.")
     variable.check()
     description = variable.describe()
     try:
-        json.dumps(description)
+        json.dumps(description, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise BadJob(f"The options of {variable.name} must be plain values: {error}.") from error
     return description

@@ -5,9 +5,11 @@ object a line to the file descriptor named by its argument: {"modules": [...]} f
 {"begin": ...} and {"end": ...}. Job files may print, exit, hang or crash: whoever started it sees how far it came.
 """
 
+import contextlib
 import faulthandler
 import json
 import os
+import resource
 import signal
 import sys
 import traceback
@@ -26,6 +28,9 @@ from jobs.loading import (
     job_classes,
     load_module,
 )
+
+MOST_MEMORY_BYTES = 4 * 1024**3
+MOST_FILE_BYTES = 64 * 1024**2
 
 Send = Callable[[dict[str, Any]], None]
 
@@ -62,8 +67,12 @@ def _describe_module(module: Module) -> dict[str, Any]:
         message = f"Unable to load module {module.name} from {module.path}: {_said(error)}"
         report["errors"].append(_error(message, _trace(error, module.path)))
         return report
+    names: set[str] = set()
     for cls in job_classes(module, loaded):
         try:
+            if cls.__name__ in names:
+                raise BadJob("another class of the module has the same name.")
+            names.add(cls.__name__)
             report["jobs"].append(describe(cls, grouping=grouping_of(module, loaded)))
         except Exception as error:
             message = f"{cls.__name__} in {module.path} cannot be a job: {_said(error)}"
@@ -98,7 +107,20 @@ def _trace(error: BaseException, path: str = "") -> str:
     return "".join(lines.format())
 
 
+def _limit() -> None:
+    """Keep a file that eats memory or fills the disk from harming others."""
+    for limit, most in (
+        (resource.RLIMIT_AS, MOST_MEMORY_BYTES),
+        (resource.RLIMIT_FSIZE, MOST_FILE_BYTES),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        _, hard = resource.getrlimit(limit)
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(limit, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
 def main() -> None:
+    _limit()
     # Asked by whoever watches before this process is stopped: where does the file hang?
     faulthandler.register(signal.SIGUSR1, all_threads=False)
     request = json.load(sys.stdin)

@@ -1,8 +1,8 @@
 """`Job`, the class that authors subclass."""
 
 import logging
+import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from jobs.context import NoRun, RunContext
@@ -14,6 +14,9 @@ T = TypeVar("T")
 LONGEST_GROUPING = 100
 LONGEST_OBJECT_TEXT = 200
 LONGEST_OBJECT_URL = 255
+
+#: A page of ours, or a page elsewhere; nothing that a browser would read as something else.
+_SAFE_URL = re.compile(r"(/(?![/\\])|https?://)[^\x00-\x20\x7f-\x9f\\\ud800-\udfff]*")
 
 
 class JobResultView:
@@ -208,8 +211,4 @@ def _url_of(obj: Any) -> str | None:
         url = str(obj.get_absolute_url())[:LONGEST_OBJECT_URL]
     except Exception:  # The object's own code: an entry must not fail because its link did.
         return None
-    return url if url.startswith(("/", "http://", "https://")) and not url.startswith("//") else None
-
-
-def source_folder(cls: type[BaseJob]) -> Path:
-    return Path(cls.file_path).parent
+    return url if _SAFE_URL.fullmatch(url) else None

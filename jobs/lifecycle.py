@@ -13,8 +13,11 @@ from jobs.job import BaseJob
 ABORTED = "Database changes have been reverted due to error."
 NOT_COMMITTED = "Database changes have been reverted automatically."
 
-#: What a run may keep of a return value, as JSON.
-MOST_RETURN_VALUE_BYTES = 1_000_000
+#: What a run may keep of a return value, of its output and of its results, each.
+MOST_BYTES = 1_000_000
+
+#: What a page can say in a heading.
+LONGEST_CAUSE = 1_000
 
 Verdict = Literal["completed", "failed", "errored"]
 
@@ -87,6 +90,7 @@ class _Run:
             message = f"An exception occurred during job post_run(): {_described(error)}"
             self.job._log("failure", None, message + _trace(error))
             self.error = self.error or f"post_run raised {_described(error)}"
+            self.job.failed = True
             self._add_output(message)
 
     def _call(self, name: str, **arguments: Any) -> Any:
@@ -118,7 +122,8 @@ class _Run:
     def _break(self, error: Exception) -> None:
         message = f"An exception occurred: `{_described(error)}`{_trace(error)}"
         self.job._log("failure", None, message)
-        self.error = _described(error)
+        self.job.failed = True
+        self.error = f"The job raised {_described(error)}"
         self._revert(ABORTED)
 
     def _revert(self, sentence: str) -> None:
@@ -127,20 +132,37 @@ class _Run:
             self.job.log_info(message=sentence)
 
     def _outcome(self) -> Outcome:
-        results = _plain(self.job.job_result.data)
-        results = (
-            {key: value for key, value in results.items() if key != "output"}
-            if isinstance(results, dict)
-            else {}
-        )
-        value, note = _kept(self.return_value)
-        if note:
-            self.job.log_warning(message=note)
-        return Outcome(*self._verdict(), return_value=value, output=self.output, results=results)
+        value = self._keep(self.return_value, "The return value")
+        data = self.job.job_result.data
+        own = {key: data[key] for key in data if key != "output"} if isinstance(data, dict) else {}
+        # Here, unlike in a return value, what JSON does not know is kept as its text: jobs put objects in.
+        results = self._keep(own, "What the job put into job_result.data", default=str) or {}
+        status, cause = self._verdict()
+        return Outcome(status, cause[:LONGEST_CAUSE], value, self._kept_output(), results)
+
+    def _keep(self, value: Any, what: str, default: Callable[[Any], str] | None = None) -> Any:
+        """Return the value as JSON carries it; or None, and say so in the log."""
+        try:
+            # Not a number is no JSON, whatever Python says; PostgreSQL refuses it.
+            text = json.dumps(value, allow_nan=False, default=default)
+        except (TypeError, ValueError, RecursionError):
+            kind = type(value).__name__
+            self.job.log_warning(
+                message=f"{what} was not kept: a value of type {kind} does not fit into JSON."
+            )
+            return None
+        if len(text) > MOST_BYTES:
+            self.job.log_warning(message=f"{what} was not kept: it has more than {MOST_BYTES:,} bytes.")
+            return None
+        return json.loads(text)
+
+    def _kept_output(self) -> str:
+        rest = len(self.output) - MOST_BYTES
+        return self.output if rest <= 0 else f"{self.output[:MOST_BYTES]}\n… (cut: {rest:,} more characters)"
 
     def _verdict(self) -> tuple[Verdict, str]:
         if self.error is not None:
-            return "errored", f"The job raised {self.error}"
+            return "errored", self.error
         if self.failure is not None:
             return "failed", self.failure
         # A failure logged in post_run counts too: a result never says completed when it did not.
@@ -153,14 +175,16 @@ class _Run:
 
 
 def _arguments(method: Callable[..., Any], data: Mapping[str, Any], *, commit: bool) -> dict[str, Any]:
-    """Return what `run` asks for: `data` and `commit` (Nautobot 1.x), or its variables by name."""
+    """Return what `run` asks for: `data` and `commit` as in Nautobot 1.x, or its variables by name."""
     parameters = inspect.signature(method).parameters.values()
     names = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
-    if "data" in names and "data" not in data:
-        return {"data": dict(data), **({"commit": commit} if "commit" in names or takes_any else {})}
-    known = {**({} if "commit" in data else {"commit": commit}), **data}
-    return dict(data) if takes_any else {name: known[name] for name in names if name in known}
+    if names[:1] == ["data"] and set(names) <= {"data", "commit"}:
+        # Also where a variable is called `data`: this way of writing is the older one.
+        return {name: {"data": dict(data), "commit": commit}[name] for name in names}
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return dict(data)
+    known = {"commit": commit, **data}
+    return {name: known[name] for name in names if name in known}
 
 
 def _counted(failures: list[str]) -> str:
@@ -184,23 +208,3 @@ def _trace(error: BaseException) -> str:
         tb = tb.tb_next
     text = "".join(traceback.format_exception(type(error), error, tb))
     return f"\n\n```\n{text.rstrip()}\n```"
-
-
-def _plain(value: Any) -> Any:
-    """Return `value` as JSON would carry it; what JSON does not know becomes its text."""
-    try:
-        return json.loads(json.dumps(value, default=str, skipkeys=False))
-    except (TypeError, ValueError, RecursionError):
-        return None
-
-
-def _kept(value: Any) -> tuple[Any, str]:
-    """Return what to keep of a return value, and a note when that is less than the whole."""
-    try:
-        text = json.dumps(value)
-    except (TypeError, ValueError, RecursionError):
-        kind = type(value).__name__
-        return None, f"The return value was not kept: a value of type {kind} does not fit into JSON."
-    if len(text) > MOST_RETURN_VALUE_BYTES:
-        return None, f"The return value was not kept: it has more than {MOST_RETURN_VALUE_BYTES:,} bytes."
-    return json.loads(text), ""

@@ -22,6 +22,8 @@ from jobs.job import BaseJob, Job
 
 PACKAGE = "errand_jobs"
 
+LONGEST_NAME = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -133,6 +135,8 @@ def check_name(module: Module) -> None:
     for part in module.name.split("."):
         if not part.isidentifier():
             raise BadJob(f"{part!r} cannot be imported: use letters, digits and underscores only.")
+    if len(module.name) > LONGEST_NAME:
+        raise BadJob(f"The name of {module.path} is longer than {LONGEST_NAME} characters.")
 
 
 def _in_folders(source: Source) -> Iterable[Module]:

@@ -26,8 +26,6 @@ REQUIRED = "This field is required."
 NOT_AN_INTEGER = "Enter a whole number."
 MOST_BITS = 64
 
-_last_position = 0
-
 
 class Objects(Protocol):
     """How variables reach objects without knowing any database. `store.objects.ObjectLookup` is one."""
@@ -69,9 +67,6 @@ class Variable:
         required: bool = True,
         widget: Any = None,
     ) -> None:
-        global _last_position
-        _last_position += 1
-        self.position = _last_position
         self.name = ""
         self.label = label
         self.description = description
@@ -244,7 +239,8 @@ class ChoiceVar(Variable):
 
     def __init__(self, choices: Any = (), *common: Any, **named: Any) -> None:
         super().__init__(*common, **named)
-        self.choices: Any = choices
+        # What can be read only once is read here.
+        self.choices: Any = list(choices) if isinstance(choices, Iterator) else choices
 
     def describe(self) -> dict[str, Any]:
         return {**super().describe(), "choices": _plain_choices(self.choices)}

@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 from store.models import JobResult, Status, User, now
 from store.permissions import require
 from store.settings import Settings
+from worker.ownership import ended
 from worker.queues import withdraw
 
 
@@ -37,11 +38,8 @@ def _end_waiting(db: Session, result: JobResult, user: User) -> bool:
         db,
         result,
         (Status.PENDING, Status.AWAITING_APPROVAL),
-        status=Status.CANCELED,
-        cause=f"Canceled by {user.username} before it started.",
         canceled_by=user.username,
-        finished_at=now(),
-        sealed_data=None,
+        **ended(Status.CANCELED, f"Canceled by {user.username} before it started."),
     )
 
 

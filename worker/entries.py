@@ -4,11 +4,13 @@ The writer has a thread and a connection of its own, so that entries are there t
 job's transaction is still open, and stay when it is rolled back.
 """
 
+import os
 import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert, update
@@ -21,16 +23,16 @@ from worker.ownership import Claim, write
 
 #: An entry is readable this soon after it was logged, at the latest.
 FLUSH_SECONDS = 0.05
-FLUSH_ENTRIES = 100
 
-#: Longer transactions would keep other writers waiting on SQLite, and readers without news.
-MOST_IN_BATCH = 500
+#: More in one transaction would keep other writers waiting on SQLite, and readers without news.
+FLUSH_ENTRIES = 200
 
 #: Written at once: whoever watches should see a failure when it happens.
 URGENT = frozenset({"failure", "error", "critical"})
 
 #: A job that logs faster than the database takes it has to wait.
 MOST_WAITING = 5_000
+BACK_PRESSURE_SECONDS = 0.01
 
 MOST_MESSAGE_CHARACTERS = 64_000
 CUT_NOTE = "… (cut: {count:,} more characters)"
@@ -50,6 +52,10 @@ class Entry:
     created_at: datetime = field(default_factory=now)
 
 
+class WrongProcess(RuntimeError):
+    """Somebody else than the run's own process tried to log."""
+
+
 class _Group(NamedTuple):
     name: str
     first_seq: int
@@ -61,12 +67,12 @@ class EntryWriter:
     def __init__(self, platform: Platform, claim: Claim) -> None:
         self._platform = platform
         self._claim = claim
+        self._pid = os.getpid()
         self._seq = claim.last_seq
         self._group: _Group | None = None
-        self._waiting: list[Entry] = []
-        self._changed = threading.Condition()
-        self._closing = False
-        self._urgent = False
+        # A SimpleQueue, because a time limit may interrupt `add` anywhere: it has no lock to leave behind.
+        self._queue: SimpleQueue[Entry | None] = SimpleQueue()
+        self._last: list[Entry] = []
         self._error: Exception | None = None
         self._unlinked: set[str] = set()
         self._thread = threading.Thread(target=self._work, name="entries", daemon=True)
@@ -74,16 +80,15 @@ class EntryWriter:
 
     def add(self, entry: Entry) -> None:
         """Take an entry. Waits while too many are on their way; raises what stopped the writer, if anything did."""
-        with self._changed:
-            while len(self._waiting) >= MOST_WAITING and self._error is None:
-                self._changed.wait()
-            if self._error is not None:
-                raise self._error
-            self._waiting.append(entry)
-            if entry.level in URGENT:
-                self._urgent = True
-            if self._urgent or len(self._waiting) in (1, FLUSH_ENTRIES):
-                self._changed.notify_all()
+        if os.getpid() != self._pid:
+            raise WrongProcess(
+                "A process that the job started cannot log: let it tell the job's own process."
+            )
+        while self._queue.qsize() >= MOST_WAITING and self._error is None:
+            time.sleep(BACK_PRESSURE_SECONDS)
+        if self._error is not None:
+            raise self._error
+        self._queue.put(entry)
 
     def note(self, **values: Any) -> None:
         """Write facts about the run now. Raises Fenced when it is not ours."""
@@ -100,13 +105,11 @@ class EntryWriter:
 
     def finish(self, **values: Any) -> None:
         """Write what still waits and the end of the run in one transaction. Raises Fenced when it is not ours."""
-        with self._changed:
-            self._closing = True
-            self._changed.notify_all()
+        self._queue.put(None)
         self._thread.join()
         if self._error is not None:
             raise self._error
-        self._write(self._waiting, values)
+        self._write(self._last, values)
         self._unlink()
 
     def _unlink(self) -> None:
@@ -124,28 +127,33 @@ class EntryWriter:
                 )
 
     def _work(self) -> None:
-        while batch := self._next_batch():
-            try:
+        try:
+            while True:
+                batch, closing = self._next_batch()
+                if closing:
+                    # `finish` writes these, together with the end.
+                    self._last = batch
+                    return
                 self._write(batch, {})
-            except Exception as error:
-                with self._changed:
-                    self._error = error
-                    self._changed.notify_all()
-                return
+        except Exception as error:
+            self._error = error
 
-    def _next_batch(self) -> list[Entry]:
-        """Wait for entries, then a moment for more; empty once `finish` takes over."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closing)
-            self._changed.wait_for(
-                lambda: self._closing or self._urgent or len(self._waiting) >= FLUSH_ENTRIES, FLUSH_SECONDS
-            )
-            if self._closing:
-                return []
-            batch, self._waiting = self._waiting[:MOST_IN_BATCH], self._waiting[MOST_IN_BATCH:]
-            self._urgent = any(entry.level in URGENT for entry in self._waiting)
-            self._changed.notify_all()
-            return batch
+    def _next_batch(self) -> tuple[list[Entry], bool]:
+        """Wait for an entry, then a moment for more; say whether `finish` has been called."""
+        batch: list[Entry] = []
+        entry = self._queue.get()
+        deadline = time.monotonic() + FLUSH_SECONDS
+        while entry is not None:
+            batch.append(entry)
+            if len(batch) >= FLUSH_ENTRIES:
+                return batch, False
+            if entry.level in URGENT:
+                deadline = 0.0  # Only what is there already goes with it.
+            try:
+                entry = self._queue.get(timeout=max(0.0, deadline - time.monotonic()))
+            except Empty:
+                return batch, False
+        return batch, True
 
     def _write(self, batch: list[Entry], values: dict[str, Any]) -> None:
         rows = [self._row(number, entry) for number, entry in enumerate(batch, self._seq + 1)]

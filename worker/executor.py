@@ -1,12 +1,15 @@
 """Execute one run, in a process that may end with it: claim, load, run, finish."""
 
+import os
 import signal
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from jobs.data import restore
@@ -15,8 +18,9 @@ from jobs.job import BaseJob, JobResultView
 from jobs.lifecycle import Outcome, run
 from jobs.loading import install, load_class
 from store.data import Data
-from store.models import JobRecord, JobResult, Status, User, now
-from store.objects import ObjectLookup, ObjectModel
+from store.html import clean_json, clean_text
+from store.models import JobRecord, JobResult, Status, User
+from store.objects import LookupFailed, ObjectLookup, ObjectModel
 from store.permissions import allowed
 from store.platform import Platform
 from store.plugins import load_plugins
@@ -24,8 +28,14 @@ from store.secrets import CannotUnseal, unseal
 from store.settings import Settings
 from worker.entries import Entry, EntryWriter
 from worker.host import Process
-from worker.ownership import Claim, claim
+from worker.ownership import Claim, Fenced, claim, ended, write
 from worker.sources import job_sources
+
+#: True whatever the job had done: what it had saved before stays saved.
+NOT_SAVED = "What it had not saved was rolled back."
+
+#: A job that swallows its time limit is told again after this long.
+AGAIN_SECONDS = 5.0
 
 
 class TimeLimitExceeded(BaseException):
@@ -33,7 +43,11 @@ class TimeLimitExceeded(BaseException):
 
 
 class CannotBegin(Exception):
-    """The run ends before its job's code is called, as a sentence."""
+    """The run ends before its job's code is called, as a sentence; details are for the log."""
+
+    def __init__(self, sentence: str, details: str = "") -> None:
+        super().__init__(sentence)
+        self.details = details
 
 
 def execute(settings: Settings, result_id: UUID, *, worker: str, process: Process) -> None:
@@ -47,36 +61,50 @@ def execute(settings: Settings, result_id: UUID, *, worker: str, process: Proces
         if claimed is None:
             return  # Delivered twice, or canceled while it waited.
         entries = EntryWriter(platform, claimed)
+        own_pid = os.getpid()
         outcome = _run(settings, platform, claimed, entries)
-        entries.finish(
-            status=outcome.status,
-            cause=outcome.cause,
-            return_value=outcome.return_value,
-            output=outcome.output,
-            results=outcome.results,
-            finished_at=now(),
-            sealed_data=None,
-        )
+        if os.getpid() != own_pid:
+            os._exit(0)  # A process the job forked came back here: the run is not its to end.
+        _finish(platform, claimed, entries, outcome)
     finally:
         platform.dispose()
 
 
+def _finish(platform: Platform, claimed: Claim, entries: EntryWriter, outcome: Outcome) -> None:
+    try:
+        entries.finish(
+            **ended(Status(outcome.status), outcome.cause),
+            return_value=clean_json(outcome.return_value),
+            output=clean_text(outcome.output),
+            results=clean_json(outcome.results),
+        )
+    except (Fenced, OperationalError):
+        raise
+    except Exception as error:
+        # Something in it cannot be stored. The end itself can, and it must not be lost with the rest.
+        cause = f"{outcome.cause} Not all of it could be stored: {type(error).__name__}."
+        with platform.engine.begin() as connection:
+            write(connection, claimed, **ended(Status(outcome.status), cause))
+        raise
+
+
 def _run(settings: Settings, platform: Platform, claimed: Claim, entries: EntryWriter) -> Outcome:
     """Run the job. The one place that catches everything: the author's code may raise what it likes."""
+    limit = TimeLimit()
     try:
         with platform.reading() as db:
             result = db.get_one(JobResult, claimed.result_id)
             _check_may_run(db, result)
-        with _time_limit(result.time_limit):
-            return _run_in_time(settings, result, entries)
+        with limit.of(result.time_limit):
+            outcome = _run_in_time(settings, result, entries)
+        return _errored(limit.cause) if limit.exceeded else outcome
     except CannotBegin as error:
-        entries.add(Entry("failure", "initialization", str(error), None, None))
+        entries.add(Entry("failure", "initialization", f"{error}{error.details}", None, None))
         return _errored(str(error))
     except TimeLimitExceeded:
-        limit = f"{result.time_limit:g} seconds"
-        return _errored(f"The run was ended at its time limit of {limit}. Its changes were rolled back.")
+        return _errored(limit.cause)
     except SystemExit as error:
-        return _errored(f"The job called exit({error.code!r}). Its changes were rolled back.")
+        return _errored(f"The job called exit({error.code!r}). {NOT_SAVED}")
     except Exception as error:
         entries.add(Entry("failure", "main", f"{type(error).__name__}: {error}", None, None))
         return _errored(f"The run broke: {type(error).__name__}: {error}")
@@ -89,18 +117,39 @@ def _run_in_time(settings: Settings, result: JobResult, entries: EntryWriter) ->
         return run(job, data, commit=result.commit)
 
 
-@contextmanager
-def _time_limit(seconds: float) -> Iterator[None]:
-    def expire(_signal: int, _frame: object) -> None:
+class TimeLimit:
+    """Ends a job from within, by an exception at its limit; whoever swallows it gets another one soon."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.exceeded = False
+
+    @property
+    def cause(self) -> str:
+        return f"The run was ended at its time limit of {self.seconds:g} seconds. {NOT_SAVED}"
+
+    @contextmanager
+    def of(self, seconds: float) -> Iterator[None]:
+        self.seconds = seconds
+        before = signal.signal(signal.SIGALRM, self._expire)
+        signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN_SECONDS)
+        try:
+            yield
+        finally:
+            self._disarm()
+            signal.signal(signal.SIGALRM, before)
+
+    def _expire(self, _signal: int, _frame: object) -> None:
+        self.exceeded = True
         raise TimeLimitExceeded
 
-    before = signal.signal(signal.SIGALRM, expire)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+    def _disarm(self) -> None:
+        while True:
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                return
+            except TimeLimitExceeded:
+                continue  # It came in this very moment: the timer must be stopped all the same.
 
 
 def _check_may_run(db: Session, result: JobResult) -> None:
@@ -145,7 +194,9 @@ def _make_job(settings: Settings, result: JobResult, entries: EntryWriter, sessi
     except JobNotFound as error:
         raise CannotBegin(str(error)) from error
     except Exception as error:
-        raise CannotBegin(f"{result.class_path} cannot be loaded: {type(error).__name__}: {error}") from error
+        sentence = f"{result.class_path} cannot be loaded: {type(error).__name__}: {error}"
+        details = "".join(traceback.format_exception(error))
+        raise CannotBegin(sentence, f"\n\n```\n{details.rstrip()}\n```") from error
     job._context = _Context(entries, session)
     job.job_result = JobResultView(id=str(result.id), user=result.username)
     return job
@@ -158,7 +209,7 @@ def _restore(settings: Settings, job: BaseJob, result: JobResult, objects: Objec
         return restore(descriptions, data, objects)
     except CannotUnseal as error:
         raise CannotBegin(str(error)) from error
-    except LookupError as error:
+    except LookupFailed as error:
         raise CannotBegin(f"An object this run was given is not there any more: {error}") from error
 
 

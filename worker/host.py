@@ -25,7 +25,12 @@ class Process:
 
 def this_process() -> Process:
     pid = os.getpid()
-    return Process(host=socket.gethostname(), pid=pid, started=start_time(pid) or "")
+    return Process(host=this_host(), pid=pid, started=start_time(pid) or "")
+
+
+def this_host() -> str:
+    """Name what shares our pids: two containers may have one host name, and a machine boots again."""
+    return "/".join(part for part in (socket.gethostname(), _boot(), _pid_namespace()) if part)
 
 
 def start_time(pid: int) -> str | None:
@@ -39,8 +44,8 @@ def start_time(pid: int) -> str | None:
 
 
 def is_alive(process: Process) -> bool | None:
-    """Tell whether the process lives; None when it belongs to another machine."""
-    if process.host != socket.gethostname():
+    """Tell whether the process lives; None where that cannot be seen from here."""
+    if process.host != this_host():
         return None
     return start_time(process.pid) == process.started
 
@@ -70,3 +75,17 @@ def _start_time_linux(pid: int) -> str | None:
     fields = stat.rpartition(")")[2].split()
     # A zombie has ended; only its parent has not noticed yet.
     return None if fields[0] in ("Z", "X") else fields[19]
+
+
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return ""
+
+
+def _pid_namespace() -> str:
+    try:
+        return str(os.stat("/proc/self/ns/pid").st_ino)
+    except OSError:
+        return ""

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection, update
 from sqlalchemy.orm import Session
 
+from store.html import clean_text
 from store.models import JobResult, Status, now
 from store.platform import Platform
 from worker.host import Process
@@ -67,6 +68,11 @@ def write(connection: Connection, claim: Claim, **values: Any) -> None:
         raise Fenced(f"Run {claim.result_id} has ended or belongs to another worker.")
 
 
+def ended(status: Status, cause: str) -> dict[str, Any]:
+    """Return the values that end a run. Its sealed inputs are nobody's business any more."""
+    return {"status": status, "cause": clean_text(cause), "finished_at": now(), "sealed_data": None}
+
+
 @dataclass(frozen=True, slots=True)
 class Beat:
     """What the worker learns about the run it watches each time it raises the beat."""
@@ -98,7 +104,7 @@ def end_for_worker(
     written = connection.execute(
         update(JobResult)
         .where(JobResult.id == result_id, JobResult.status == Status.RUNNING, JobResult.worker == worker)
-        .values(status=status, cause=cause, finished_at=now(), sealed_data=None)
+        .values(**ended(status, cause))
     )
     return bool(written.rowcount)
 
@@ -113,7 +119,7 @@ def end_lost(db: Session, result: JobResult, *, cause: str) -> bool:
             JobResult.beat == result.beat,
             JobResult.status == Status.RUNNING,
         )
-        .values(status=Status.ERRORED, cause=cause, finished_at=now(), sealed_data=None)
+        .values(**ended(Status.ERRORED, cause))
         .execution_options(synchronize_session=False)
     )
     return bool(written.rowcount)  # type: ignore[attr-defined]

@@ -3,6 +3,7 @@
 import functools
 import json
 from collections.abc import Iterable
+from typing import cast
 from uuid import UUID
 
 from redis import ConnectionPool, Redis
@@ -10,6 +11,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 from rq import Queue
+from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from store.settings import Settings
@@ -59,6 +61,7 @@ def withdraw(settings: Settings, result_id: UUID, *, queue: str) -> None:
     """Take the id off its queue again, as far as Redis can be reached: a claim would find nothing anyway."""
     try:
         _queue(settings, queue).remove(str(result_id))
+        connect(settings).delete(Job.key_for(str(result_id)))
     except RedisError:
         return
 
@@ -66,9 +69,10 @@ def withdraw(settings: Settings, result_id: UUID, *, queue: str) -> None:
 def waiting_ids(settings: Settings, queue: str) -> set[UUID]:
     """Return the ids that wait on `queue`. RedisError when it cannot be asked."""
     ids = set()
-    for job_id in _queue(settings, queue).job_ids:
+    waiting = connect(settings).lrange(_queue(settings, queue).key, 0, -1)
+    for job_id in cast(list[bytes], waiting):
         try:
-            ids.add(UUID(job_id))
+            ids.add(UUID(job_id.decode("ascii")))
         except ValueError:
             continue  # Not ours: the worker refuses it.
     return ids

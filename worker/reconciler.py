@@ -7,7 +7,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from redis.exceptions import RedisError
-from sqlalchemy import or_, select
+from sqlalchemy import Row, or_, select
 
 from store.models import JobResult, Status, now
 from store.platform import Platform
@@ -23,11 +23,10 @@ PUSH_GRACE = timedelta(seconds=3)
 #: A worker elsewhere whose beat stands still for this long, by our own clock, is gone.
 BEAT_SECONDS = 12.0
 
-#: Rows looked at in one pass.
-MOST_ROWS = 1_000
+BEAT_SECONDS_OF_LIVING = 60.0
 
 DIED = (
-    "The worker on {host} died while it ran this job. What the job had not saved was rolled back; "
+    "The worker {worker} died while it ran this job. What the job had not saved was rolled back; "
     "whether it had just saved its changes is not known."
 )
 
@@ -50,8 +49,8 @@ class Reconciler:
 
     def run_once(self) -> Report:
         report = Report()
-        self._push_forgotten(report)
         self._end_lost(report)
+        self._push_forgotten(report)
         return report
 
     def _push_forgotten(self, report: Report) -> None:
@@ -68,29 +67,28 @@ class Reconciler:
                     if push_and_note(db, self._settings, row.id, queue=row.queue, description=row.class_path):
                         report.pushed.append(row.id)
 
-    def _waiting_rows(self) -> Sequence[JobResult]:
+    def _waiting_rows(self) -> Sequence[Row[UUID, str, str]]:
+        """Return (id, queue, class path) of what waits, the oldest first, all of it however long the queues are."""
         settled = now() - PUSH_GRACE
+        query = (
+            select(JobResult.id, JobResult.queue, JobResult.class_path)
+            .where(
+                JobResult.status == Status.PENDING,
+                JobResult.created_at < settled,
+                or_(JobResult.pushed_at.is_(None), JobResult.pushed_at < settled),
+            )
+            .order_by(JobResult.created_at)
+        )
         # Read first, write later, row by row: on SQLite a pass must not keep everybody else waiting.
         with self._platform.reading() as db:
-            return db.scalars(
-                select(JobResult)
-                .where(
-                    JobResult.status == Status.PENDING,
-                    JobResult.created_at < settled,
-                    or_(JobResult.pushed_at.is_(None), JobResult.pushed_at < settled),
-                )
-                .order_by(JobResult.created_at)
-                .limit(MOST_ROWS)
-            ).all()
+            return db.execute(query).all()
 
     def _end_lost(self, report: Report) -> None:
         with self._platform.reading() as db:
-            running = db.scalars(
-                select(JobResult).where(JobResult.status == Status.RUNNING).limit(MOST_ROWS)
-            ).all()
+            running = db.scalars(select(JobResult).where(JobResult.status == Status.RUNNING)).all()
         for row in filter(self._is_lost, running):
             with self._platform.session() as db:
-                ended = end_lost(db, row, cause=DIED.format(host=row.worker_host))
+                ended = end_lost(db, row, cause=DIED.format(worker=row.worker))
                 db.commit()
             if ended:
                 report.ended.append(row.id)
@@ -98,13 +96,14 @@ class Reconciler:
         self._seen = {key: seen for key, seen in self._seen.items() if key in kept}
 
     def _is_lost(self, row: JobResult) -> bool:
-        process = Process(row.worker_host or "", row.worker_pid or 0, row.worker_started or "")
-        alive = is_alive(process)
-        if alive is not None:
-            return not alive
+        alive = is_alive(Process(row.worker_host or "", row.worker_pid or 0, row.worker_started or ""))
+        if alive is False:
+            return True
+        # A worker that lives here but does not beat may only be slow: it gets more time than one nobody can see.
+        patience = BEAT_SECONDS if alive is None else BEAT_SECONDS_OF_LIVING
         state = (row.attempt, row.beat)
         last, since = self._seen.get(row.id, (None, 0.0))
         if state != last:
             self._seen[row.id] = (state, time.monotonic())
             return False
-        return time.monotonic() - since > BEAT_SECONDS
+        return time.monotonic() - since > patience

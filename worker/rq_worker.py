@@ -17,18 +17,18 @@ import rq
 import rq.job
 import rq.utils
 from redis import Redis
+from redis.exceptions import RedisError
 from rq.serializers import JSONSerializer
-from sqlalchemy import create_engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from store.models import Status
-from store.platform import configure_engine, engine_options
-from store.settings import Settings, load_settings
+from store.platform import make_engine
+from store.settings import VARIABLES, Settings, load_settings
 from worker import executor
 from worker.host import die_with_parent, kill_group, this_process
 from worker.ownership import Beat, beat, end_for_worker
-from worker.queues import is_own_payload, own_payload
+from worker.queues import connect, is_own_payload, own_payload
 
 #: How often the parent looks at its child, raises the beat and learns of a cancel.
 WATCH_SECONDS = 2
@@ -37,7 +37,11 @@ WATCH_SECONDS = 2
 LIMIT_GRACE_SECONDS = 10.0
 STOP_GRACE_SECONDS = 60.0
 
-STOPPED = "The worker was stopped while the job was running. What it had not saved was rolled back."
+#: How long the end of a run is tried to be written while the database is away.
+SETTLE_SECONDS = 30.0
+RETRY_SECONDS = 0.5
+
+STOPPED = f"The worker was stopped while the job was running. {executor.NOT_SAVED}"
 
 #: What RQ's record of a job may say. Everything else in it could name code to import or addresses to call.
 _KNOWN = frozenset(
@@ -58,7 +62,12 @@ class QueuedRun(rq.job.Job):
     def restore(self, raw_data: dict[bytes, bytes]) -> None:
         self.foreign = not is_own_payload(_payload(raw_data), self.id)
         known = {key: value for key, value in raw_data.items() if key in _KNOWN}
-        super().restore({**known, b"data": own_payload(self.id)})
+        own = {b"data": own_payload(self.id)}
+        try:
+            super().restore({**known, **own})
+        except ValueError:
+            # A date or number that is none: RQ would give up the whole worker over it.
+            super().restore(own)
 
 
 def _payload(raw_data: dict[bytes, bytes]) -> bytes:
@@ -83,13 +92,17 @@ class Worker(rq.Worker):
         kwargs["maintenance_interval"] = 30
         kwargs["worker_ttl"] = 60
         super().__init__(*args, **kwargs)
+        # RQ's own command makes plain queues, whose jobs may name functions to call when they fail.
+        self.queues = [self._own_queue(queue) for queue in self.queues]
+        self._ordered_queues = self.queues[:]
         self.settings = settings or load_settings()
         self.process = this_process()
         self.stop_grace_seconds = STOP_GRACE_SECONDS
         self.log_job_description = False
         # No pool: a connection that a child inherits is a connection that two processes use.
-        url = self.settings.database_url
-        self._engine = configure_engine(create_engine(url, poolclass=NullPool, **_without_pool(url)))
+        self._engine = make_engine(self.settings.database_url, poolclass=NullPool)
+        # For what must not wait: the other connection waits minutes for a Redis that hangs.
+        self._brisk = connect(self.settings)
         self._end: tuple[Status, str] | None = None
         self._exit_status: int | None = None
         self._began = 0.0
@@ -105,12 +118,27 @@ class Worker(rq.Worker):
             # The client library cannot read an answer that names a socket with a blank in its path.
             self.ip_address = "unknown"
 
+    def clean_registries(self) -> None:
+        try:
+            super().clean_registries()  # type: ignore[no-untyped-call]
+        except ValueError as error:
+            # Something that is no id lies in a list of RQ's. Our own reconciler does not need this cleaning.
+            self.log.warning("Worker %s: RQ could not clean up: %s", self.name, error)
+
+    def _own_queue(self, queue: rq.Queue) -> rq.Queue:
+        return rq.Queue(
+            queue.name, connection=self.connection, serializer=JSONSerializer, job_class=QueuedRun
+        )
+
     def execute_job(self, job: rq.job.Job, queue: rq.Queue) -> None:
         self._end, self._exit_status, self._began = None, None, time.monotonic()
         try:
             super().execute_job(job, queue)
         finally:
-            # Also when the worker is being stopped: the run must not be left as running.
+            # Also when the worker is being stopped, or broke: the run must not be left as running, nor its child.
+            if self.horse_pid:
+                self.kill_horse(signal.SIGKILL)
+                self.wait_for_horse()
             self._settle(job)
 
     def fork_work_horse(self, job: rq.job.Job, queue: rq.Queue) -> None:
@@ -128,8 +156,15 @@ class Worker(rq.Worker):
         return pid, status, usage
 
     def maintain_heartbeats(self, job: rq.job.Job, execution: Any) -> None:
-        super().maintain_heartbeats(job, execution)
         self._watch(job)
+        blocking, self.connection = self.connection, self._brisk
+        try:
+            super().maintain_heartbeats(job, execution)
+        except RedisError as error:
+            # The run does not need Redis. It goes on, and so does the watch over it.
+            self.log.warning("Worker %s: Redis does not answer: %s", self.name, error)
+        finally:
+            self.connection = blocking
 
     def request_stop(self, signum: Any, frame: Any) -> None:
         self._told_to_stop_at = time.monotonic()
@@ -152,9 +187,7 @@ class Worker(rq.Worker):
         if state is None:
             return
         if state.canceled_by:
-            self._end_child(
-                Status.CANCELED, f"Canceled by {state.canceled_by}. Its changes were rolled back."
-            )
+            self._end_child(Status.CANCELED, f"Canceled by {state.canceled_by}. {executor.NOT_SAVED}")
         elif time.monotonic() - self._began > state.time_limit + LIMIT_GRACE_SECONDS:
             cause = f"The run did not end at its time limit of {state.time_limit:g} seconds and was killed."
             self._end_child(Status.ERRORED, cause)
@@ -179,22 +212,42 @@ class Worker(rq.Worker):
 
     def _settle(self, job: rq.job.Job) -> None:
         """End the run in the child's place, if the child could not."""
-        status, cause = self._end or (Status.ERRORED, _said(self._exit_status))
-        try:
-            with self._engine.begin() as connection:
-                if end_for_worker(connection, UUID(job.id), worker=self.name, status=status, cause=cause):
-                    self.log.warning("Worker %s: %s ended: %s", self.name, job.id, cause)
-        except ValueError:
-            return  # No id of ours.
-        except SQLAlchemyError as error:
-            # The reconciler ends it once the database is back and this worker claims something else or stops.
-            self.log.error("Worker %s: the end of %s could not be written: %s", self.name, job.id, error)
+        status, cause = self._end or (Status.ERRORED, self._said())
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while True:
+            try:
+                with self._engine.begin() as connection:
+                    if end_for_worker(connection, UUID(job.id), worker=self.name, status=status, cause=cause):
+                        self.log.warning("Worker %s: %s ended: %s", self.name, job.id, cause)
+                return
+            except ValueError:
+                return  # No id of ours.
+            except OperationalError as error:
+                self.log.error("Worker %s: the end of %s is not written yet: %s", self.name, job.id, error)
+                if time.monotonic() > deadline:
+                    return  # The reconciler ends it: nobody raises its beat any more.
+                time.sleep(RETRY_SECONDS)
+
+    def _said(self) -> str:
+        """Say in words how the child ended without writing the end itself."""
+        if self._exit_status is None:
+            return STOPPED if self._told_to_stop_at else f"The worker broke in mid-run. {executor.NOT_SAVED}"
+        return _said_of_exit(self._exit_status)
 
     # In the child
 
     def main_work_horse(self, job: rq.job.Job, queue: rq.Queue) -> None:
         die_with_parent(self.process.pid)
+        # A first step only: the engine that is to come gives a job a process that never knew them.
+        for name in VARIABLES:
+            os.environ.pop(name, None)
         super().main_work_horse(job, queue)
+
+    def setup_work_horse_signals(self) -> None:
+        super().setup_work_horse_signals()  # type: ignore[no-untyped-call]
+        # Whoever stops a service signals all of its processes; the worker decides when a run has to end. A handler,
+        # and not SIG_IGN: programs that the job starts get the usual behaviour back.
+        signal.signal(signal.SIGTERM, lambda *_: None)
 
     def perform_job(self, job: rq.job.Job, queue: rq.Queue, execution: Any) -> bool:
         """Execute the run the id stands for. RQ's own way of calling a function is never taken."""
@@ -214,20 +267,11 @@ class Worker(rq.Worker):
         return True
 
 
-def _said(exit_status: int | None) -> str:
-    """Say in words how the child ended without writing the end itself."""
-    if exit_status is None:
-        return STOPPED
+def _said_of_exit(exit_status: int) -> str:
     if os.WIFSIGNALED(exit_status):
         number = os.WTERMSIG(exit_status)
         hint = " (out of memory?)" if number == signal.SIGKILL else ""
-        return (
-            f"The job's process was killed by signal {number}, {signal.strsignal(number)}{hint}. "
-            "What it had not saved was rolled back."
-        )
-    code = os.WEXITSTATUS(exit_status)
-    return f"The job's process exited with status {code} without a result. What it had not saved was rolled back."
-
-
-def _without_pool(url: str) -> dict[str, Any]:
-    return {name: value for name, value in engine_options(url).items() if name == "connect_args"}
+        how = f"was killed by signal {number}, {signal.strsignal(number)}{hint}"
+    else:
+        how = f"exited with status {os.WEXITSTATUS(exit_status)} without a result"
+    return f"The job's process {how}. {executor.NOT_SAVED}"

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from jobs.data import clean
@@ -68,7 +69,11 @@ def submit(
     # Commit before pushing: a fast worker must find the row. And read nothing in between: on SQLite that
     # would begin a transaction, and a Redis that hangs would keep every other writer waiting.
     db.commit()
-    push_and_note(db, settings, result_id, queue=chosen, description=class_path)
+    try:
+        push_and_note(db, settings, result_id, queue=chosen, description=class_path)
+    except OperationalError:
+        # The run is accepted and pushed; only when that was could not be noted. It must not look refused.
+        db.rollback()
     db.refresh(result)
     return result
 

@@ -4,7 +4,7 @@ from store.models.base import Base, now
 from store.models.entry import EntryGroup, LogEntry
 from store.models.job import JobRecord, JobSource, LoadError
 from store.models.result import JobResult
-from store.models.states import FAMILIES, FAMILY_OF, FINAL, LEVELS, OPEN, Status
+from store.models.states import FAMILIES, FAMILY_OF, FINAL, LEVELS, Status
 from store.models.user import ApiToken, SignInLink, User, UserSession
 
 __all__ = [
@@ -12,7 +12,6 @@ __all__ = [
     "FAMILY_OF",
     "FINAL",
     "LEVELS",
-    "OPEN",
     "ApiToken",
     "Base",
     "EntryGroup",

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from jobs.levels import FAMILIES, FAMILY_OF, LEVELS
 
-__all__ = ["FAMILIES", "FAMILY_OF", "FINAL", "LEVELS", "OPEN", "Status"]
+__all__ = ["FAMILIES", "FAMILY_OF", "FINAL", "LEVELS", "Status"]
 
 
 class Status(StrEnum):
@@ -23,4 +23,3 @@ class Status(StrEnum):
 
 #: A result in one of these never changes its state again.
 FINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.ERRORED, Status.CANCELED, Status.DENIED})
-OPEN = frozenset(Status) - FINAL

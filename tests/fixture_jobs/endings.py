@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from jobs import AbortTransaction, IntegerVar, Job, JobFailed, StringVar
+from jobs import AbortTransaction, ChoiceVar, IntegerVar, Job, JobFailed, StringVar
 
 name = "Endings"
 
@@ -88,6 +88,61 @@ class Chatty(Job):
     def run(self, lines):
         for number in range(1, lines + 1):
             self.log_info(f"line {number}")
+
+
+class SwallowsEverything(Job):
+    class Meta:
+        time_limit = 0.3
+
+    def run(self, data, commit):
+        try:
+            while True:
+                time.sleep(0.01)
+        except:  # noqa: E722
+            return "as if nothing had happened"
+
+
+class ReturnsWhatNoDatabaseTakes(Job):
+    kind = ChoiceVar(choices=[(kind, kind) for kind in ("nul", "surrogate", "nan", "raise", "cause")])
+
+    def run(self, kind):
+        if kind == "raise":
+            raise ValueError("a\x00b\ud800")
+        if kind == "cause":
+            raise JobFailed("a\x00b\ud800")
+        self.log_info(Linked(), "a\x00b\ud800")
+        return {"nul": "a\x00b", "surrogate": {"\ud800": "\ud800"}, "nan": float("nan")}[kind]
+
+
+class Linked:
+    def get_absolute_url(self):
+        return "/a\ud800"
+
+
+class ForksAndExits(Job):
+    def run(self, data, commit):
+        pid = os.fork()
+        if pid == 0:
+            sys.exit(0)
+        os.waitpid(pid, 0)
+        self.log_success("still here")
+
+
+class ForksAndLogs(Job):
+    def run(self, data, commit):
+        pid = os.fork()
+        if pid == 0:
+            try:
+                self.log_info("from a process of its own")
+            except RuntimeError:
+                os._exit(42)
+            os._exit(0)
+        self.log_info(f"status {os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])}")
+
+
+class ShowsItsEnvironment(Job):
+    def run(self, data, commit):
+        return sorted(os.environ)
 
 
 class Sensitive(Job):

@@ -105,7 +105,15 @@ def test_a_variable_may_be_called_name_or_description():
 
 @pytest.mark.parametrize(
     ("attribute", "value"),
-    [("hidden", 1), ("name", 3), ("soft_time_limit", "10"), ("time_limit", True), ("field_order", "ab")],
+    [
+        ("hidden", 1),
+        ("name", 3),
+        ("soft_time_limit", "10"),
+        ("time_limit", True),
+        ("time_limit", float("inf")),
+        ("time_limit", -1),
+        ("field_order", "ab"),
+    ],
 )
 def test_meta_of_a_wrong_type_is_told_to_the_author(attribute: str, value: Any):
     cls = type("Wrong", (Job,), {"Meta": type("Meta", (), {attribute: value})})
@@ -113,10 +121,32 @@ def test_meta_of_a_wrong_type_is_told_to_the_author(attribute: str, value: Any):
         describe(cls, grouping="g")
 
 
-def test_a_variable_must_not_take_a_name_the_job_needs():
-    cls = type("Wrong", (Job,), {"log": StringVar()})
-    with pytest.raises(BadJob, match="log"):
+@pytest.mark.parametrize("name", ["log", "log_info", "read_only", "run", "test_methods", "_commit"])
+def test_a_variable_must_not_take_a_name_the_run_needs(name: str):
+    cls = type("Wrong", (Job,), {name: StringVar()})
+    with pytest.raises(BadJob, match=name):
         describe(cls, grouping="g")
+
+
+@pytest.mark.parametrize(
+    "options", [{"description": 5}, {"label": None}, {"required": "no"}, {"default": float("nan")}]
+)
+def test_common_options_of_a_wrong_type_are_told_to_the_author(options: dict[str, Any]):
+    cls = type("Wrong", (Job,), {"v": StringVar(**options)})
+    with pytest.raises(BadJob):
+        describe(cls, grouping="g")
+
+
+def test_what_is_too_large_or_no_json_is_noted_and_the_rest_kept():
+    class Huge(Job):
+        def run(self, data, commit):
+            self.job_result.data["x"] = float("nan")
+            return "y" * 2_000_000
+
+    outcome, notebook = ran(Huge)
+    assert (outcome.status, outcome.return_value, outcome.results) == ("completed", None, {})
+    assert "cut: 1,000,001 more" in outcome.output
+    assert [line[0] for line in notebook.lines] == ["warning", "warning"]
 
 
 class Full(Job):
@@ -180,6 +210,24 @@ def test_tests_of_bases_run_first_and_only_callables_count():
     assert [message for *_, message in ran(Sub)[1].lines] == ["base", "a"]
 
 
+def test_a_variable_called_data_reaches_both_ways_of_writing_run():
+    class Older(Job):
+        data = StringVar()
+
+        def run(self, data, commit):
+            return data
+
+    class Newer(Job):
+        data = StringVar()
+        other = StringVar()
+
+        def run(self, data, other):
+            return data + other
+
+    assert ran(Older, {"data": "d"})[0].return_value == {"data": "d"}
+    assert ran(Newer, {"data": "d", "other": "o"})[0].return_value == "do"
+
+
 def test_run_may_name_its_variables_instead():
     class Names(Job):
         one = StringVar()
@@ -212,6 +260,7 @@ def test_an_exception_skips_the_rest_but_post_run():
             self.log_info(f"failed={self.failed}")
 
     outcome, notebook = ran(Breaks)
+    assert notebook.lines[-1][2] == "failed=True"
     assert [line[:2] for line in notebook.lines] == [
         ("failure", "run"),
         ("info", "run"),
@@ -334,7 +383,16 @@ def test_log_methods_in_all_their_forms(act, line: tuple[str, str, str]):
 def test_objects_are_shown_by_text_and_safe_link():
     assert logged(lambda job: job.log_info(Thing(), "m")).objects == [("t" * 200, "/things/1")]
     assert logged(lambda job: job.log_info("just text", "m")).objects == [("just text", None)]
-    for url in ("javascript:alert(1)", "//evil.example", "data:text/html,x"):
+    hostile = [
+        "javascript:alert(1)",
+        "//evil.example",
+        "/\\evil.example",
+        "data:text/html,x",
+        "/a\x00",
+        "/\ud800",
+        "/a b",
+    ]
+    for url in hostile:
         assert logged(lambda job, url=url: job.log_info(Thing(url), "m")).objects == [("t" * 200, None)]
 
 

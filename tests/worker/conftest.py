@@ -1,6 +1,6 @@
 """What the tests of the engine room share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -8,6 +8,7 @@ import pytest
 from store.models import EntryGroup, JobRecord, JobResult, LogEntry, User
 from store.platform import Platform
 from store.settings import Settings
+from tests import servers
 from tests.conftest import load_fixture_jobs, make_cast
 from worker.cancel import cancel
 from worker.executor import execute
@@ -71,6 +72,13 @@ class Portal:
 @pytest.fixture
 def portal(live: Settings, live_platform: Platform) -> Portal:
     return Portal(live, live_platform)
+
+
+@pytest.fixture
+def redis_gone(redis: servers.Redis) -> Iterator[servers.Redis]:
+    yield redis
+    redis.stop()
+    redis.start()
 
 
 StartWorker = Callable[..., Any]

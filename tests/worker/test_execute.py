@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from store.models import JobRecord, User
-from tests.worker.conftest import Portal
+from tests.worker.conftest import Portal, StartWorker
 
 
 def test_a_run_that_passes_is_completed_with_its_return_value(portal: Portal):
@@ -163,3 +163,33 @@ def test_a_canceled_run_keeps_no_sensitive_inputs(portal: Portal):
     result = portal.submit("Sensitive", raw={"password": "open sesame"})
     portal.cancel(result)
     assert portal.result(result).sealed_data is None
+
+
+def test_a_job_that_swallows_its_limit_is_still_errored(portal: Portal):
+    result = portal.run("SwallowsEverything")
+    assert (result.status, "time limit of 0.3" in result.cause) == ("errored", True)
+
+
+def test_what_no_database_takes_never_loses_the_end(portal: Portal, start_worker: StartWorker):
+    expected = {
+        "nul": "completed",
+        "surrogate": "completed",
+        "nan": "completed",
+        "raise": "errored",
+        "cause": "failed",
+    }
+    results = {kind: portal.submit("ReturnsWhatNoDatabaseTakes", raw={"kind": kind}) for kind in expected}
+    assert start_worker("--burst").wait(60) == 0
+    assert {kind: portal.status(result) for kind, result in results.items()} == expected
+    kept = portal.result(results["nul"])
+    assert (kept.return_value, kept.output) == ("a\ufffdb", "\na\ufffdb")
+    assert portal.entries(results["nul"])[0].object_url is None
+
+
+def test_a_process_that_the_job_forked_neither_ends_the_run_nor_logs(
+    portal: Portal, start_worker: StartWorker
+):
+    results = [portal.submit("ForksAndExits"), portal.submit("ForksAndLogs")]
+    assert start_worker("--burst").wait(60) == 0
+    assert [portal.status(result) for result in results] == ["completed", "completed"]
+    assert [line[2] for result in results for line in portal.messages(result)] == ["still here", "status 42"]

@@ -1,6 +1,5 @@
 """The one door: who may pass, what is stored, and what happens without Redis."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -76,13 +75,6 @@ def test_submit_refuses_an_inactive_user(portal: Portal):
         db.commit()
     with pytest.raises(NotVisible):
         portal.submit("Passes")
-
-
-@pytest.fixture
-def redis_gone(redis: servers.Redis) -> Iterator[servers.Redis]:
-    yield redis
-    redis.stop()
-    redis.start()
 
 
 def test_redis_down_at_submit_loses_nothing_and_the_run_happens_later(

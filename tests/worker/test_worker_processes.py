@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from uuid import uuid4
 
+import pytest
 from redis import Redis as Client
 from rq import Queue
 
@@ -16,7 +17,8 @@ from tests import servers
 from tests.conftest import _bare_environment
 from tests.waiting import until
 from tests.worker.conftest import Portal, StartWorker
-from worker.host import start_time
+from worker.host import Process, start_time
+from worker.ownership import beat, claim
 from worker.reconciler import Reconciler
 
 
@@ -43,18 +45,67 @@ def test_entries_can_be_read_while_the_job_runs(portal: Portal, start_worker: St
     assert portal.status(result) == "completed"
 
 
-def test_rqs_own_command_works_with_our_worker(portal: Portal, live: Settings):
+def test_rqs_own_command_works_with_our_worker(portal: Portal):
     result = portal.submit("Passes")
-    command = [sys.executable, "-m", "rq.cli", "worker", "--url", live.redis_url, "--burst"]
-    subprocess.run(
-        [*command, "--worker-class", "worker.rq_worker.Worker", "default"],
-        env={**_bare_environment(), **environment(live)},
-        check=True,
-        timeout=60,
-        cwd=PROJECT_ROOT,
-        capture_output=True,
-    )
+    run_rq(portal.settings, {})
     assert portal.status(result) == "completed"
+
+
+def test_a_run_goes_on_while_redis_is_gone(
+    portal: Portal, start_worker: StartWorker, redis_gone: servers.Redis, tmp_path: Path
+):
+    result = portal.submit("WaitsForFile", raw={"folder": str(tmp_path)})
+    start_worker()
+    pid = pid_of(tmp_path)
+    redis_gone.stop()
+    beat = portal.result(result).beat
+    until(lambda: portal.result(result).beat > beat + 1, "the worker watches on")
+    assert (portal.status(result), start_time(pid) is None) == ("running", False)
+    redis_gone.start()
+    (tmp_path / "go").touch()
+    until(lambda: portal.result(result).finished, "the run ended")
+    assert portal.status(result) == "completed"
+
+
+def test_a_signal_to_the_whole_service_lets_the_run_end(
+    portal: Portal, start_worker: StartWorker, tmp_path: Path
+):
+    result = portal.submit("WaitsForFile", raw={"folder": str(tmp_path)})
+    worker = start_worker()
+    os.kill(pid_of(tmp_path), signal.SIGTERM)
+    worker.terminate()
+    (tmp_path / "go").touch()
+    assert worker.wait(60) == 0
+    assert portal.status(result) == "completed"
+
+
+def test_a_job_does_not_find_the_portals_keys_in_its_environment(portal: Portal, start_worker: StartWorker):
+    result = portal.submit("ShowsItsEnvironment")
+    assert start_worker("--burst").wait(60) == 0
+    names = portal.result(result).return_value
+    assert "PATH" in names
+    assert not {"DATABASE_URL", "REDIS_URL", "SECRET_KEY"} & set(names)
+
+
+def test_a_worker_elsewhere_is_lost_when_its_beat_stands_still(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+):
+    result = portal.submit("Passes")
+    elsewhere = Process(host="another-machine", pid=1, started="1")
+    assert claim(portal.platform, result.id, worker="w-9", process=elsewhere)
+    clock = [1000.0]
+    monkeypatch.setattr("worker.reconciler.time.monotonic", lambda: clock[0])
+    reconciler = Reconciler(portal.settings, portal.platform)
+    assert reconciler.run_once().ended == []
+    clock[0] += 11
+    with portal.platform.engine.begin() as connection:
+        assert beat(connection, result.id, worker="w-9")
+    assert reconciler.run_once().ended == []
+    clock[0] += 11
+    assert reconciler.run_once().ended == [], "it has beaten since"
+    clock[0] += 2
+    assert reconciler.run_once().ended == [result.id]
+    assert "w-9" in portal.result(result).cause
 
 
 def test_a_child_that_is_killed_ends_its_run_with_the_signal(
@@ -145,8 +196,9 @@ def test_a_worker_told_twice_to_stop_ends_its_run_with_a_cause(
     assert (ended.status, "was stopped" in ended.cause) == ("errored", True)
 
 
+@pytest.mark.parametrize("command", ["ours", "rq"])
 def test_nothing_planted_in_the_queue_is_ever_called(
-    portal: Portal, start_worker: StartWorker, redis: servers.Redis, tmp_path: Path
+    portal: Portal, start_worker: StartWorker, redis: servers.Redis, tmp_path: Path, command: str
 ):
     trace = tmp_path / "trace"
     with Client.from_url(redis.url) as client:
@@ -156,12 +208,38 @@ def test_nothing_planted_in_the_queue_is_ever_called(
         evil = queue.enqueue("os.getpid", job_id=str(uuid4()))
         client.hset(evil.key, "data", pickle.dumps(_Evil(trace)))
         client.hset(evil.key, "success_callback_name", "os.getcwd")
-        callback = queue.enqueue("os.getpid", job_id=str(uuid4()))
-        client.hset(callback.key, "failure_callback_name", "tests.worker.planted.touch")
+        # An abandoned run, whose callback RQ's own clean-up would call.
+        abandoned = queue.enqueue("os.getpid", job_id=str(uuid4()))
+        client.hset(abandoned.key, "failure_callback_name", "tests.worker.planted.touch")
+        client.hset(abandoned.key, "created_at", "no date")
+        client.zadd("rq:wip:default", {f"{abandoned.id}:x": 1})
+        client.rpush("rq:queue:default", b"\xff\xfe")
     result = portal.submit("Passes")
-    assert start_worker("--burst").wait(60) == 0
+    run_burst(portal, start_worker, command, {"PLANTED_TRACE": str(trace)})
+    # Whatever the garbage did to that worker: the next one finds the run.
+    run_burst(portal, start_worker, command, {})
     assert not trace.exists()
     assert portal.status(result) == "completed"
+    assert Reconciler(portal.settings, portal.platform).run_once().ended == []
+
+
+def run_burst(portal: Portal, start_worker: StartWorker, command: str, extra: dict[str, str]) -> None:
+    if command == "ours":
+        start_worker("--burst").wait(60)
+    else:
+        run_rq(portal.settings, extra)
+
+
+def run_rq(settings: Settings, extra: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "rq.cli", "worker", "--url", settings.redis_url, "--burst"]
+    subprocess.run(
+        [*command, "--worker-class", "worker.rq_worker.Worker", "default"],
+        env={**_bare_environment(), **environment(settings), **extra},
+        check=False,
+        timeout=60,
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+    )
 
 
 class _Evil:
