@@ -58,16 +58,23 @@ class Settings:
     embedded_redis: bool
 
 
-def load_settings(instance: Path | str | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+def load_settings(
+    instance: Path | str | None = None, environ: Mapping[str, str] | None = None, *, create: bool = True
+) -> Settings:
     """Read the settings of the instance at `instance` (else $ERRAND_INSTANCE, else ./instance).
 
-    Creates the folder, and in it the secret key, on first use.
+    Makes the folder, and in it the secret key, on first use; without `create` it must be there.
     Raises SettingsError.
     """
     environ = os.environ if environ is None else environ
     folder = Path(instance or environ.get("ERRAND_INSTANCE") or PROJECT_ROOT / "instance").expanduser()
     folder = folder.absolute()
-    _make_folder(folder)
+    if create:
+        _make_folder(folder)
+    elif not folder.is_dir():
+        raise SettingsError(
+            f"There is no instance at {folder}. `./errand up` makes one; --instance names another."
+        )
     remembered = _remembered(folder)
     database_url = _database_url(environ, "DATABASE_URL", f"sqlite:///{folder / 'errand.db'}")
     return Settings(

@@ -18,6 +18,7 @@ from flask import (
     url_for,
 )
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
 from jobs.errors import InvalidData
@@ -26,7 +27,7 @@ from store.models import JobRecord, JobResult, JobSource, LoadError, Status
 from store.permissions import NotVisible, visible
 from webapp import htmx, run_form
 from webapp.auth import allowed, current_user, require, signed_in_user
-from webapp.database import db
+from webapp.database import db, reading
 from webapp.history import Run, newest_runs
 from webapp.job_key import as_id
 from webapp.looks import Pulse, failing, pulse
@@ -145,7 +146,9 @@ def show(key: str) -> str:
 @blueprint.post("/<job:key>/")
 def run(key: str) -> Response:
     """Ask for a run with what the form holds; or, for a reader without JavaScript, search in its pickers."""
-    job = _find(key)
+    # On a session that only reads: SQLite's write turn is for storing the run, not for checking its data.
+    with reading() as session:
+        job = _find(key, session)
     require("view", job)
     if "_search" in request.form:
         return make_response(_filled_form(job, ()))
@@ -231,12 +234,14 @@ def _load_errors() -> Sequence[LoadError]:
 # --- The form -------------------------------------------------------------------------------------------------
 
 
-def _find(key: str) -> JobRecord:
+def _find(key: str, session: Session | None = None) -> JobRecord:
     job_id = as_id(key)
     condition = JobRecord.class_path == clean_text(key) if job_id is None else JobRecord.id == job_id
-    job: JobRecord | None = db.session.scalars(
-        visible(select(JobRecord), current_user(), JobRecord).where(condition)
-    ).one_or_none()
+    job: JobRecord | None = (
+        (session or db.session)
+        .scalars(visible(select(JobRecord), current_user(), JobRecord).where(condition))
+        .one_or_none()
+    )
     if job is None:
         raise NotVisible
     return job

@@ -18,6 +18,7 @@ from sqlalchemy import select as select_rows
 from sqlalchemy.orm import Session
 
 from jobs.loading import Source
+from store.html import clean_json, clean_text
 from store.models import JobRecord, JobSource, LoadError, now
 from store.settings import PROJECT_ROOT, VARIABLES, Settings
 from worker.sources import job_sources
@@ -171,8 +172,7 @@ class _Child:
                 return
             buffer += chunk
             *lines, buffer = buffer.split(b"\n")
-            for line in lines:
-                frame = json.loads(line)
+            for frame in filter(None, map(_frame, lines)):
                 self._follow(frame)
                 deadline = time.monotonic() + self._module_seconds
                 yield frame
@@ -193,10 +193,19 @@ class _Child:
         return f"{path} ended the process that loaded it."
 
 
+def _frame(line: bytes) -> dict[str, Any] | None:
+    """Return what the child said, fit for any database; None for a line that only a job file can have written."""
+    try:
+        frame = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return clean_json(frame) if isinstance(frame, dict) else None
+
+
 def _tail(file: IO[bytes]) -> str:
     file.seek(0, os.SEEK_END)
     file.seek(max(0, file.tell() - MOST_OUTPUT))
-    return file.read().decode("utf-8", "replace")
+    return clean_text(file.read().decode("utf-8", "replace"))
 
 
 def _ask_where(child: "subprocess.Popen[bytes]") -> None:

@@ -17,9 +17,6 @@ from store.settings import Settings
 from worker.lookups import object_lookup
 from worker.queues import push
 
-#: For jobs that name no limit of their own.
-DEFAULT_TIME_LIMIT_SECONDS = 600.0
-
 
 class NotRunnable(Forbidden):
     """The job as such cannot be run now, whoever asks."""
@@ -59,7 +56,7 @@ def submit(
         status=Status.PENDING,
         commit=False if job.read_only else job.commit_default if commit is None else commit,
         queue=chosen,
-        time_limit=job.time_limit or DEFAULT_TIME_LIMIT_SECONDS,
+        time_limit=job.effective_time_limit,
         sensitive=job.has_sensitive_variables,
         data={} if job.has_sensitive_variables else data,
         sealed_data=seal(settings.secret_key, data) if job.has_sensitive_variables else None,

@@ -8,6 +8,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from store.models.base import Base, CreatedAt, Key, LongText, Name, RandomKey
 
+#: For jobs that name no limit of their own.
+DEFAULT_TIME_LIMIT_SECONDS = 600.0
+
 
 class JobRecord(Base):
     """One job class that was found, as discovery described it."""
@@ -53,6 +56,11 @@ class JobRecord(Base):
     @property
     def runnable(self) -> bool:
         return self.installed and self.enabled
+
+    @property
+    def effective_time_limit(self) -> float:
+        """Seconds after which a run is ended."""
+        return self.time_limit or DEFAULT_TIME_LIMIT_SECONDS
 
     @property
     def allowed_queues(self) -> list[str]:

@@ -106,3 +106,9 @@ def test_children_get_the_same_settings_and_nothing_else(tmp_path: Path, monkeyp
     given = environment(settings)
     assert load_settings(environ=given) == settings
     assert "UNRELATED" not in given
+
+
+def test_a_folder_that_was_mistyped_is_told_and_not_made(tmp_path: Path):
+    with pytest.raises(SettingsError, match="no instance"):
+        load_settings(tmp_path / "typo", {}, create=False)
+    assert not (tmp_path / "typo").exists()

@@ -1,5 +1,6 @@
 """Discovery: what is found, what is wrong with the rest, and that nothing hides anything."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,44 @@ def test_what_a_file_prints_does_no_harm(folder: Path):
     assert [job["class_name"] for job in module.jobs] == ["C"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "raise RuntimeError('a\\x00b\\ud800')",
+        "from jobs import Job\nclass C(Job):\n    class Meta:\n        name = 'a\\x00b\\ud800'\n",
+        "import os\nfor fd in range(3, 20):\n    try: os.write(fd, b'no json\\n[1]\\n')\n    except OSError: pass\n",
+        "from jobs import Job\nC = type('C' * 101, (Job,), {})\n",
+    ],
+)
+def test_no_file_can_break_the_refresh_of_the_others(
+    db: Session, settings: Settings, folder: Path, text: str
+):
+    (folder / "other.py").write_text(text)
+    report = refresh(db, replace(settings, jobs_roots=(folder,)))
+    assert {"local/good/A", "local/good/B"} <= set(report.new)
+
+
+def test_two_classes_of_one_name_are_told(folder: Path):
+    module = only_module(
+        folder,
+        "from jobs import Job\nfirst = type('Twin', (Job,), {})\nsecond = type('Twin', (Job,), {})\njobs = [first, second]\n",
+    )
+    assert [job["class_name"] for job in module.jobs] == ["Twin"]
+    assert "another class" in module.errors[0]["message"]
+
+
+def test_choices_that_can_be_read_once_are_kept(folder: Path):
+    module = only_module(
+        folder, "from jobs import ChoiceVar, Job\nclass C(Job):\n    v = ChoiceVar(choices=zip('ab', 'AB'))\n"
+    )
+    assert module.jobs[0]["variables"][0]["choices"] == [["a", "A"], ["b", "B"]]
+
+
+def test_a_file_that_eats_memory_is_stopped(folder: Path):
+    module = only_module(folder, "hog = bytearray(16 * 1024 ** 3)\n")
+    assert "MemoryError" in module.errors[0]["message"]
+
+
 def test_one_bad_class_leaves_the_others(folder: Path):
     module = only_module(
         folder,
@@ -160,8 +199,6 @@ def test_a_missing_folder_is_no_error(tmp_path: Path):
 def test_refresh_keeps_records_and_errors_up_to_date(
     db: Session, settings: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    from dataclasses import replace
-
     settings = replace(settings, jobs_roots=(folder,))
     (folder / "broken.py").write_text("def f(:")
     report = refresh(db, settings)

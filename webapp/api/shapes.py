@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from store.models import JobRecord, JobResult, JobSource, LoadError, LogEntry
+from store.models import JobRecord, JobResult, JobSource, LoadError, LogEntry, Status
 from store.objects import text_of
 
 #: What a variable's description may say besides what every variable has.
@@ -21,6 +21,8 @@ VARIABLE_OPTIONS = (
     "query_params",
     "null_option",
 )
+
+UNREACHABLE = "The queue cannot be reached now: the run starts when Redis is back."
 
 
 def time(value: datetime | None) -> str | None:
@@ -47,7 +49,7 @@ def job(record: JobRecord) -> dict[str, Any]:
         "approval_required": record.approval_required,
         "has_sensitive_variables": record.has_sensitive_variables,
         "soft_time_limit": record.soft_time_limit,
-        "time_limit": record.time_limit,
+        "time_limit": record.effective_time_limit,
         "queues": record.allowed_queues,
         "variables": [variable(description) for description in record.variables],
         "code_digest": record.code_digest,
@@ -96,6 +98,8 @@ def result(row: JobResult) -> dict[str, Any]:
         "return_value": row.return_value,
         "output": row.output,
         "results": row.results,
+        # In words, as the page says it: a run that waits for Redis is accepted, and nothing is wrong with it.
+        "note": UNREACHABLE if row.status == Status.PENDING and row.pushed_at is None else None,
         "cancel_requested_at": time(row.cancel_requested_at),
         "canceled_by": row.canceled_by,
         "code_digest": row.code_digest,

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import select
 
 from store.models import JobSource, LoadError
-from store.permissions import visible
+from store.permissions import require, visible
 from webapp.api import arguments, shapes
 from webapp.api.paging import page
 from webapp.api.tokens import user
@@ -14,6 +14,8 @@ from webapp.database import db
 
 def sources() -> dict[str, Any]:
     arguments.check_names(())
+    # Tracebacks name paths and show code: they are for those who may mend it.
+    require(user(), "refresh", JobSource)
     found = db.session.scalars(visible(select(JobSource), user(), JobSource).order_by(JobSource.name)).all()
     errors = db.session.scalars(
         visible(select(LoadError), user(), LoadError).order_by(LoadError.path, LoadError.id)

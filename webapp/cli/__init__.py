@@ -1,5 +1,6 @@
 """The command line. Each command's module is imported only when that command is called."""
 
+import os
 from collections.abc import Callable, Mapping
 from functools import wraps
 from importlib import import_module
@@ -19,6 +20,10 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "token": ("webapp.cli.token", "token", "Create API tokens."),
     "user": ("webapp.cli.user", "user", "Create users."),
 }
+
+
+#: The commands one may begin with.
+MAKE_AN_INSTANCE = frozenset({"up", "web", "worker", "scheduler", "upgrade"})
 
 
 class LazyGroup(click.Group):
@@ -71,7 +76,9 @@ def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
         from store.settings import SettingsError, load_settings
 
         try:
-            return command(load_settings(instance), **options)
+            # A folder that was only mistyped must not become one more instance.
+            create = command.__name__ in MAKE_AN_INSTANCE or bool(os.environ.get("DATABASE_URL"))
+            return command(load_settings(instance, create=create), **options)
         except SettingsError as error:
             raise UnusableSettings(str(error)) from error
 
