@@ -40,8 +40,7 @@
 
   /* Durations that grow: corrected by what the server said, as clocks differ. */
   function duration(seconds) {
-    if (seconds < 9.95) return seconds.toFixed(1) + "s";
-    var whole = Math.round(seconds), minutes = Math.floor(whole / 60), hours = Math.floor(minutes / 60);
+    var whole = Math.floor(seconds), minutes = Math.floor(whole / 60), hours = Math.floor(minutes / 60);
     if (hours >= 24) return Math.floor(hours / 24) + "d " + (hours % 24) + "h";
     if (hours) return hours + "h " + two(minutes % 60) + "m";
     return minutes ? minutes + "m " + two(whole % 60) + "s" : whole + "s";
@@ -54,7 +53,7 @@
   function tick() {
     all("[data-since]").forEach(function (element) {
       if (!element.errandStart) element.errandStart = performance.now() - parsed(element.textContent) * 1000;
-      element.textContent = duration(Math.floor((performance.now() - element.errandStart) / 1000));
+      element.textContent = duration((performance.now() - element.errandStart) / 1000);
     });
   }
 
@@ -88,24 +87,46 @@
       part.textContent = text;
       return part;
     }));
-    if (event.target.type === "radio") pick.open = false;
+    var summary = pick.querySelector("summary");
+    summary.setAttribute("aria-label", summary.dataset.label + ": " + (labels.join(", ") || "nothing chosen") + ", change");
+  });
+  /* A picker of one closes when an option is pressed, or by Enter; arrows choose too, and go on to the next. */
+  function closePicker(pick) {
+    pick.open = false;
+    pick.querySelector("summary").focus();
+  }
+  document.addEventListener("click", function (event) {
+    var label = event.target.closest("[data-pick] label");
+    /* The click that an arrow key makes has no detail. */
+    if (!label || !event.detail || !label.querySelector("input[type=radio]")) return;
+    /* Only after the label has chosen its input. */
+    setTimeout(function () { closePicker(label.closest("[data-pick]")); });
+  });
+  document.addEventListener("keydown", function (event) {
+    var pick = event.target.closest && event.target.closest("[data-pick][open]");
+    if (!pick || event.isComposing) return;
+    if (event.key === "Escape" || (event.key === "Enter" && event.target.matches("input[type=radio],input[type=checkbox]"))) {
+      event.preventDefault();
+      closePicker(pick);
+    }
   });
   /* What is typed into a picker's search is no choice: other pickers must not hear of it. */
   document.addEventListener("change", function (event) {
     if (event.target.matches("[data-no-submit]")) event.stopPropagation();
   }, true);
   /* A picker that is drawn again because another input changed stays open if it was. */
-  var openPicker = "";
+  var openPicker = "", inPicker = false;
   document.addEventListener("htmx:beforeSwap", function (event) {
     var target = event.detail.target;
     openPicker = target.matches && target.matches("[data-picker]") && target.querySelector("details[open]") ? target.id : "";
+    inPicker = !!openPicker && target.contains(document.activeElement);
   });
   document.addEventListener("htmx:afterSettle", function () {
     var picker = openPicker && document.getElementById(openPicker);
     if (!picker) return;
     openPicker = "";
     picker.querySelector("details").open = true;
-    picker.querySelector("input[type=search]").focus();
+    if (inPicker) picker.querySelector("input[type=search]").focus();
   });
   /* Enter in a picker's search looks for objects; it does not run the job. */
   document.addEventListener("keydown", function (event) {
@@ -127,7 +148,12 @@
     all("details.menu[open]").forEach(function (menu) { if (!menu.contains(event.target)) menu.open = false; });
   });
   document.addEventListener("keydown", function (event) {
-    if (event.key === "Escape") all("details.menu[open]").forEach(function (menu) { menu.open = false; });
+    if (event.key !== "Escape") return;
+    all("details.menu[open]").forEach(function (menu) {
+      var inside = menu.contains(document.activeElement);
+      menu.open = false;
+      if (inside) menu.querySelector("summary").focus();
+    });
   });
 
   /* A link to a line that is not on the page: open the page around it. */
@@ -140,10 +166,10 @@
   addEventListener("hashchange", findLine);
 
   /* Polls: none in a hidden tab, fewer while the server does not answer, and the reader is told. */
-  var failures = 0, quietUntil = 0, lastUpdate = new Date();
+  var signedOut = false, failures = 0, quietUntil = 0, lastUpdate = new Date();
   var isPoll = function (event) { return event.target.matches && event.target.matches("[data-poll]"); };
   document.addEventListener("htmx:beforeRequest", function (event) {
-    if (isPoll(event) && (document.hidden || performance.now() < quietUntil)) event.preventDefault();
+    if (isPoll(event) && (signedOut || document.hidden || performance.now() < quietUntil)) event.preventDefault();
   });
   function answered(event) {
     if (!isPoll(event) || !event.detail.successful) return;
@@ -165,6 +191,68 @@
   document.addEventListener("htmx:timeout", unanswered);
   document.addEventListener("htmx:responseError", function (event) {
     if (event.detail.xhr.status >= 500) unanswered(event);
+    if (event.detail.xhr.status === 401) tellSignedOut();
+  });
+
+  /* A session that has ended takes nothing away: the page stays as it is, says so, and goes on after signing in. */
+  function tellSignedOut() {
+    var note = document.getElementById("signed-out");
+    if (!note) return;
+    signedOut = true;
+    note.querySelector("a").href = note.dataset.signIn + "?next=" + encodeURIComponent(location.pathname + location.search);
+    note.hidden = false;
+  }
+  /* What runs now tells who asks, and the token their forms need: a new one after signing in again. */
+  function renewSession(now) {
+    var shown = document.body.dataset.user;
+    if (!now || !shown) return false;
+    if (now.dataset.user !== shown) { tellSignedOut(); return false; }
+    all("input[name=csrf_token]").forEach(function (input) { input.value = now.dataset.token; });
+    document.body.setAttribute("hx-headers", JSON.stringify({ "X-CSRFToken": now.dataset.token }));
+    document.getElementById("signed-out").hidden = true;
+    return true;
+  }
+  document.addEventListener("htmx:afterSettle", function (event) {
+    if (event.target.id === "now") renewSession(event.target);
+  });
+  /* Back in this tab, the reader may have signed in in another. */
+  ["focus", "visibilitychange"].forEach(function (name) {
+    addEventListener(name, function () { if (!document.hidden) signedOut = false; });
+  });
+  /* What was typed is only sent while there is a session to take it. */
+  var checking = false;
+  document.addEventListener("submit", function (event) {
+    var form = event.target, now = document.getElementById("now");
+    if (!form.matches("[data-run-form]") || !now || !window.AbortSignal || !AbortSignal.timeout) return;
+    if (form.errandChecked) { form.errandChecked = false; return; }
+    event.preventDefault();
+    if (checking) return;
+    checking = true;
+    var submitter = event.submitter;
+    var send = function () { form.errandChecked = true; form.requestSubmit(submitter); };
+    fetch(now.getAttribute("hx-get"), { headers: { "HX-Request": "true" }, signal: AbortSignal.timeout(3000) }).then(function (answer) {
+      if (answer.status === 401) return tellSignedOut();
+      return answer.text().then(function (text) {
+        var fresh = new DOMParser().parseFromString(text, "text/html").getElementById("now");
+        if (!fresh || renewSession(fresh)) send();
+      });
+    }, send).finally(function () { checking = false; });
+  });
+
+  /* The end of a run puts its answer above the log. Whoever reads the log keeps their line where it is. */
+  var readAt = null;
+  document.addEventListener("htmx:beforeSwap", function (event) {
+    var box = document.getElementById("logbox"), follow = document.querySelector(".follow");
+    if (event.detail.target.id !== "log-poll" || !box) return;
+    var reads = scrollY > 0 || (follow && !follow.checked) || box.contains(document.activeElement);
+    readAt = reads ? { xhr: event.detail.xhr, top: box.getBoundingClientRect().top } : null;
+  });
+  document.addEventListener("htmx:afterSwap", function (event) {
+    var box = document.getElementById("logbox");
+    if (!readAt || !box || event.detail.xhr !== readAt.xhr) return;
+    var moved = box.getBoundingClientRect().top - readAt.top;
+    readAt = null;
+    if (moved) scrollBy({ top: moved, behavior: "instant" });
   });
 
   /* A choice that had to go may have narrowed others. */

@@ -42,11 +42,11 @@ def init_app(app: Flask) -> None:
 
 
 def ask_to_sign_in(_error: SignInRequired) -> Response:
-    here = htmx.current_path() if htmx.wants_fragment() else request.full_path.rstrip("?")
-    wanted = safe_path(here if request.method == "GET" else None)
-    url = url_for("login.show") + (f"?{urlencode({'next': wanted})}" if wanted not in (None, "/") else "")
     if htmx.wants_fragment():
-        return htmx.go_to(url, HTTPStatus.UNAUTHORIZED)
+        # Never away from the page: a form on it may be half filled. The page tells how to sign in again.
+        return Response(status=HTTPStatus.UNAUTHORIZED)
+    wanted = safe_path(request.full_path.rstrip("?") if request.method == "GET" else None)
+    url = url_for("login.show") + (f"?{urlencode({'next': wanted})}" if wanted not in (None, "/") else "")
     return _plain(redirect(url, HTTPStatus.SEE_OTHER))
 
 

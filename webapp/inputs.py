@@ -52,7 +52,7 @@ def _shown(variable: Mapping[str, Any], value: Any, data: Session) -> ShownInput
     if "model" in variable:
         keys = value if isinstance(value, list) else [] if value is None else [value]
         shown.objects = [_object(variable["model"], key, data) for key in keys]
-        shown.text = str(variable.get("null_option") or "None") if not keys else ""
+        shown.text = str(variable.get("null_option") or "") if not keys else ""
     elif isinstance(value, bool):
         shown.text = "Yes" if value else "No"
     elif "choices" in variable:

@@ -314,4 +314,6 @@ def _switch(key: str, *, enabled: bool) -> Response:
     job.enabled = enabled
     db.session.commit()
     flash(f"{job.name} is {'enabled' if enabled else 'disabled'} now.")
+    if htmx.wants_fragment():
+        return htmx.go_to(url_for("jobs.index"))
     return make_response(redirect(url_for("jobs.index"), HTTPStatus.SEE_OTHER))

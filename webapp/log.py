@@ -57,6 +57,14 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """A failure as the summary tells it: what the entry says first."""
+
+    entry: LogEntry
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     lines: list[Line]
     #: The first and the last number looked at; what lies outside may hold more.
@@ -114,13 +122,20 @@ def before(result: JobResult, seq: int, wanted: Filter, lines: int = WINDOW) -> 
     return _window(result, entries, since, seq - 1)
 
 
-def first_failures(result: JobResult) -> list[LogEntry]:
+def first_failures(result: JobResult) -> list[Failure]:
     """Return the entries that say what failed, the first ones first."""
     if not result.families["failure"]:
         return []
     ends = or_(LogEntry.seq <= SUMMARY_SCAN, LogEntry.seq > result.last_seq - SUMMARY_SCAN)
     query = _entries(result, Filter(("failure",))).where(ends)
-    return list(db.session.scalars(query.order_by(LogEntry.seq).limit(MOST_FAILURES)))
+    entries = db.session.scalars(query.order_by(LogEntry.seq).limit(MOST_FAILURES))
+    return [Failure(entry, first_line(entry.message)) for entry in entries]
+
+
+def first_line(message: str) -> str:
+    """Return the first line that says something: a traceback, and the fence around it, come after it."""
+    lines = (line.strip() for line in message.splitlines())
+    return next((line for line in lines if line and not line.startswith("```")), "")
 
 
 def open_group(result: JobResult, seq: int) -> EntryGroup | None:

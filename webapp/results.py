@@ -57,6 +57,9 @@ LAST_DAY_ORDER = [
 MOST_CHOICES = 300
 LONGEST_SEARCH = 100
 
+#: A longer cause is shown in part, with a way to see all of it.
+LONGEST_CAUSE = 360
+
 #: Characters of output that a page shows; the rest is in the download.
 MOST_OUTPUT = 50_000
 
@@ -340,6 +343,9 @@ def _about(result: JobResult) -> dict[str, Any]:
     job = result.job if result.job is not None and allowed("view", result.job) else None
     runs = newest_runs([result.job_id]).get(result.job_id, []) if result.job_id else []
     seconds = sorted(run.duration_seconds or 0 for run in runs if run.status == Status.COMPLETED)
+    failures = log.first_failures(result) if result.finished else []
+    cause = " ".join((result.cause or "").split())
+    output = "" if _is_only_its_text(result) else result.output
     with current_app.extensions["errand"].data.session() as data:
         inputs = shown_inputs(result, result.job, data)
     return {
@@ -354,9 +360,12 @@ def _about(result: JobResult) -> dict[str, Any]:
         "pulse": pulse(runs),
         "usual_seconds": seconds[len(seconds) // 2] if seconds else None,
         "completed_runs": len(seconds),
-        "failures": log.first_failures(result) if result.finished else [],
-        "output": result.output.strip("\n")[:MOST_OUTPUT],
-        "output_cut": len(result.output) > MOST_OUTPUT,
+        "cause_is_long": len(cause) > LONGEST_CAUSE,
+        "failures": [failure for failure in failures if failure.text != cause],
+        # What the cause says already is not said twice, only linked.
+        "told": [failure for failure in failures if failure.text == cause],
+        "output": output.strip("\n")[:MOST_OUTPUT],
+        "output_cut": len(output) > MOST_OUTPUT,
         "return_value": result.return_value if _says_more(result) else None,
     }
 
@@ -365,6 +374,12 @@ def _says_more(result: JobResult) -> bool:
     """Tell whether the return value says more than the output, which is the same as text."""
     value = result.return_value
     return value is not None and not (isinstance(value, str) and value.strip() == result.output.strip())
+
+
+def _is_only_its_text(result: JobResult) -> bool:
+    """Tell whether the output is nothing but Python's text of the return value, which says it better."""
+    value = result.return_value
+    return value is not None and not isinstance(value, str) and result.output.strip() == str(value)
 
 
 def _state(result: JobResult) -> str:

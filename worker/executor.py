@@ -26,13 +26,11 @@ from store.platform import Platform
 from store.plugins import load_plugins
 from store.secrets import CannotUnseal, unseal
 from store.settings import Settings
+from worker import markers
 from worker.entries import Entry, EntryWriter
 from worker.host import Process
 from worker.ownership import Claim, Fenced, claim, ended, write
 from worker.sources import job_sources
-
-#: True whatever the job had done: what it had saved before stays saved.
-NOT_SAVED = "What it had not saved was rolled back."
 
 #: A job that swallows its time limit is told again after this long.
 AGAIN_SECONDS = 5.0
@@ -91,28 +89,29 @@ def _finish(platform: Platform, claimed: Claim, entries: EntryWriter, outcome: O
 def _run(settings: Settings, platform: Platform, claimed: Claim, entries: EntryWriter) -> Outcome:
     """Run the job. The one place that catches everything: the author's code may raise what it likes."""
     limit = TimeLimit()
+    changes = Changes(claimed)
     try:
         with platform.reading() as db:
             result = db.get_one(JobResult, claimed.result_id)
             _check_may_run(db, result)
         with limit.of(result.time_limit):
-            outcome = _run_in_time(settings, result, entries)
-        return _errored(limit.cause) if limit.exceeded else outcome
+            outcome = _run_in_time(settings, result, entries, changes)
+        return _errored(f"{limit.cause} {changes}") if limit.exceeded else outcome
     except CannotBegin as error:
         entries.add(Entry("failure", "initialization", f"{error}{error.details}", None, None))
         return _errored(str(error))
     except TimeLimitExceeded:
-        return _errored(limit.cause)
+        return _errored(f"{limit.cause} {changes}")
     except SystemExit as error:
-        return _errored(f"The job called exit({error.code!r}). {NOT_SAVED}")
+        return _errored(f"The job called exit({error.code!r}). {changes}")
     except Exception as error:
         entries.add(Entry("failure", "main", f"{type(error).__name__}: {error}", None, None))
         return _errored(f"The run broke: {type(error).__name__}: {error}")
 
 
-def _run_in_time(settings: Settings, result: JobResult, entries: EntryWriter) -> Outcome:
+def _run_in_time(settings: Settings, result: JobResult, entries: EntryWriter, changes: "Changes") -> Outcome:
     with _objects(settings, result, entries) as (session, objects):
-        job = _make_job(settings, result, entries, session)
+        job = _make_job(settings, result, _Context(entries, session, changes))
         data = _restore(settings, job, result, objects)
         return run(job, data, commit=result.commit)
 
@@ -126,7 +125,7 @@ class TimeLimit:
 
     @property
     def cause(self) -> str:
-        return f"The run was ended at its time limit of {self.seconds:g} seconds. {NOT_SAVED}"
+        return f"The run was ended at its time limit of {self.seconds:g} seconds."
 
     @contextmanager
     def of(self, seconds: float) -> Iterator[None]:
@@ -183,13 +182,13 @@ def _objects(
         data.dispose()
 
 
-def _make_job(settings: Settings, result: JobResult, entries: EntryWriter, session: Session) -> BaseJob:
+def _make_job(settings: Settings, result: JobResult, context: "_Context") -> BaseJob:
     sources = job_sources(settings)
     install(sources)
     try:
         cls, module = load_class(sources, result.class_path)
         # A run says which code it ran, whatever the record knew at the last refresh.
-        entries.note(code_digest=module.digest)
+        context.entries.note(code_digest=module.digest)
         job = cls()
     except JobNotFound as error:
         raise CannotBegin(str(error)) from error
@@ -197,7 +196,7 @@ def _make_job(settings: Settings, result: JobResult, entries: EntryWriter, sessi
         sentence = f"{result.class_path} cannot be loaded: {type(error).__name__}: {error}"
         details = "".join(traceback.format_exception(error))
         raise CannotBegin(sentence, f"\n\n```\n{details.rstrip()}\n```") from error
-    job._context = _Context(entries, session)
+    job._context = context
     job.job_result = JobResultView(id=str(result.id), user=result.username)
     return job
 
@@ -217,12 +216,35 @@ def _errored(cause: str) -> Outcome:
     return Outcome(Status.ERRORED.value, cause, return_value=None, output="", results={})
 
 
+class Changes:
+    """What became of the objects a run changed, as far as its own process knows."""
+
+    def __init__(self, claimed: Claim) -> None:
+        self._claimed = claimed
+        self._marked = False
+        self.saved = False
+
+    def __str__(self) -> str:
+        return markers.SAVED if self.saved else markers.NOT_SAVED
+
+    def commit(self, session: Session) -> None:
+        if not self._marked:
+            self._marked = markers.mark(session, self._claimed.result_id, self._claimed.attempt)
+        session.commit()
+        self.saved = self._marked
+
+    def rollback(self, session: Session) -> None:
+        session.rollback()
+        self._marked = self.saved
+
+
 class _Context:
     """What the run lends its job (see jobs.context.RunContext)."""
 
-    def __init__(self, entries: EntryWriter, session: Session) -> None:
-        self._entries = entries
+    def __init__(self, entries: EntryWriter, session: Session, changes: Changes) -> None:
+        self.entries = entries
         self._session = session
+        self._changes = changes
         #: The pages of objects that were made since the last commit.
         self._made: set[str] = set()
         event.listen(session, "after_flush", self._note_made)
@@ -230,17 +252,17 @@ class _Context:
     def log(
         self, level: str, message: str, *, grouping: str, object_text: str | None, object_url: str | None
     ) -> None:
-        self._entries.add(Entry(level, grouping, message, object_text, object_url))
+        self.entries.add(Entry(level, grouping, message, object_text, object_url))
 
     def commit(self) -> None:
         # A run that was given up meanwhile must not save anything any more.
-        self._entries.assert_owned()
-        self._session.commit()
+        self.entries.assert_owned()
+        self._changes.commit(self._session)
         self._made.clear()
 
     def rollback(self) -> None:
-        self._session.rollback()
-        self._entries.unlink(self._made)
+        self._changes.rollback(self._session)
+        self.entries.unlink(self._made)
         self._made.clear()
 
     def _note_made(self, session: Session, _context: object) -> None:

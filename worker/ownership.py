@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.orm import Session
 
 from store.html import clean_text
@@ -95,6 +95,15 @@ def beat(connection: Connection, result_id: UUID, *, worker: str) -> Beat | None
     if row is None:
         return None
     return Beat(row.attempt, row.canceled_by if row.cancel_requested_at else None, row.time_limit)
+
+
+def running_attempt(connection: Connection, result_id: UUID, *, worker: str) -> int | None:
+    """Return the attempt of the run that `worker` watches; None when it has ended, or is not its own."""
+    return connection.scalar(
+        select(JobResult.attempt).where(
+            JobResult.id == result_id, JobResult.status == Status.RUNNING, JobResult.worker == worker
+        )
+    )
 
 
 def end_for_worker(

@@ -13,6 +13,8 @@ from store.models import JobResult, Status, now
 from store.platform import Platform
 from store.settings import Settings
 from worker.host import Process, is_alive
+from worker.lookups import open_data
+from worker.markers import bury
 from worker.ownership import end_lost
 from worker.queues import waiting_ids
 from worker.submit import push_and_note
@@ -25,10 +27,7 @@ BEAT_SECONDS = 12.0
 
 BEAT_SECONDS_OF_LIVING = 60.0
 
-DIED = (
-    "The worker {worker} died while it ran this job. What the job had not saved was rolled back; "
-    "whether it had just saved its changes is not known."
-)
+DIED = "The worker {worker} died while it ran this job."
 
 
 @dataclass
@@ -87,8 +86,10 @@ class Reconciler:
         with self._platform.reading() as db:
             running = db.scalars(select(JobResult).where(JobResult.status == Status.RUNNING)).all()
         for row in filter(self._is_lost, running):
+            # Before the end is written: from here on nothing of this run can be saved any more.
+            changes = bury(open_data(self._settings), row.id, row.attempt)
             with self._platform.session() as db:
-                ended = end_lost(db, row, cause=DIED.format(worker=row.worker))
+                ended = end_lost(db, row, cause=f"{DIED.format(worker=row.worker)} {changes}")
                 db.commit()
             if ended:
                 report.ended.append(row.id)

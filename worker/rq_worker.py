@@ -22,12 +22,14 @@ from rq.serializers import JSONSerializer
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from store.data import Data
 from store.models import Status
 from store.platform import make_engine
 from store.settings import VARIABLES, Settings, load_settings
 from worker import executor
 from worker.host import die_with_parent, kill_group, this_process
-from worker.ownership import Beat, beat, end_for_worker
+from worker.markers import bury
+from worker.ownership import Beat, beat, end_for_worker, running_attempt
 from worker.queues import connect, is_own_payload, own_payload
 
 #: How often the parent looks at its child, raises the beat and learns of a cancel.
@@ -41,7 +43,7 @@ STOP_GRACE_SECONDS = 60.0
 SETTLE_SECONDS = 30.0
 RETRY_SECONDS = 0.5
 
-STOPPED = f"The worker was stopped while the job was running. {executor.NOT_SAVED}"
+STOPPED = "The worker was stopped while the job was running."
 
 #: What RQ's record of a job may say. Everything else in it could name code to import or addresses to call.
 _KNOWN = frozenset(
@@ -101,6 +103,8 @@ class Worker(rq.Worker):
         self.log_job_description = False
         # No pool: a connection that a child inherits is a connection that two processes use.
         self._engine = make_engine(self.settings.database_url, poolclass=NullPool)
+        self._reading = self._engine.execution_options(sqlite_begin="DEFERRED")
+        self._data = Data(self.settings.data_database_url)
         # For what must not wait: the other connection waits minutes for a Redis that hangs.
         self._brisk = connect(self.settings)
         self._end: tuple[Status, str] | None = None
@@ -142,6 +146,7 @@ class Worker(rq.Worker):
             self._settle(job)
 
     def fork_work_horse(self, job: rq.job.Job, queue: rq.Queue) -> None:
+        self._data.dispose()
         # What is buffered would be written twice, by the parent and by the child.
         sys.stdout.flush()
         sys.stderr.flush()
@@ -187,7 +192,7 @@ class Worker(rq.Worker):
         if state is None:
             return
         if state.canceled_by:
-            self._end_child(Status.CANCELED, f"Canceled by {state.canceled_by}. {executor.NOT_SAVED}")
+            self._end_child(Status.CANCELED, f"Canceled by {state.canceled_by}.")
         elif time.monotonic() - self._began > state.time_limit + LIMIT_GRACE_SECONDS:
             cause = f"The run did not end at its time limit of {state.time_limit:g} seconds and was killed."
             self._end_child(Status.ERRORED, cause)
@@ -216,9 +221,7 @@ class Worker(rq.Worker):
         deadline = time.monotonic() + SETTLE_SECONDS
         while True:
             try:
-                with self._engine.begin() as connection:
-                    if end_for_worker(connection, UUID(job.id), worker=self.name, status=status, cause=cause):
-                        self.log.warning("Worker %s: %s ended: %s", self.name, job.id, cause)
+                self._end_run(UUID(job.id), status, cause)
                 return
             except ValueError:
                 return  # No id of ours.
@@ -228,10 +231,21 @@ class Worker(rq.Worker):
                     return  # The reconciler ends it: nobody raises its beat any more.
                 time.sleep(RETRY_SECONDS)
 
+    def _end_run(self, result_id: UUID, status: Status, cause: str) -> None:
+        with self._reading.connect() as connection:
+            attempt = running_attempt(connection, result_id, worker=self.name)
+        if attempt is None:
+            return  # Its child ended it, as it should.
+        # Before the end is written: from here on nothing of this run can be saved any more.
+        cause = f"{cause} {bury(self._data, result_id, attempt)}"
+        with self._engine.begin() as connection:
+            if end_for_worker(connection, result_id, worker=self.name, status=status, cause=cause):
+                self.log.warning("Worker %s: %s ended: %s", self.name, result_id, cause)
+
     def _said(self) -> str:
         """Say in words how the child ended without writing the end itself."""
         if self._exit_status is None:
-            return STOPPED if self._told_to_stop_at else f"The worker broke in mid-run. {executor.NOT_SAVED}"
+            return STOPPED if self._told_to_stop_at else "The worker broke in mid-run."
         return _said_of_exit(self._exit_status)
 
     # In the child
@@ -274,4 +288,4 @@ def _said_of_exit(exit_status: int) -> str:
         how = f"was killed by signal {number}, {signal.strsignal(number)}{hint}"
     else:
         how = f"exited with status {os.WEXITSTATUS(exit_status)} without a result"
-    return f"The job's process {how}. {executor.NOT_SAVED}"
+    return f"The job's process {how}."
