@@ -12,19 +12,12 @@ from typing import Any, ClassVar, Protocol
 import regex as timed_regex
 
 from jobs.errors import BadJob, InvalidValue
-
-#: Seconds a job's regular expression may take on one value.
-REGEX_SECONDS = 0.5
-
-#: Longest text that is shown inside a message.
-_SHOWN = 80
+from jobs.values import characters, integer_of, is_integer, list_of, matches, shortened, text_of
 
 #: A list of more keys than this is a mistake, and would keep the database busy.
 MOST_OBJECTS = 10_000
 
 REQUIRED = "This field is required."
-NOT_AN_INTEGER = "Enter a whole number."
-MOST_BITS = 64
 
 
 class Objects(Protocol):
@@ -140,7 +133,7 @@ class StringVar(Variable):
 
     def check(self) -> None:
         for option in ("min_length", "max_length"):
-            if getattr(self, option) is not None and not _is_integer(getattr(self, option)):
+            if getattr(self, option) is not None and not is_integer(getattr(self, option)):
                 raise BadJob(f"{option} of {self.name} must be a whole number.")
         if self.regex is not None:
             try:
@@ -149,7 +142,7 @@ class StringVar(Variable):
                 raise BadJob(f"regex of {self.name} is not a regular expression: {error}.") from error
 
     def parse(self, raw: Any) -> str:
-        text = _text(raw).strip()
+        text = text_of(raw).strip()
         self.check_text(text)
         return text
 
@@ -157,13 +150,13 @@ class StringVar(Variable):
         length = len(text)
         if self.min_length is not None and length < self.min_length:
             raise InvalidValue(
-                f"Ensure this value has at least {_characters(self.min_length)} (it has {length})."
+                f"Ensure this value has at least {characters(self.min_length)} (it has {length})."
             )
         if self.max_length is not None and length > self.max_length:
             raise InvalidValue(
-                f"Ensure this value has at most {_characters(self.max_length)} (it has {length})."
+                f"Ensure this value has at most {characters(self.max_length)} (it has {length})."
             )
-        if self.regex and not _matches(self.regex, text):
+        if self.regex and not matches(self.regex, text):
             raise InvalidValue(f"Invalid value. Must match regex: {self.regex}")
 
 
@@ -172,7 +165,7 @@ class TextVar(StringVar):
 
     def parse(self, raw: Any) -> str:
         # Browsers send CRLF; what the author's code sees is what was typed.
-        text = _text(raw).replace("\r\n", "\n")
+        text = text_of(raw).replace("\r\n", "\n")
         self.check_text(text)
         return text
 
@@ -191,11 +184,11 @@ class IntegerVar(Variable):
 
     def check(self) -> None:
         for option in self.options:
-            if getattr(self, option) is not None and not _is_integer(getattr(self, option)):
+            if getattr(self, option) is not None and not is_integer(getattr(self, option)):
                 raise BadJob(f"{option} of {self.name} must be a whole number.")
 
     def parse(self, raw: Any) -> int:
-        number = _integer(raw)
+        number = integer_of(raw)
         if self.min_value is not None and number < self.min_value:
             raise InvalidValue(f"Ensure this value is greater than or equal to {self.min_value}.")
         if self.max_value is not None and number > self.max_value:
@@ -255,10 +248,10 @@ class ChoiceVar(Variable):
         return self.choose(raw)
 
     def choose(self, raw: Any) -> str:
-        value = _text(raw)
+        value = text_of(raw)
         if value not in {str(choice) for choice, _ in flat_choices(self.choices)}:
             raise InvalidValue(
-                f"Select a valid choice. {_shortened(value)} is not one of the available choices."
+                f"Select a valid choice. {shortened(value)} is not one of the available choices."
             )
         return value
 
@@ -269,7 +262,7 @@ class MultiChoiceVar(ChoiceVar):
     multiple = True
 
     def clean(self, raw: Any, objects: Objects, siblings: Mapping[str, Any]) -> list[str]:
-        values = _list(raw)
+        values = list_of(raw)
         if not values and self.required:
             raise InvalidValue(REQUIRED)
         return list(dict.fromkeys(self.choose(value) for value in values))
@@ -343,7 +336,7 @@ class MultiObjectVar(ObjectVar):
     multiple = True
 
     def clean(self, raw: Any, objects: Objects, siblings: Mapping[str, Any]) -> list[Any]:
-        values = _list(raw)
+        values = list_of(raw)
         if not values and self.required:
             raise InvalidValue(REQUIRED)
         if len(values) > MOST_OBJECTS:
@@ -422,60 +415,6 @@ def _plain_choices(choices: Any) -> list[list[Any]]:
     return plain
 
 
-def _text(raw: Any) -> str:
-    if isinstance(raw, bool) or not isinstance(raw, str | int | float):
-        raise InvalidValue("Enter text.")
-    text = str(raw)
-    if "\x00" in text:
-        raise InvalidValue("Null characters are not allowed.")
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise InvalidValue("This text has characters that are not valid Unicode.")
-    return text
-
-
-def _integer(raw: Any) -> int:
-    if isinstance(raw, bool) or not isinstance(raw, str | int | float):
-        raise InvalidValue(NOT_AN_INTEGER)
-    if isinstance(raw, float) and not raw.is_integer():
-        raise InvalidValue(NOT_AN_INTEGER)
-    try:
-        # Python itself refuses texts of thousands of digits with a ValueError.
-        number = int(raw)
-    except ValueError as error:
-        raise InvalidValue(NOT_AN_INTEGER) from error
-    if number.bit_length() > MOST_BITS:
-        raise InvalidValue(f"Enter a whole number with at most {MOST_BITS} bits.")
-    return number
-
-
-def _list(raw: Any) -> list[Any]:
-    if raw is None or raw == "":
-        return []
-    if not isinstance(raw, list | tuple):
-        raise InvalidValue("Enter a list of values.")
-    return [value for value in raw if value not in (None, "")]
-
-
 def _check_reference(value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, str | int | dict):
         raise InvalidValue("Enter a primary key, or an object of lookups that match exactly one.")
-
-
-def _matches(pattern: str, text: str) -> bool:
-    # A pattern that takes exponential time must not stall the web: this engine can be stopped.
-    try:
-        return timed_regex.search(pattern, text, timeout=REGEX_SECONDS) is not None
-    except TimeoutError as error:
-        raise InvalidValue(f"This value could not be checked in time against the regex: {pattern}") from error
-
-
-def _characters(count: int) -> str:
-    return "1 character" if count == 1 else f"{count} characters"
-
-
-def _is_integer(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

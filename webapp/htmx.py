@@ -22,15 +22,6 @@ def wants_fragment() -> bool:
     return bool(htmx) and not htmx.history_restore_request
 
 
-def current_path() -> str | None:
-    """Return path and query of the page the reader is on, as HTMX says."""
-    htmx: Any = getattr(request, "htmx")  # noqa: B009
-    url: str | None = htmx.current_url
-    if not url or not url.startswith(("http://", "https://")):
-        return None
-    return "/" + url.partition("://")[2].partition("/")[2]
-
-
 def go_to(url: str, status: int = 200) -> Response:
     """Have the browser load `url` in place of the page."""
     response: Response = make_response("", status, redirect=url)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text
-from sqlalchemy.orm import Mapped, declared_attr, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from store.models.base import Base, CreatedAt, LongText, RandomKey, now
 from store.models.job import JobRecord
@@ -16,37 +16,14 @@ from store.models.user import User
 class LevelCounts:
     """Columns that count entries by level, so that no page ever counts the entries themselves."""
 
-    @declared_attr
-    def count_debug(cls) -> Mapped[int]:
-        return mapped_column(default=0)
-
-    @declared_attr
-    def count_default(cls) -> Mapped[int]:
-        return mapped_column(default=0)
-
-    @declared_attr
-    def count_info(cls) -> Mapped[int]:
-        return mapped_column(default=0)
-
-    @declared_attr
-    def count_success(cls) -> Mapped[int]:
-        return mapped_column(default=0)
-
-    @declared_attr
-    def count_warning(cls) -> Mapped[int]:
-        return mapped_column(default=0)
-
-    @declared_attr
-    def count_failure(cls) -> Mapped[int]:
-        return mapped_column(default=0)
-
-    @declared_attr
-    def count_error(cls) -> Mapped[int]:
-        return mapped_column(default=0)
-
-    @declared_attr
-    def count_critical(cls) -> Mapped[int]:
-        return mapped_column(default=0)
+    count_debug: Mapped[int] = mapped_column(default=0)
+    count_default: Mapped[int] = mapped_column(default=0)
+    count_info: Mapped[int] = mapped_column(default=0)
+    count_success: Mapped[int] = mapped_column(default=0)
+    count_warning: Mapped[int] = mapped_column(default=0)
+    count_failure: Mapped[int] = mapped_column(default=0)
+    count_error: Mapped[int] = mapped_column(default=0)
+    count_critical: Mapped[int] = mapped_column(default=0)
 
     @property
     def counts(self) -> dict[str, int]:
