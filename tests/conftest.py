@@ -18,8 +18,9 @@ from store.models import JobRecord, User
 from store.platform import Platform
 from store.settings import PROJECT_ROOT, Settings, environment, load_settings
 from tests import servers
+from worker.discover import Found, discover
 from worker.lookups import close_data
-from worker.refresh import Found, discover, store_found
+from worker.refresh import store_found
 from worker.sources import job_sources
 
 FIXTURE_JOBS = Path(__file__).parent / "fixture_jobs"

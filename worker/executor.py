@@ -1,7 +1,6 @@
 """Execute one run, in a process that may end with it: claim, load, run, finish."""
 
 import os
-import signal
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,18 +25,12 @@ from store.platform import Platform
 from store.plugins import load_plugins
 from store.secrets import CannotUnseal, unseal
 from store.settings import Settings
-from worker import markers
 from worker.entries import Entry, EntryWriter
 from worker.host import Process
+from worker.markers import Changes
 from worker.ownership import Claim, Fenced, claim, ended, write
 from worker.sources import job_sources
-
-#: A job that swallows its time limit is told again after this long.
-AGAIN_SECONDS = 5.0
-
-
-class TimeLimitExceeded(BaseException):
-    """Raised inside a job at its limit. No Exception, so that a job's own `except Exception` lets it through."""
+from worker.time_limit import TimeLimit, TimeLimitExceeded
 
 
 class CannotBegin(Exception):
@@ -109,46 +102,11 @@ def _run(settings: Settings, platform: Platform, claimed: Claim, entries: EntryW
         return _errored(f"The run broke: {type(error).__name__}: {error}")
 
 
-def _run_in_time(settings: Settings, result: JobResult, entries: EntryWriter, changes: "Changes") -> Outcome:
+def _run_in_time(settings: Settings, result: JobResult, entries: EntryWriter, changes: Changes) -> Outcome:
     with _objects(settings, result, entries) as (session, objects):
         job = _make_job(settings, result, _Context(entries, session, changes))
         data = _restore(settings, job, result, objects)
         return run(job, data, commit=result.commit)
-
-
-class TimeLimit:
-    """Ends a job from within, by an exception at its limit; whoever swallows it gets another one soon."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-        self.exceeded = False
-
-    @property
-    def cause(self) -> str:
-        return f"The run was ended at its time limit of {self.seconds:g} seconds."
-
-    @contextmanager
-    def of(self, seconds: float) -> Iterator[None]:
-        self.seconds = seconds
-        before = signal.signal(signal.SIGALRM, self._expire)
-        signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN_SECONDS)
-        try:
-            yield
-        finally:
-            self._disarm()
-            signal.signal(signal.SIGALRM, before)
-
-    def _expire(self, _signal: int, _frame: object) -> None:
-        self.exceeded = True
-        raise TimeLimitExceeded
-
-    def _disarm(self) -> None:
-        while True:
-            try:
-                signal.setitimer(signal.ITIMER_REAL, 0)
-                return
-            except TimeLimitExceeded:
-                continue  # It came in this very moment: the timer must be stopped all the same.
 
 
 def _check_may_run(db: Session, result: JobResult) -> None:
@@ -214,28 +172,6 @@ def _restore(settings: Settings, job: BaseJob, result: JobResult, objects: Objec
 
 def _errored(cause: str) -> Outcome:
     return Outcome(Status.ERRORED.value, cause, return_value=None, output="", results={})
-
-
-class Changes:
-    """What became of the objects a run changed, as far as its own process knows."""
-
-    def __init__(self, claimed: Claim) -> None:
-        self._claimed = claimed
-        self._marked = False
-        self.saved = False
-
-    def __str__(self) -> str:
-        return markers.SAVED if self.saved else markers.NOT_SAVED
-
-    def commit(self, session: Session) -> None:
-        if not self._marked:
-            self._marked = markers.mark(session, self._claimed.result_id, self._claimed.attempt)
-        session.commit()
-        self.saved = self._marked
-
-    def rollback(self, session: Session) -> None:
-        session.rollback()
-        self._marked = self.saved
 
 
 class _Context:

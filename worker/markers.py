@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from store.data import Data
 from store.run_markers import run_markers
+from worker.ownership import Claim
 
 SAVED = "Its changes had been saved."
 NOT_SAVED = "None of its changes were saved."
@@ -21,6 +22,28 @@ UNKNOWN = "What it had not saved was rolled back."
 
 #: A tombstone waits this long for its turn: another run may keep it for its whole time limit.
 TOMBSTONE_SECONDS = 2.0
+
+
+class Changes:
+    """What became of the objects a run changed, as far as its own process knows."""
+
+    def __init__(self, claim: Claim) -> None:
+        self._claim = claim
+        self._marked = False
+        self.saved = False
+
+    def __str__(self) -> str:
+        return SAVED if self.saved else NOT_SAVED
+
+    def commit(self, session: Session) -> None:
+        if not self._marked:
+            self._marked = mark(session, self._claim.result_id, self._claim.attempt)
+        session.commit()
+        self.saved = self._marked
+
+    def rollback(self, session: Session) -> None:
+        session.rollback()
+        self._marked = self.saved
 
 
 def mark(session: Session, result_id: UUID, attempt: int) -> bool:

@@ -15,8 +15,7 @@ from store.settings import Settings
 from tests.waiting import until
 from tests.worker.conftest import Portal, StartWorker
 from tests.worker.test_worker_processes import pid_of
-from worker.executor import Changes
-from worker.markers import NOT_SAVED, SAVED, UNKNOWN, bury
+from worker.markers import NOT_SAVED, SAVED, UNKNOWN, Changes, bury
 from worker.ownership import Claim
 from worker.reconciler import Reconciler
 

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 from jobs.loading import Source
 from store.models import JobRecord, JobSource, LoadError
 from store.settings import Settings
-from worker.refresh import Found, discover, refresh
+from worker.discover import Found, discover
+from worker.refresh import refresh
 
 
 def found_in(*folders: Path, seconds: float = 10) -> dict[str, Found]:
