@@ -172,6 +172,7 @@
     if (isPoll(event) && (signedOut || document.hidden || performance.now() < quietUntil)) event.preventDefault();
   });
   function answered(event) {
+    if (event.detail.xhr.status === 401) return tellSignedOut();
     if (!isPoll(event) || !event.detail.successful) return;
     failures = 0; quietUntil = 0; lastUpdate = new Date();
     var offline = document.getElementById("offline");
@@ -191,7 +192,6 @@
   document.addEventListener("htmx:timeout", unanswered);
   document.addEventListener("htmx:responseError", function (event) {
     if (event.detail.xhr.status >= 500) unanswered(event);
-    if (event.detail.xhr.status === 401) tellSignedOut();
   });
 
   /* A session that has ended takes nothing away: the page stays as it is, says so, and goes on after signing in. */

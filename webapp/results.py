@@ -24,6 +24,7 @@ from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import defer, joinedload
 
 from jobs.errors import InvalidData
+from jobs.lifecycle import LONGEST_CAUSE
 from store.html import clean_text
 from store.models import JobRecord, JobResult, LogEntry, Status, User, now
 from store.permissions import NotVisible, visible
@@ -58,7 +59,7 @@ MOST_CHOICES = 300
 LONGEST_SEARCH = 100
 
 #: A longer cause is shown in part, with a way to see all of it.
-LONGEST_CAUSE = 360
+CAUSE_SHOWN = 360
 
 #: Characters of output that a page shows; the rest is in the download.
 MOST_OUTPUT = 50_000
@@ -360,10 +361,10 @@ def _about(result: JobResult) -> dict[str, Any]:
         "pulse": pulse(runs),
         "usual_seconds": seconds[len(seconds) // 2] if seconds else None,
         "completed_runs": len(seconds),
-        "cause_is_long": len(cause) > LONGEST_CAUSE,
-        "failures": [failure for failure in failures if failure.text != cause],
+        "cause_is_long": len(cause) > CAUSE_SHOWN,
+        "failures": [failure for failure in failures if not _is_told(failure, cause)],
         # What the cause says already is not said twice, only linked.
-        "told": [failure for failure in failures if failure.text == cause],
+        "told": [failure for failure in failures if _is_told(failure, cause)],
         "output": output.strip("\n")[:MOST_OUTPUT],
         "output_cut": len(output) > MOST_OUTPUT,
         "return_value": result.return_value if _says_more(result) else None,
@@ -374,6 +375,11 @@ def _says_more(result: JobResult) -> bool:
     """Tell whether the return value says more than the output, which is the same as text."""
     value = result.return_value
     return value is not None and not (isinstance(value, str) and value.strip() == result.output.strip())
+
+
+def _is_told(failure: log.Failure, cause: str) -> bool:
+    """Tell whether the cause says the same, as far as it was kept."""
+    return failure.text == cause or (len(cause) >= LONGEST_CAUSE and failure.text.startswith(cause))
 
 
 def _is_only_its_text(result: JobResult) -> bool:

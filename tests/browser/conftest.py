@@ -81,7 +81,8 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
             process.kill()
 
 
-@pytest.fixture(scope="session")
+# For one file, not longer: other files in the same process start a Playwright of their own.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
     binary = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if binary is None:

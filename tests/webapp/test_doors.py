@@ -1,5 +1,6 @@
 """Who is let in: strangers, sessions, forged and foreign requests, and what every answer says about itself."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -63,12 +64,22 @@ def test_every_route_refuses_those_whose_account_is_closed(app, db, cast):
         assert answer.status_code in (303, 401, 404), f"{method} {endpoint}: {answer.status}"
 
 
-def test_fragments_send_strangers_to_the_login_page(stranger):
-    answer = stranger.client.get(
-        "/now", headers={"HX-Request": "true", "HX-Current-URL": "http://localhost/jobs/?q=a"}
-    )
+@pytest.mark.parametrize("path", ["/now", "/jobs/", "/welcome"])
+def test_fragments_never_lead_strangers_away_from_their_page(stranger, path):
+    answer = stranger.fragment(path, follow_redirects=False)
     assert answer.status_code == 401
-    assert answer.headers["HX-Redirect"] == "/login?next=%2Fjobs%2F%3Fq%3Da"
+    assert not any(name.lower().startswith(("hx-", "location")) for name, _ in answer.headers)
+    assert text(answer) == ""
+
+
+def test_pages_know_where_to_sign_in_again(alice, cast):
+    page = text(alice.get("/jobs/"))
+    assert re.search(r'id="signed-out" role="alert" data-sign-in="/login" hidden>', page)
+    assert page.count(f'data-user="{cast["alice"].id}"') == 2
+    rail = text(alice.fragment("/now"))
+    # The token that goes with what runs now is good for this session's forms.
+    token = re.search(r'data-token="([^"]+)"', rail)[1]
+    assert alice.client.post("/logout", data={"csrf_token": token}).status_code == 303
 
 
 # --- Signing in and out ---------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The list of jobs, and the form that asks for a run."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -409,3 +410,20 @@ def test_records_are_not_changed_by_showing_them(alice, make_job, db):
     alice.get(URL)
     db.expire_all()
     assert db.get(JobRecord, job.id).variables == VARIABLES
+
+
+def test_disabling_asks_first_and_works_without_javascript(root, make_job, db):
+    job = make_job()
+    page = text(root.get("/jobs/local/greetings/Greet/"))
+    form = re.search(r'<form method="post" action="(/jobs/[^"]+/disable)"([^>]*)>', page)
+    assert 'hx-confirm="Disable Greet?' in form[2]
+    assert f'hx-post="{form[1]}"' in form[2]
+    answer = root.post(form[1], headers={"HX-Request": "true"})
+    assert answer.headers["HX-Redirect"] == "/jobs/"
+    db.refresh(job)
+    assert not job.enabled
+    db.commit()
+    page = text(root.get("/jobs/local/greetings/Greet/"))
+    assert "hx-confirm" not in page
+    assert root.post("/jobs/local/greetings/Greet/enable").status_code == 303
+    assert root.post(form[1]).headers["Location"] == "/jobs/"

@@ -181,6 +181,27 @@ def test_the_last_poll_brings_lines_and_end_and_stops(alice, make_job, make_resu
     assert re.search(r'id="output"[^>]*>\s*a,b</pre>', end)
 
 
+def test_the_end_comes_where_a_reload_shows_it(alice, make_job, make_result, add_entries, db):
+    def order(page):
+        parts = ("result-head", "tabs", "summary", "outcome", "log-h", "inputs")
+        return sorted(parts, key=lambda part: page.index(f'id="{part}"'))
+
+    result = make_result(make_job(), "running", started_at=now())
+    live = text(alice.get(url(result)))
+    assert re.search(r'id="tabs" [^>]*hidden></nav>', live)
+    assert "now-" in text(alice.fragment("/now"))
+    result.status, result.finished_at, result.output = Status.COMPLETED, now(), "a,b"
+    db.commit()
+    end = text(alice.fragment(poll_url(live)))
+    for part in ("result-head", "tabs", "summary", "outcome", "now"):
+        assert re.search(rf'id="{part}" hx-swap-oob="true"', end), part
+    assert 'href="#outcome">Output' in end
+    # What has ended does not run now, here and at the next poll of any page.
+    assert 'id="now-' not in end
+    assert 'id="now-' not in text(alice.fragment("/now"))
+    assert order(live) == order(text(alice.get(url(result))))
+
+
 def test_the_end_waits_until_all_lines_are_there(alice, make_job, make_result, add_entries, db):
     result = make_result(make_job(), "running", started_at=now())
     address = poll_url(text(alice.get(url(result))))
@@ -417,6 +438,83 @@ def test_unknown_results_are_not_found(alice, rest):
     assert alice.get(NOWHERE + rest).status_code == 404
     assert alice.fragment(NOWHERE + rest).status_code == 404
     assert alice.get("/results/not-an-id" + rest).status_code == 404
+
+
+def test_failures_are_told_by_their_first_line(alice, make_job, make_result, add_entries):
+    result = make_result(make_job(), "errored", cause="ValueError: no `port`")
+    add_entries(
+        result,
+        "Could not reach `sw-1`.\n\n```\nTraceback (most recent call last):\n  boom\n```",
+        "```\nTraceback: only this\n```",
+        "ValueError: no `port`\n\n```\nTraceback\n```",
+        level="error",
+    )
+    page = text(alice.get(url(result)))
+    summary = page[page.index('id="summary"') : page.index('id="outcome"')]
+    assert "Could not reach <code>sw-1</code>." in summary
+    assert "boom" not in summary
+    assert "Traceback: only this" in summary
+    assert "```" not in summary
+    # The third says what the cause says: it is only linked.
+    assert summary.count("ValueError") == 1
+    assert '<a href="#L3">In line 3 of the log</a>' in summary
+
+
+def test_a_long_cause_is_shown_in_part_and_whole_when_asked(alice, make_job, make_result, add_entries):
+    short, long = make_result(make_job("A"), "failed", cause="No."), "x" * 1000
+    page = text(alice.get(url(short)))
+    assert "clamp" not in page
+    assert "Show all" not in page
+    result = make_result(make_job("B"), "failed", cause=long)
+    # A cause is kept in part; the entry is not.
+    add_entries(result, long * 5, level="failure")
+    page = text(alice.get(url(result)))
+    assert f'<h2 class="clamp">{long}</h2>' in page
+    assert re.search(r'<details class="whole"><summary[^>]*>.*Show all</summary></details>', page)
+    assert "In line 1 of the log" in page
+    assert '<span class="clip"' not in page
+
+
+@pytest.mark.parametrize(
+    ("value", "output", "shown"),
+    [
+        ({"a": [1, None]}, "{'a': [1, None]}", False),
+        ([1, 2], "[1, 2]\n", False),
+        (7, "7", False),
+        ({"a": 1}, "asked 1 host", True),
+        (None, "None", True),
+    ],
+)
+def test_output_that_is_the_return_value_is_not_said_twice(
+    alice, make_job, make_result, value, output, shown
+):
+    page = text(alice.get(url(make_result(make_job(), return_value=value, output=output))))
+    assert ('id="output"' in page) == shown
+    assert ("Return value" in page) == (value is not None)
+
+
+def test_long_entries_are_folded(alice, make_job, make_result, add_entries):
+    result = make_result(make_job())
+    add_entries(result, "\n".join("x" * 41), "y" * 4001, "\n".join("z" * 40))
+    page = text(alice.get(url(result)))
+    assert len(re.findall(r'class="msg tall" tabindex="0"', page)) == 2
+    assert re.search(r'<div class="msg" hx-disable><p>z', page)
+
+
+def test_inputs_left_empty_are_told_by_a_dash(alice, make_job, make_result):
+    site = {"model": "inventory.site", "query_params": {}, "null_option": None}
+    job = make_job(
+        variables=[
+            described("ObjectVar", "site", **site),
+            described("ObjectVar", "other", **{**site, "null_option": "No site"}),
+            described("MultiObjectVar", "sites", **site),
+        ]
+    )
+    page = text(alice.get(url(make_result(job, data={"site": None, "other": None, "sites": []}))))
+    inputs = page[page.index('id="inputs"') :]
+    assert inputs.count('<span class="dim">–</span>') == 2
+    assert "<dt>Other</dt><dd>No site</dd>" in inputs
+    assert "None" not in inputs
 
 
 # --- Cancel and run again -------------------------------------------------------------------------------------
