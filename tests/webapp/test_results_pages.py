@@ -65,7 +65,7 @@ def test_completed_with_warnings_has_its_own_word(alice, make_job, make_result):
         ("job=local/greetings/A", {"A"}),
         ("job=local/greetings/Gone", set()),
         ("started=day", {"A"}),
-        ("q=b", {"B"}),
+        ("q=bo", {"B"}),
         ("q=%25", set()),
         ("q=_", set()),
         ("status=nonsense", {"A", "B", "C", "D"}),
