@@ -129,6 +129,12 @@ def json_table(value: Any) -> str:
     return sanitize(table)
 
 
+def warm_up() -> None:
+    """Load what rendering needs, before a process forks: afterwards every child would have to."""
+    render("*warm* `up`\n\n|a|\n|-|\n|b|")
+    json_table({})
+
+
 def _too_costly(text: str) -> bool:
     return (
         len(text) > MOST_MARKDOWN_CHARACTERS

@@ -1,6 +1,15 @@
 """What gunicorn serves: the application of the instance that the environment names."""
 
+from sqlalchemy.orm import configure_mappers
+
+from store.html import warm_up
 from store.settings import load_settings
 from webapp.app import create_app
 
 app = create_app(load_settings())
+
+# Done once here, before the server forks: otherwise the first reader of each page waits for it, in every process.
+configure_mappers()
+warm_up()
+for name in app.jinja_env.list_templates(extensions=["html"]):
+    app.jinja_env.get_template(name)

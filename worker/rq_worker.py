@@ -23,6 +23,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from store.data import Data
+from store.html import warm_up
 from store.models import Status
 from store.platform import make_engine
 from store.settings import VARIABLES, Settings, load_settings
@@ -98,6 +99,7 @@ class Worker(rq.Worker):
         self.queues = [self._own_queue(queue) for queue in self.queues]
         self._ordered_queues = self.queues[:]
         self.settings = settings or load_settings()
+        warm_up()
         self.process = this_process()
         self.stop_grace_seconds = STOP_GRACE_SECONDS
         self.log_job_description = False
