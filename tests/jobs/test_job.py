@@ -417,3 +417,23 @@ def test_results_are_reachable_under_all_their_names():
     job.job_result.data["k"] = 1
     assert job.result is job.job_result
     assert job.results == {"k": 1}
+
+
+def test_an_abort_after_a_logged_failure_is_failed():
+    class Aborts(Job):
+        def run(self, data, commit):
+            self.log_failure("no")
+            raise AbortTransaction
+
+    outcome, notebook = ran(Aborts)
+    assert (outcome.status, notebook.acts) == ("failed", ["rollback"])
+
+
+def test_objects_that_are_nothing_or_whose_link_breaks_are_no_harm():
+    class Broken(Thing):
+        def get_absolute_url(self) -> str:
+            raise RuntimeError("no address")
+
+    assert logged(lambda job: job.log_info([], "m")).objects == [(None, None)]
+    assert logged(lambda job: job.log_info(Broken(), "m")).objects == [("t" * 200, None)]
+    assert logged(lambda job: job.log_info(Thing("/" + "u" * 300), "m")).objects[0][1] == "/" + "u" * 254

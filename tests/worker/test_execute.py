@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import delete
 
-from store.models import JobRecord, User
+from store.models import JobRecord, JobResult, User
 from tests.worker.conftest import Portal, StartWorker
 
 
@@ -193,3 +194,20 @@ def test_a_process_that_the_job_forked_neither_ends_the_run_nor_logs(
     assert start_worker("--burst").wait(60) == 0
     assert [portal.status(result) for result in results] == ["completed", "completed"]
     assert [line[2] for result in results for line in portal.messages(result)] == ["still here", "status 42"]
+
+
+def test_a_deleted_result_takes_its_entries_along(portal: Portal):
+    result = portal.run("Stations")
+    with portal.platform.session() as db:
+        db.execute(delete(JobResult).where(JobResult.id == result.id))
+        db.commit()
+    assert (portal.entries(result), portal.groups(result)) == ([], [])
+
+
+def test_a_job_gone_while_its_run_waited_ends_before_its_code(portal: Portal):
+    result = portal.submit("Passes")
+    with portal.platform.session() as db:
+        db.get_one(JobRecord, portal.jobs["Passes"].id).installed = False
+        db.commit()
+    assert portal.execute(result).status == "errored"
+    assert "Unable to locate job" in portal.messages(result)[0][2]

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import make_url
 
 from examples.inventory.models import Device, DeviceRole, DeviceType, Manufacturer, Site, Status
 from jobs.errors import InvalidData
@@ -125,11 +124,11 @@ def test_two_new_branches_at_once_both_complete(portal: Portal, data: Data, star
         assert Device.objects.count() == 96
 
 
+# PostgreSQL lets runs write side by side.
+@pytest.mark.parametrize("live", ["sqlite"], indirect=True)
 def test_on_sqlite_a_run_waits_for_its_turn_and_says_so(
-    portal: Portal, data: Data, live: Settings, start_worker: StartWorker
+    portal: Portal, data: Data, start_worker: StartWorker
 ):
-    if make_url(live.data_database_url).get_backend_name() != "sqlite":
-        pytest.skip("PostgreSQL lets runs write side by side.")
     with data.engine.begin() as writer:
         result = portal.submit("NewBranch", raw=branch(data, "Bern"))
         start_worker()

@@ -172,6 +172,14 @@ def test_of_two_files_with_one_name_the_second_is_refused_with_both_paths(folder
     assert str(folder / "good.py") in message
 
 
+def test_modules_come_by_name_and_classes_too(folder: Path):
+    for name in ("zeta", "alpha"):
+        (folder / f"{name}.py").write_text("from jobs import Job\nclass Z(Job): pass\nclass A(Job): pass\n")
+    found = found_in(folder)
+    assert [module.module for module in found.values()] == ["alpha", "good", "zeta"]
+    assert [job["class_name"] for job in found["zeta@my jobs"].jobs] == ["A", "Z"]
+
+
 def test_packages_are_modules_and_odd_names_are_told(folder: Path):
     package = folder / "pack"
     package.mkdir()

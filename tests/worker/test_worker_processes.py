@@ -12,7 +12,8 @@ import pytest
 from redis import Redis as Client
 from rq import Queue
 
-from store.settings import PROJECT_ROOT, Settings, environment
+from store.platform import Platform
+from store.settings import PROJECT_ROOT, Settings, environment, load_settings
 from tests import servers
 from tests.conftest import _bare_environment
 from tests.waiting import until
@@ -43,6 +44,32 @@ def test_entries_can_be_read_while_the_job_runs(portal: Portal, start_worker: St
     (tmp_path / "go").touch()
     until(lambda: portal.result(result).finished, "the run ended")
     assert portal.status(result) == "completed"
+
+
+def test_the_next_run_uses_what_is_on_disk(
+    live: Settings,
+    live_platform: Platform,
+    start_worker: StartWorker,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    folder = tmp_path / "edited"
+    folder.mkdir()
+    monkeypatch.setenv("JOBS_ROOT", str(folder))
+    source = "from jobs import Job\nclass Edited(Job):\n    def run(self):\n        return {value}\n"
+    (folder / "edited.py").write_text(source.format(value=1))
+    portal = Portal(load_settings(), live_platform)
+    start_worker()
+    seen = []
+    for value in (1, 2):
+        # The same length, and within the same second: no cached bytecode may stand in for it.
+        (folder / "edited.py").write_text(source.format(value=value))
+        result = portal.submit("Edited")
+        until(lambda result=result: portal.result(result).finished, "the run ended")
+        ended = portal.result(result)
+        seen.append((ended.return_value, ended.code_digest))
+    assert [value for value, _ in seen] == [1, 2]
+    assert seen[0][1] != seen[1][1], "and the result says which code it ran"
 
 
 def test_rqs_own_command_works_with_our_worker(portal: Portal):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
-from flask import Request, Response, jsonify
+from flask import Response, jsonify
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
@@ -38,10 +38,6 @@ ANSWERED: tuple[type[Exception] | int, ...] = (
     AlreadyFinished,
     OperationalError,
 )
-
-
-def is_api(request: Request) -> bool:
-    return request.path.startswith("/api/")
 
 
 def answer(error: Exception) -> Response | HTTPException:

@@ -121,7 +121,8 @@ def _state(record: "JobRecord") -> str:
 
 
 def _error_line(error: "LoadError") -> str:
-    return f"{error.path}: {error.message}"
+    # Most messages name the file themselves.
+    return error.message if error.path in error.message else f"{error.path}: {error.message}"
 
 
 def _count(number: int, noun: str) -> str:
