@@ -36,8 +36,12 @@ def fill(page: Any, site: str, switches: int) -> None:
 def choose(page: Any, variable: str, text: str) -> None:
     picker = page.locator(f"#pick-{variable}")
     picker.locator("summary").click()
-    picker.locator("input[type=search]").fill(text)
+    # Choose from what was found: an answer that comes after the click would draw the list again.
+    with page.expect_response(re.compile("_part=list")):
+        picker.locator("input[type=search]").fill(text)
+    page.wait_for_load_state("networkidle")
     picker.locator("li", has_text=text).first.locator("label").click()
+    page.wait_for_load_state("networkidle")
 
 
 def no_wider_than_the_window(page: Any) -> bool:
