@@ -3,6 +3,7 @@
 import inspect
 import json
 import math
+import re
 from typing import Any
 
 from jobs.errors import BadJob
@@ -23,9 +24,26 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "has_sensitive_variables": (bool,),
     "soft_time_limit": (int, float),
     "time_limit": (int, float),
+    "memory_limit": (int, float),
+    "fresh_process": (bool,),
+    "idempotent": (bool,),
+    "max_retries": (int,),
+    "retry_delay": (int, float),
+    "concurrency_limit": (int,),
+    "concurrency_key": (list, tuple),
+    "concurrency_policy": (str,),
+    "rate_limit": (str,),
+    "priority": (str,),
+    "expires": (int, float),
     "field_order": (list, tuple),
     "task_queues": (list, tuple),
 }
+
+#: Facts that are one of a few words.
+_WORDS = {"concurrency_policy": ("wait", "skip", "replace"), "priority": ("high", "normal", "low")}
+
+#: "10/m": at most so many starts in a second, minute, hour or day.
+RATE = re.compile(r"[1-9][0-9]{0,6}/[smhd]")
 
 #: Names that a run itself uses: a variable of that name would be lost, or would break it.
 _NOT_FOR_VARIABLES = frozenset(
@@ -51,6 +69,17 @@ def describe(cls: type[BaseJob], *, grouping: str) -> dict[str, Any]:
         "has_sensitive_variables": facts["has_sensitive_variables"],
         "soft_time_limit": float(facts["soft_time_limit"]),
         "time_limit": float(facts["time_limit"]),
+        "memory_limit": float(facts["memory_limit"]),
+        "fresh_process": facts["fresh_process"],
+        "idempotent": facts["idempotent"],
+        "max_retries": facts["max_retries"],
+        "retry_delay": float(facts["retry_delay"]),
+        "concurrency_limit": facts["concurrency_limit"],
+        "concurrency_key": _variable_names(cls, facts["concurrency_key"]),
+        "concurrency_policy": facts["concurrency_policy"],
+        "rate_limit": _rate(facts["rate_limit"]),
+        "priority": facts["priority"],
+        "expires": float(facts["expires"]),
         "queues": [str(name) for name in facts["task_queues"]],
         "variables": [_variable(variable) for variable in cls._get_vars().values()],
     }
@@ -67,8 +96,24 @@ def _fact(cls: type[BaseJob], name: str, types: tuple[type, ...]) -> Any:
         expected = " or ".join(kind.__name__ for kind in types)
         raise BadJob(f"{name} must be {expected}, not {type(value).__name__}.")
     if isinstance(value, int | float) and not 0 <= value < math.inf:
-        raise BadJob(f"{name} must be a number of seconds, not {value}.")
+        raise BadJob(f"{name} must be a number that is not negative, not {value}.")
+    if name in _WORDS and value not in _WORDS[name]:
+        raise BadJob(f'{name} is "{value}"; choose from: {", ".join(_WORDS[name])}.')
     return value
+
+
+def _variable_names(cls: type[BaseJob], names: Any) -> list[str]:
+    known = cls._get_vars()
+    for name in names:
+        if name not in known:
+            raise BadJob(f"concurrency_key names {name!r}, which is no variable of the job.")
+    return [str(name) for name in names]
+
+
+def _rate(text: str) -> str:
+    if text and not RATE.fullmatch(text):
+        raise BadJob(f'rate_limit is "{text}"; write it like "10/m", with s, m, h or d.')
+    return text
 
 
 def _description(cls: type[BaseJob], given: str) -> str:

@@ -39,6 +39,15 @@ def connect_blocking(settings: Settings) -> Redis:
     return Redis.from_url(settings.redis_url, socket_connect_timeout=CONNECT_SECONDS)
 
 
+#: Runs of one queue wait in three lists, and the first of them that holds any is served first.
+PRIORITIES = {"high": ":high", "normal": "", "low": ":low"}
+
+
+def list_name(queue: str, priority: str) -> str:
+    """Return the name of the RQ queue in which the runs of `queue` with this priority wait."""
+    return queue + PRIORITIES[priority]
+
+
 def push(settings: Settings, result_id: UUID, *, queue: str, description: str) -> bool:
     """Put the result's id on its queue; False when Redis cannot be reached or has no room."""
     try:

@@ -2,10 +2,11 @@
 
 from store.models.base import Base, now
 from store.models.entry import EntryGroup, LogEntry
-from store.models.job import JobRecord, JobSource, LoadError
+from store.models.job import JobRecord, JobSource, LoadError, SourceSnapshot
 from store.models.result import JobResult
 from store.models.states import FAMILIES, FAMILY_OF, FINAL, LEVELS, Status
 from store.models.user import ApiToken, SignInLink, User, UserSession
+from store.models.worker import Queue, WorkerProcess
 
 __all__ = [
     "FAMILIES",
@@ -20,9 +21,12 @@ __all__ = [
     "JobSource",
     "LoadError",
     "LogEntry",
+    "Queue",
     "SignInLink",
+    "SourceSnapshot",
     "Status",
     "User",
     "UserSession",
+    "WorkerProcess",
     "now",
 ]

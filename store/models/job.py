@@ -3,13 +3,15 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, String
+from sqlalchemy import Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from store.models.base import Base, CreatedAt, Key, LongText, Name, RandomKey
 
-#: For jobs that name no limit of their own.
+#: For jobs that name no limits of their own: seconds, and megabytes.
+DEFAULT_SOFT_TIME_LIMIT_SECONDS = 300.0
 DEFAULT_TIME_LIMIT_SECONDS = 600.0
+DEFAULT_MEMORY_LIMIT_MB = 1024.0
 
 
 class JobRecord(Base):
@@ -39,6 +41,27 @@ class JobRecord(Base):
     #: Seconds; 0: the system's default.
     soft_time_limit: Mapped[float] = mapped_column(default=0.0)
     time_limit: Mapped[float] = mapped_column(default=0.0)
+    #: Megabytes that a run and all it starts may use together; 0: the system's default.
+    memory_limit: Mapped[float] = mapped_column(default=0.0)
+    #: True: every run gets a process that no other run has used.
+    fresh_process: Mapped[bool] = mapped_column(default=False)
+    #: True: a run whose worker died may be run again without asking.
+    idempotent: Mapped[bool] = mapped_column(default=False)
+    #: How often a run that errored is tried again, and the seconds before the first time; they double each time.
+    max_retries: Mapped[int] = mapped_column(default=0)
+    retry_delay: Mapped[float] = mapped_column(default=0.0)
+    #: At most this many runs with the same key at once; 0: as many as there are workers.
+    concurrency_limit: Mapped[int] = mapped_column(default=0)
+    #: Names of the variables whose values make the key; empty: all runs of the job share one.
+    concurrency_key: Mapped[list[Any]] = mapped_column(default=list)
+    #: What becomes of one more: "wait", "skip" or "replace".
+    concurrency_policy: Mapped[str] = mapped_column(String(20), default="wait")
+    #: "10/m": at most so many starts in a minute ("s", "m", "h", "d"); empty: no limit.
+    rate_limit: Mapped[str] = mapped_column(String(20), default="")
+    #: "high", "normal" or "low": which of the runs that wait on one queue goes first.
+    priority: Mapped[str] = mapped_column(String(10), default="normal")
+    #: Seconds after which a run that still waits is canceled; 0: never.
+    expires: Mapped[float] = mapped_column(default=0.0)
     #: Names of the queues a run may ask for; the first is the default. Empty: `default` only.
     queues: Mapped[list[Any]] = mapped_column(default=list)
     #: Descriptions of the variables, in the order of the form (see jobs.variables).
@@ -63,6 +86,16 @@ class JobRecord(Base):
         return self.time_limit or DEFAULT_TIME_LIMIT_SECONDS
 
     @property
+    def effective_soft_time_limit(self) -> float:
+        """Seconds after which the job is told that its time is nearly up."""
+        return self.soft_time_limit or DEFAULT_SOFT_TIME_LIMIT_SECONDS
+
+    @property
+    def effective_memory_limit(self) -> float:
+        """Megabytes that a run and all it starts may use together."""
+        return self.memory_limit or DEFAULT_MEMORY_LIMIT_MB
+
+    @property
     def allowed_queues(self) -> list[str]:
         return [str(name) for name in self.queues] or ["default"]
 
@@ -77,7 +110,24 @@ class JobSource(Base):
     #: "folder" or "plugin".
     kind: Mapped[str] = mapped_column(String(20))
     location: Mapped[LongText]
+    #: The snapshot of its files at the last refresh (see SourceSnapshot); empty: it was too large to keep.
+    digest: Mapped[str] = mapped_column(String(64), default="")
     refreshed_at: Mapped[datetime]
+
+
+class SourceSnapshot(Base):
+    """The files of a source at one moment, for workers on machines that do not have them."""
+
+    __tablename__ = "source_snapshots"
+
+    #: SHA-256 over the names and contents of all files.
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    source: Mapped[str] = mapped_column(String(100))
+    #: A compressed tar archive.
+    archive: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    #: Of the archive.
+    size_bytes: Mapped[int]
+    created_at: Mapped[CreatedAt]
 
 
 class LoadError(Base):

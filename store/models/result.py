@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from store.models.base import Base, CreatedAt, LongText, RandomKey, now
@@ -43,6 +43,10 @@ class JobResult(LevelCounts, Base):
         Index("ix_job_results_job_id_created_at", "job_id", "created_at"),
         Index("ix_job_results_user_id_created_at", "user_id", "created_at"),
         Index("ix_job_results_status_created_at", "status", "created_at"),
+        # The runs that may not be active beside each other.
+        Index("ix_job_results_concurrency_key_status", "concurrency_key", "status"),
+        # One run for one key, however often its request arrives.
+        UniqueConstraint("user_id", "idempotency_key"),
     )
 
     id: Mapped[RandomKey]
@@ -58,8 +62,17 @@ class JobResult(LevelCounts, Base):
     cause: Mapped[str | None] = mapped_column(Text)
     commit: Mapped[bool] = mapped_column(default=True)
     queue: Mapped[str] = mapped_column(String(100), default="default")
-    #: Seconds after which the run is ended.
+    #: Which of the runs that wait on its queue goes first: "high", "normal", "low".
+    priority: Mapped[str] = mapped_column(String(10), default="normal")
+    #: Seconds after which the job is told, and after which the run is ended.
+    soft_time_limit: Mapped[float] = mapped_column(default=0.0)
     time_limit: Mapped[float]
+    #: Megabytes.
+    memory_limit: Mapped[float] = mapped_column(default=0.0)
+    #: What the request called itself; a second one with the same key gets this very run.
+    idempotency_key: Mapped[str | None] = mapped_column(String(200))
+    #: What the run shares with those it may not run beside (see JobRecord.concurrency_key); None: nothing.
+    concurrency_key: Mapped[str | None] = mapped_column(String(500))
     #: The inputs; empty where some may be sensitive.
     data: Mapped[dict[str, Any]] = mapped_column(default=dict)
     #: Those inputs, encrypted (store.secrets.seal), until the run ends.
@@ -73,13 +86,22 @@ class JobResult(LevelCounts, Base):
     created_at: Mapped[CreatedAt]
     #: When its id last went to the queue; None: the queue could not be reached yet.
     pushed_at: Mapped[datetime | None]
+    #: It does not start before this: a retry that waits, or a rate limit.
+    not_before: Mapped[datetime | None]
+    #: When it is canceled if it still waits.
+    expires_at: Mapped[datetime | None]
     started_at: Mapped[datetime | None]
+    #: When this attempt was handed to the job's code; None: none of it has run.
+    began_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     #: When somebody asked a running one to stop.
     cancel_requested_at: Mapped[datetime | None]
     canceled_by: Mapped[str | None] = mapped_column(String(150))
     #: Counts the claims; every write of a run names it, so that a lost run cannot write over a later one.
     attempt: Mapped[int] = mapped_column(default=0)
+    #: How many attempts errored, and how many ended with their worker.
+    errors: Mapped[int] = mapped_column(default=0)
+    losses: Mapped[int] = mapped_column(default=0)
     #: Raised by the worker while it watches the run.
     beat: Mapped[int] = mapped_column(default=0)
     worker: Mapped[str | None] = mapped_column(String(100))
@@ -88,6 +110,8 @@ class JobResult(LevelCounts, Base):
     #: The start time of that process, as its kernel counts it: a pid alone may come again.
     worker_started: Mapped[str | None] = mapped_column(String(40))
     code_digest: Mapped[str | None] = mapped_column(String(64))
+    #: The snapshot its files were taken from; None: from the worker's own folders.
+    source_digest: Mapped[str | None] = mapped_column(String(64))
     #: The number of the last entry.
     last_seq: Mapped[int] = mapped_column(default=0)
 
