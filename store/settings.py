@@ -96,6 +96,13 @@ def environment(settings: Settings) -> dict[str, str]:
     return {**given, "ERRAND_INSTANCE": str(settings.instance)}
 
 
+def environment_of_jobs() -> dict[str, str]:
+    """Return the environment for processes that run job files: ours without what configures, or opens, the portal."""
+    kept = {name: value for name, value in os.environ.items() if name not in (*VARIABLES, "ERRAND_INSTANCE")}
+    path = os.pathsep.join([str(PROJECT_ROOT), *filter(None, [kept.get("PYTHONPATH")])])
+    return {**kept, "PYTHONPATH": path}
+
+
 def remember(instance: Path, **values: Any) -> None:
     """Keep `values` (JSON) in the instance folder, for every later command on it."""
     path = instance / "settings.json"

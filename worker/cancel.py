@@ -7,7 +7,7 @@ from store.models import JobResult, Status, User, now
 from store.permissions import require
 from store.settings import Settings
 from worker.ownership import ended
-from worker.queues import withdraw
+from worker.queues import tell_to_look, withdraw
 
 
 class AlreadyFinished(Exception):
@@ -28,6 +28,8 @@ def cancel(db: Session, settings: Settings, result: JobResult, user: User) -> bo
         return True
     if _ask_running(db, result, user):
         db.refresh(result)
+        if result.worker:
+            tell_to_look(settings, result.worker)
         return False
     db.refresh(result)
     raise AlreadyFinished("This run has already ended.")

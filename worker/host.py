@@ -7,10 +7,12 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +62,78 @@ def die_with_parent(parent_pid: int) -> None:
         os._exit(1)
 
 
-def kill_group(group: int) -> None:
-    """Kill what is left of a process group."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, signal.SIGKILL)
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose own parent ends: so none gets out of sight. Linux only."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def kill_processes(pids: Iterable[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def descendants(pids: Iterable[int], *, leave_out: Collection[int] = (), deep: bool = True) -> list[int]:
+    """Return the children of `pids`, and theirs. What is in `leave_out` is left out, with all that came of it."""
+    # A kernel may be built without the files that list children.
+    listed = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").exists()
+    children = _children_of if listed else _children_by_parent()
+    found: list[int] = []
+    waiting = list(pids)
+    while waiting:
+        born = [pid for pid in children(waiting.pop()) if pid not in leave_out]
+        found += born
+        if deep:
+            waiting += born
+    return found
+
+
+def marked_processes(name: str, value: str) -> list[int]:
+    """Return the processes of this machine that were started with this in their environment, as far as we may look."""
+    mark = f"{name}={value}".encode()
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (entry / "environ").read_bytes().split(b"\0"):
+                found.append(int(entry.name))
+        except OSError:
+            continue  # It has ended, or is somebody else's.
+    return found
+
+
+def memory_bytes(pids: Iterable[int]) -> int:
+    """Return the memory that the processes use together, each page counted for every one of them."""
+    return sum(_resident_bytes(pid) for pid in pids)
+
+
+def _children_of(pid: int) -> list[int]:
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{task}/children", "rb") as file:
+                found += map(int, file.read().split())
+    return found
+
+
+def _children_by_parent() -> Callable[[int], list[int]]:
+    answer = subprocess.run(["ps", "-axo", "pid=,ppid="], capture_output=True, text=True, check=False)
+    children: dict[int, list[int]] = {}
+    for line in answer.stdout.splitlines():
+        pid, parent = map(int, line.split())
+        children.setdefault(parent, []).append(pid)
+    return lambda pid: children.get(pid, [])
+
+
+def _resident_bytes(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:
+            return int(file.read().split()[1]) * _PAGE_BYTES
+    except (OSError, IndexError):
+        return 0
+
+
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 def _start_time_linux(pid: int) -> str | None:

@@ -40,6 +40,7 @@ def claim(platform: Platform, result_id: UUID, *, worker: str, process: Process)
             status=Status.RUNNING,
             attempt=JobResult.attempt + 1,
             started_at=now(),
+            began_at=None,
             worker=worker,
             worker_host=process.host,
             worker_pid=process.pid,
@@ -51,6 +52,15 @@ def claim(platform: Platform, result_id: UUID, *, worker: str, process: Process)
     with platform.engine.begin() as connection:
         row = connection.execute(statement).first()
     return Claim(result_id, row.attempt, row.last_seq) if row else None
+
+
+def began(platform: Platform, claim: Claim) -> None:
+    """Write that the job's code begins now. Raises Fenced when the run is not ours any more.
+
+    Before it does, not after: a run without this moment has certainly not begun.
+    """
+    with platform.engine.begin() as connection:
+        write(connection, claim, began_at=now())
 
 
 def write(connection: Connection, claim: Claim, **values: Any) -> None:

@@ -11,6 +11,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 from rq import Queue
+from rq.command import send_command
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
@@ -20,6 +21,9 @@ DEFAULT_QUEUE = "default"
 
 #: The only function a payload may name. Nobody imports it from there: the id alone counts.
 EXECUTE = "worker.executor.execute"
+
+#: What a worker may be told besides RQ's own commands.
+LOOK = "look"
 
 #: Seconds: a request must not hang on a Redis that is gone or does not answer.
 CONNECT_SECONDS = 1.0
@@ -46,6 +50,24 @@ PRIORITIES = {"high": ":high", "normal": "", "low": ":low"}
 def list_name(queue: str, priority: str) -> str:
     """Return the name of the RQ queue in which the runs of `queue` with this priority wait."""
     return queue + PRIORITIES[priority]
+
+
+def pop_lists(queue: str) -> list[str]:
+    """Return the names of the RQ queues that a worker of `queue` serves, the most urgent first."""
+    return [list_name(queue, priority) for priority in PRIORITIES]
+
+
+def wake_key(queue: str) -> str:
+    """Return the list on which idle workers of `queue` wait; what it holds means nothing but "look"."""
+    return f"errand:wake:{queue}"
+
+
+def tell_to_look(settings: Settings, worker: str) -> None:
+    """Have a worker look at once whether its run was canceled; it does within seconds anyway."""
+    try:
+        send_command(connect(settings), worker, LOOK)
+    except RedisError:
+        return
 
 
 def push(settings: Settings, result_id: UUID, *, queue: str, description: str) -> bool:
@@ -112,13 +134,6 @@ def listening_workers(settings: Settings) -> dict[str, int]:
 def own_payload(job_id: str) -> bytes:
     """Return the payload of a push for `job_id`."""
     return json.dumps([EXECUTE, None, [job_id], {}]).encode()
-
-
-def is_own_payload(data: bytes, job_id: str) -> bool:
-    try:
-        return bool(json.loads(data) == [EXECUTE, None, [job_id], {}])
-    except (ValueError, RecursionError):
-        return False
 
 
 def _queue(settings: Settings, name: str) -> Queue:

@@ -1,23 +1,29 @@
 """Compares rows with facts and mends what fell between two processes. Safe to run many times, by many."""
 
+import logging
+import random
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
 from redis.exceptions import RedisError
 from sqlalchemy import Row, or_, select
+from sqlalchemy.exc import SQLAlchemyError
 
+from store.data import Data
 from store.models import JobResult, Status, now
 from store.platform import Platform
 from store.settings import Settings
 from worker.host import Process, is_alive
-from worker.lookups import open_data
 from worker.markers import bury
 from worker.ownership import end_lost
 from worker.queues import waiting_ids
 from worker.submit import push_and_note
+
+logger = logging.getLogger("errand.reconciler")
 
 #: A row this young is still on its way from `submit` to the queue.
 PUSH_GRACE = timedelta(seconds=3)
@@ -26,6 +32,9 @@ PUSH_GRACE = timedelta(seconds=3)
 BEAT_SECONDS = 12.0
 
 BEAT_SECONDS_OF_LIVING = 60.0
+
+#: Between two passes.
+PASS_SECONDS = 3.0
 
 DIED = "The worker {worker} died while it ran this job."
 
@@ -44,7 +53,11 @@ class Reconciler:
     def __init__(self, settings: Settings, platform: Platform) -> None:
         self._settings = settings
         self._platform = platform
+        self._data = Data(settings.data_database_url)
         self._seen: dict[UUID, tuple[tuple[int, int], float]] = {}
+
+    def close(self) -> None:
+        self._data.dispose()
 
     def run_once(self) -> Report:
         report = Report()
@@ -87,7 +100,7 @@ class Reconciler:
             running = db.scalars(select(JobResult).where(JobResult.status == Status.RUNNING)).all()
         for row in filter(self._is_lost, running):
             # Before the end is written: from here on nothing of this run can be saved any more.
-            changes = bury(open_data(self._settings), row.id, row.attempt)
+            changes = bury(self._data, row.id, row.attempt)
             with self._platform.session() as db:
                 ended = end_lost(db, row, cause=f"{DIED.format(worker=row.worker)} {changes}")
                 db.commit()
@@ -108,3 +121,40 @@ class Reconciler:
             self._seen[row.id] = (state, time.monotonic())
             return False
         return time.monotonic() - since > patience
+
+
+def keep_reconciling(settings: Settings, stop: threading.Event) -> threading.Thread:
+    """Reconcile in a thread of its own until `stop` is set."""
+    thread = threading.Thread(target=reconcile_until, args=(settings, stop), name="reconciler", daemon=True)
+    thread.start()
+    return thread
+
+
+def reconcile_until(
+    settings: Settings, stop: threading.Event, *, after_pass: Callable[[Platform, int], None] | None = None
+) -> None:
+    """Make a pass every few seconds. after_pass: called with the number of the pass, and may write too."""
+    platform = Platform(settings.database_url)
+    reconciler = Reconciler(settings, platform)
+    # Those that began together need not go on together.
+    stop.wait(random.uniform(0, PASS_SECONDS))
+    number = 0
+    while not stop.is_set():
+        try:
+            report = reconciler.run_once()
+            for result_id in report.pushed:
+                logger.warning("Pushed %s again: its queue had lost it.", result_id)
+            for result_id in report.ended:
+                logger.warning("Ended %s: its worker died.", result_id)
+            if after_pass is not None:
+                after_pass(platform, number)
+            number += 1
+        except SQLAlchemyError as error:
+            # A database that restarts is back soon; what was missed is found in the next pass. The
+            # reconciler starts its clocks anew: a beat that nobody could write proves nothing.
+            logger.error("The database did not answer: %s", error)
+            reconciler.close()
+            reconciler = Reconciler(settings, platform)
+        stop.wait(PASS_SECONDS)
+    reconciler.close()
+    platform.dispose()

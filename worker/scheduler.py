@@ -1,23 +1,17 @@
-"""The scheduler process: it reconciles, over and over."""
+"""The scheduler process: it reconciles, over and over, and tidies up."""
 
-import logging
 import signal
 import threading
 
 from sqlalchemy import delete
-from sqlalchemy.exc import SQLAlchemyError
 
 from store.models import SignInLink, UserSession, now
 from store.platform import Platform
 from store.settings import Settings
-from worker.reconciler import Reconciler
+from worker.reconciler import reconcile_until
 
-PASS_SECONDS = 3.0
-
-#: Passes between two rounds of tidying up.
+#: Passes of the reconciler between two rounds of tidying up.
 TIDY_EVERY = 200
-
-logger = logging.getLogger("errand.scheduler")
 
 
 def main(settings: Settings) -> None:
@@ -29,28 +23,12 @@ def main(settings: Settings) -> None:
 
 
 def run(settings: Settings, stop: threading.Event) -> None:
-    platform = Platform(settings.database_url)
-    reconciler = Reconciler(settings, platform)
-    passes = 0
-    try:
-        while not stop.is_set():
-            try:
-                report = reconciler.run_once()
-                for result_id in report.pushed:
-                    logger.warning("Pushed %s again: its queue had lost it.", result_id)
-                for result_id in report.ended:
-                    logger.warning("Ended %s: its worker died.", result_id)
-                if passes % TIDY_EVERY == 0:
-                    tidy(platform)
-                passes += 1
-            except SQLAlchemyError as error:
-                # A database that restarts is back soon; what was missed is found in the next pass. The
-                # reconciler starts its clocks anew: a beat that nobody could write proves nothing.
-                logger.error("The database did not answer: %s", error)
-                reconciler = Reconciler(settings, platform)
-            stop.wait(PASS_SECONDS)
-    finally:
-        platform.dispose()
+    reconcile_until(settings, stop, after_pass=_tidy_at_times)
+
+
+def _tidy_at_times(platform: Platform, number: int) -> None:
+    if number % TIDY_EVERY == 0:
+        tidy(platform)
 
 
 def tidy(platform: Platform) -> None:
