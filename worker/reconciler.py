@@ -53,11 +53,7 @@ class Reconciler:
     def __init__(self, settings: Settings, platform: Platform) -> None:
         self._settings = settings
         self._platform = platform
-        self._data = Data(settings.data_database_url)
         self._seen: dict[UUID, tuple[tuple[int, int], float]] = {}
-
-    def close(self) -> None:
-        self._data.dispose()
 
     def run_once(self) -> Report:
         report = Report()
@@ -100,7 +96,7 @@ class Reconciler:
             running = db.scalars(select(JobResult).where(JobResult.status == Status.RUNNING)).all()
         for row in filter(self._is_lost, running):
             # Before the end is written: from here on nothing of this run can be saved any more.
-            changes = bury(self._data, row.id, row.attempt)
+            changes = self._bury(row)
             with self._platform.session() as db:
                 ended = end_lost(db, row, cause=f"{DIED.format(worker=row.worker)} {changes}")
                 db.commit()
@@ -108,6 +104,14 @@ class Reconciler:
                 report.ended.append(row.id)
         kept = {row.id for row in running}
         self._seen = {key: seen for key, seen in self._seen.items() if key in kept}
+
+    def _bury(self, row: JobResult) -> str:
+        # Opened for the moment only: workers do not die every day.
+        data = Data(self._settings.data_database_url)
+        try:
+            return bury(data, row.id, row.attempt)
+        finally:
+            data.dispose()
 
     def _is_lost(self, row: JobResult) -> bool:
         alive = is_alive(Process(row.worker_host or "", row.worker_pid or 0, row.worker_started or ""))
@@ -153,8 +157,6 @@ def reconcile_until(
             # A database that restarts is back soon; what was missed is found in the next pass. The
             # reconciler starts its clocks anew: a beat that nobody could write proves nothing.
             logger.error("The database did not answer: %s", error)
-            reconciler.close()
             reconciler = Reconciler(settings, platform)
         stop.wait(PASS_SECONDS)
-    reconciler.close()
     platform.dispose()
