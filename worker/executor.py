@@ -29,7 +29,7 @@ from worker.entries import Entry, EntryWriter
 from worker.host import Process
 from worker.markers import Changes
 from worker.ownership import Claim, Fenced, claim, ended, write
-from worker.sources import job_sources
+from worker.sources import snapshot_of, sources_for_run
 from worker.time_limit import TimeLimit, TimeLimitExceeded
 
 
@@ -88,7 +88,7 @@ def _run(settings: Settings, platform: Platform, claimed: Claim, entries: EntryW
             result = db.get_one(JobResult, claimed.result_id)
             _check_may_run(db, result)
         with limit.of(result.time_limit):
-            outcome = _run_in_time(settings, result, entries, changes)
+            outcome = _run_in_time(settings, platform, result, entries, changes)
         return _errored(f"{limit.cause} {changes}") if limit.exceeded else outcome
     except CannotBegin as error:
         entries.add(Entry("failure", "initialization", f"{error}{error.details}", None, None))
@@ -102,9 +102,11 @@ def _run(settings: Settings, platform: Platform, claimed: Claim, entries: EntryW
         return _errored(f"The run broke: {type(error).__name__}: {error}")
 
 
-def _run_in_time(settings: Settings, result: JobResult, entries: EntryWriter, changes: Changes) -> Outcome:
+def _run_in_time(
+    settings: Settings, platform: Platform, result: JobResult, entries: EntryWriter, changes: Changes
+) -> Outcome:
     with _objects(settings, result, entries) as (session, objects):
-        job = _make_job(settings, result, _Context(entries, session, changes))
+        job = _make_job(settings, platform, result, _Context(entries, session, changes))
         data = _restore(settings, job, result, objects)
         return run(job, data, commit=result.commit)
 
@@ -140,13 +142,13 @@ def _objects(
         data.dispose()
 
 
-def _make_job(settings: Settings, result: JobResult, context: "_Context") -> BaseJob:
-    sources = job_sources(settings)
-    install(sources)
+def _make_job(settings: Settings, platform: Platform, result: JobResult, context: "_Context") -> BaseJob:
     try:
+        sources = sources_for_run(platform, settings, result.class_path, result.source_digest)
+        install(sources)
         cls, module = load_class(sources, result.class_path)
         # A run says which code it ran, whatever the record knew at the last refresh.
-        context.entries.note(code_digest=module.digest)
+        context.entries.note(code_digest=module.digest, source_digest=snapshot_of(sources, result.class_path))
         job = cls()
     except JobNotFound as error:
         raise CannotBegin(str(error)) from error
