@@ -173,7 +173,8 @@ def _data_database_url(environ: Mapping[str, str], database_url: str, folder: Pa
     platform = make_url(database_url)
     default = f"sqlite:///{folder / 'data.db'}"
     if platform.get_backend_name() == "postgresql":
-        with_schema = platform.update_query_dict({"options": "-csearch_path=errand_data"})
+        options = f"{platform.query.get('options', '')} -csearch_path=errand_data".strip()
+        with_schema = platform.update_query_dict({"options": options})
         default = with_schema.render_as_string(hide_password=False)
     url = _database_url(environ, "DATA_DATABASE_URL", default)
     if url == database_url:
