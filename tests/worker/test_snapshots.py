@@ -22,7 +22,6 @@ from jobs.loading import Source
 from store.models import JobRecord, JobResult, JobSource, SourceSnapshot, Status
 from store.platform import Platform
 from store.settings import PROJECT_ROOT, Settings, SettingsError, load_settings
-from tests.waiting import until
 from tests.worker.conftest import Portal, StartWorker
 from worker import snapshots
 from worker.refresh import RefreshReport, refresh
@@ -485,16 +484,21 @@ def test_a_process_without_the_files_loads_the_job(
     assert Path(path).is_relative_to(there.instance)
 
 
-def test_a_worker_without_the_files_runs_the_job(
+def test_a_worker_on_another_machine_runs_the_job(
     folder: Path, portal: Portal, start_worker: StartWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     refreshed(portal.platform, replace(portal.settings, jobs_roots=(folder,)))
     with portal.platform.reading() as db:
         portal.jobs["Greets"] = db.query(JobRecord).filter_by(class_name="Greets").one()
     result = portal.submit("Greets")
+    # What the documentation says such a worker needs, but no job files and an instance folder of its own.
+    monkeypatch.setenv("DATABASE_URL", portal.settings.database_url)
+    monkeypatch.setenv("DATA_DATABASE_URL", portal.settings.data_database_url)
+    monkeypatch.setenv("SECRET_KEY", portal.settings.secret_key)
     monkeypatch.setenv("JOBS_ROOT", str(tmp_path / "nowhere"))
-    assert start_worker("--burst").wait(60) == 0
-    until(lambda: portal.result(result).finished, "the run ended")
+    there = tmp_path / "another machine"
+    assert start_worker("--burst", "--instance", str(there)).wait(60) == 0
     ended = portal.result(result)
     assert (ended.status, ended.return_value) == ("completed", "from disk"), ended.cause
     assert ended.source_digest == current_digest(portal.platform) == taken(folder).digest
+    assert (there / "snapshots" / taken(folder).digest / "0" / "greets.py").is_file()
