@@ -33,13 +33,20 @@ class Source:
     name: str
     folders: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
+    #: The digest of the snapshot that `folders` were unpacked from; None: they are the author's own.
+    snapshot: str | None = None
 
     def as_data(self) -> dict[str, Any]:
-        return {"name": self.name, "folders": list(self.folders), "modules": list(self.modules)}
+        return {
+            "name": self.name,
+            "folders": list(self.folders),
+            "modules": list(self.modules),
+            "snapshot": self.snapshot,
+        }
 
     @classmethod
     def from_data(cls, data: dict[str, Any]) -> "Source":
-        return cls(data["name"], tuple(data["folders"]), tuple(data["modules"]))
+        return cls(data["name"], tuple(data["folders"]), tuple(data["modules"]), data.get("snapshot"))
 
 
 @dataclass(frozen=True, slots=True)

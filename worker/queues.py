@@ -15,7 +15,8 @@ from rq.command import send_command
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from store.settings import Settings
+from store.settings import Settings, SettingsError
+from store.urls import without_password
 
 DEFAULT_QUEUE = "default"
 
@@ -110,10 +111,20 @@ def waiting_ids(settings: Settings, queue: str) -> set[UUID]:
 
 
 def queue_reachable(settings: Settings) -> bool:
+    return queue_trouble(settings) is None
+
+
+def queue_trouble(settings: Settings) -> str | None:
+    """Say why Redis cannot be used now; None: it can. SettingsError for a URL that never will work."""
     try:
-        return bool(connect(settings).ping())
-    except RedisError:
-        return False
+        connect(settings).ping()
+    except RedisError as error:
+        return str(error).strip().rstrip(".") or type(error).__name__
+    except (TypeError, ValueError) as error:
+        # Only its options are read so late; of the rest the settings have made sure.
+        shown = without_password(settings.redis_url)
+        raise SettingsError(f"REDIS_URL, {shown}, has an option that cannot work: {error}") from error
+    return None
 
 
 def listening_workers(settings: Settings) -> dict[str, int]:

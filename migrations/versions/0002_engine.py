@@ -48,6 +48,7 @@ def upgrade() -> None:
             table.add_column(sa.Column(name, kind, nullable=False, server_default=default))
     with op.batch_alter_table("job_sources") as table:
         table.add_column(sa.Column("digest", sa.String(length=64), nullable=False, server_default=""))
+        table.add_column(sa.Column("note", sa.Text(), nullable=False, server_default=""))
     with op.batch_alter_table("job_results") as table:
         for name, kind, default in RESULT_COLUMNS:
             table.add_column(sa.Column(name, kind, nullable=False, server_default=default))
@@ -100,12 +101,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_queues")),
         sa.UniqueConstraint("name", name=op.f("uq_queues_name")),
     )
+    op.create_table(
+        "file_chunks",
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("key", "number", name=op.f("pk_file_chunks")),
+    )
     _make_trigger()
 
 
 def downgrade() -> None:
     _drop_trigger()
-    for table_name in ("queues", "worker_processes", "source_snapshots"):
+    for table_name in ("file_chunks", "queues", "worker_processes", "source_snapshots"):
         op.drop_table(table_name)
     op.drop_index("ix_job_results_concurrency_key_status", "job_results")
     with op.batch_alter_table("job_results") as table:
@@ -113,6 +122,7 @@ def downgrade() -> None:
         for name, *_ in (*NULLABLE_RESULT_COLUMNS, *RESULT_COLUMNS):
             table.drop_column(name)
     with op.batch_alter_table("job_sources") as table:
+        table.drop_column("note")
         table.drop_column("digest")
     with op.batch_alter_table("job_records") as table:
         for name, *_ in RECORD_COLUMNS:

@@ -130,6 +130,8 @@ def source(row: JobSource, errors: Iterable[LoadError]) -> dict[str, Any]:
         "name": row.name,
         "kind": row.kind,
         "location": row.location,
+        "snapshot": row.digest or None,
+        "note": row.note or None,
         "refreshed_at": time(row.refreshed_at),
         "load_errors": [load_error(error) for error in errors],
     }
