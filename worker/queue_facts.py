@@ -14,11 +14,15 @@ from sqlalchemy.orm import Session
 
 from store.models import JobRecord, JobResult, Queue, Status, WorkerProcess, now
 from store.settings import Settings
+from worker.pausing import paused_queues
 from worker.presence import is_listening
 from worker.queues import DEFAULT_QUEUE, PRIORITIES, connect, list_name
 
 #: The rate of a queue is that of the last minutes.
 RATE_MINUTES = 10
+
+#: No run can name a longer one.
+LONGEST_QUEUE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,13 @@ def present_workers(db: Session) -> Sequence[WorkerProcess]:
     return db.scalars(select(WorkerProcess).order_by(WorkerProcess.name)).all()
 
 
+def known_queues(db: Session) -> set[str]:
+    """Return the names of all queues that anything speaks of."""
+    waiting, running = _active(db)
+    listening = _listening(present_workers(db))
+    return {*paused_queues(db), *waiting, *running, *_rates(db), *listening, *_of_jobs(db)}
+
+
 def queue_facts(
     db: Session, settings: Settings, workers: Iterable[WorkerProcess]
 ) -> tuple[list[QueueFacts], RedisFacts]:
@@ -72,7 +83,7 @@ def queue_facts(
     paused = {row.name: row for row in db.scalars(select(Queue).where(Queue.paused))}
     waiting, running = _active(db)
     rates = _rates(db)
-    listening = Counter(name for row in workers if is_listening(row) for name in row.queues)
+    listening = _listening(workers)
     names = sorted({*paused, *waiting, *running, *rates, *listening, *_of_jobs(db)})
     redis = redis_facts(settings, names)
     facts = [
@@ -152,6 +163,11 @@ def _rates(db: Session) -> dict[str, int]:
     return {row.queue: row.number for row in db.execute(query)}
 
 
+def _listening(workers: Iterable[WorkerProcess]) -> Counter[str]:
+    return Counter(str(name) for row in workers if is_listening(row) for name in row.queues)
+
+
 def _of_jobs(db: Session) -> set[str]:
     records = db.execute(select(JobRecord.queues).where(JobRecord.installed))
-    return {str(name) for (queues,) in records for name in (queues or [DEFAULT_QUEUE])}
+    names = {str(name) for (queues,) in records for name in (queues or [DEFAULT_QUEUE])}
+    return {name for name in names if len(name) <= LONGEST_QUEUE}
