@@ -1,17 +1,13 @@
 """Compares rows with facts and mends what fell between two processes. Safe to run many times, by many."""
 
-import logging
-import random
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
 from redis.exceptions import RedisError
 from sqlalchemy import Row, or_, select
-from sqlalchemy.exc import SQLAlchemyError
 
 from store.data import Data
 from store.models import JobResult, Status, now
@@ -23,8 +19,6 @@ from worker.ownership import end_lost
 from worker.queues import waiting_ids
 from worker.submit import push_and_note
 
-logger = logging.getLogger("errand.reconciler")
-
 #: A row this young is still on its way from `submit` to the queue.
 PUSH_GRACE = timedelta(seconds=3)
 
@@ -32,9 +26,6 @@ PUSH_GRACE = timedelta(seconds=3)
 BEAT_SECONDS = 12.0
 
 BEAT_SECONDS_OF_LIVING = 60.0
-
-#: Between two passes.
-PASS_SECONDS = 3.0
 
 DIED = "The worker {worker} died while it ran this job."
 
@@ -125,38 +116,3 @@ class Reconciler:
             self._seen[row.id] = (state, time.monotonic())
             return False
         return time.monotonic() - since > patience
-
-
-def keep_reconciling(settings: Settings, stop: threading.Event) -> threading.Thread:
-    """Reconcile in a thread of its own until `stop` is set."""
-    thread = threading.Thread(target=reconcile_until, args=(settings, stop), name="reconciler", daemon=True)
-    thread.start()
-    return thread
-
-
-def reconcile_until(
-    settings: Settings, stop: threading.Event, *, after_pass: Callable[[Platform, int], None] | None = None
-) -> None:
-    """Make a pass every few seconds. after_pass: called with the number of the pass, and may write too."""
-    platform = Platform(settings.database_url)
-    reconciler = Reconciler(settings, platform)
-    # Those that began together need not go on together.
-    stop.wait(random.uniform(0, PASS_SECONDS))
-    number = 0
-    while not stop.is_set():
-        try:
-            report = reconciler.run_once()
-            for result_id in report.pushed:
-                logger.warning("Pushed %s again: its queue had lost it.", result_id)
-            for result_id in report.ended:
-                logger.warning("Ended %s: its worker died.", result_id)
-            if after_pass is not None:
-                after_pass(platform, number)
-            number += 1
-        except SQLAlchemyError as error:
-            # A database that restarts is back soon; what was missed is found in the next pass. The
-            # reconciler starts its clocks anew: a beat that nobody could write proves nothing.
-            logger.error("The database did not answer: %s", error)
-            reconciler = Reconciler(settings, platform)
-        stop.wait(PASS_SECONDS)
-    platform.dispose()

@@ -6,7 +6,6 @@ Whatever lies in Redis, nothing is imported or unpickled from it: the id alone c
 """
 
 import signal
-import threading
 import time
 from typing import Any, cast
 from uuid import UUID
@@ -28,9 +27,10 @@ from store.models import Status
 from store.platform import Platform
 from store.settings import Settings, load_settings
 from worker.children import Children
+from worker.duty import Duty, Facts
 from worker.host import this_process
+from worker.presence import BUSY, DRAINING, IDLE, WORKER
 from worker.queues import KEEP_SECONDS, LOOK, connect, own_payload, pop_lists, wake_key
-from worker.reconciler import keep_reconciling
 from worker.supervisor import BEAT_SECONDS, Reason, Supervisor
 
 #: An idle worker looks at its queues this often even when nobody woke it.
@@ -90,12 +90,15 @@ class Worker(rq.Worker):
         self.settings = settings or load_settings()
         self.stop_grace_seconds = STOP_GRACE_SECONDS
         self.log_job_description = False
-        self._lists = [self._own_queue(name) for queue in self.queues for name in pop_lists(queue.name)]
+        #: (queue, list of its ids), the most urgent first.
+        self._lists = [
+            (queue.name, self._own_queue(name)) for queue in self.queues for name in pop_lists(queue.name)
+        ]
         self._pop_script = self.connection.register_script(POP)
         # For what must not wait: the other connection waits minutes for a Redis that hangs.
         self._brisk = connect(self.settings)
         self._now_running: tuple[QueuedRun, Execution] | None = None
-        self._ended = threading.Event()
+        self._done = self._failed = 0
         self._leaving = False
 
     # Beginning and end
@@ -115,14 +118,22 @@ class Worker(rq.Worker):
             stop_grace_seconds=self.stop_grace_seconds,
         )
         self.supervisor.on_beat = self._beat
+        self.duty = Duty(
+            self.settings,
+            kind=WORKER,
+            name=self.name,
+            queues=self.queue_names(),
+            process=self.supervisor.process,
+            facts=self._facts,
+        )
         super().bootstrap(*args, **kwargs)
-        keep_reconciling(self.settings, self._ended)
+        self.duty.start()
 
     def teardown(self) -> None:
-        self._ended.set()
         self.supervisor.close()
         self.supervisor.children.stop()
         self.supervisor.platform.dispose()
+        self.duty.end()
         try:
             super().teardown()  # type: ignore[no-untyped-call]
         except RedisError as error:
@@ -203,6 +214,17 @@ class Worker(rq.Worker):
         finally:
             self.connection = blocking
 
+    def _facts(self) -> Facts:
+        running = self._now_running
+        draining = self._stop_requested or self.duty.drain
+        return Facts(
+            state=DRAINING if draining else BUSY if running else IDLE,
+            result_id=UUID(running[0].id) if running else None,
+            memory_bytes=self.supervisor.memory_bytes(),
+            done=self._done,
+            failed=self._failed,
+        )
+
     # Taking ids
 
     def dequeue_job_and_maintain_ttl(
@@ -214,6 +236,8 @@ class Worker(rq.Worker):
         """
         idle_since = time.monotonic()
         while True:
+            if self.duty.drain:
+                return None
             try:
                 taken = self._pop()
                 if taken is not None or timeout is None:
@@ -227,7 +251,8 @@ class Worker(rq.Worker):
 
     def _pop(self) -> tuple[rq.job.Job, rq.Queue] | None:
         self._state = WorkerStatus.IDLE
-        keys = [key for queue in self._lists for key in (queue.key, queue.intermediate_queue_key)]
+        lists = [queue for name, queue in self._lists if name not in self.duty.paused]
+        keys = [key for queue in lists for key in (queue.key, queue.intermediate_queue_key)]
         with self.connection.pipeline(transaction=False) as pipeline:
             self.set_state(WorkerStatus.IDLE, pipeline)
             self.heartbeat(pipeline=pipeline)
@@ -235,7 +260,7 @@ class Worker(rq.Worker):
             answer = pipeline.execute()[-1]
         if not answer:
             return None
-        queue = self._lists[(answer[0] - 1) // 2]
+        queue = lists[(answer[0] - 1) // 2]
         try:
             job_id = str(UUID(answer[1].decode("ascii")))
         except ValueError:
@@ -249,7 +274,9 @@ class Worker(rq.Worker):
         self.supervisor.idle()
         if self.should_run_maintenance_tasks:
             self.run_maintenance_tasks()
-        self.connection.blpop([wake_key(queue.name) for queue in self.queues], timeout=IDLE_SECONDS)
+        self.connection.blpop(
+            [wake_key(queue.name) for queue in self.queues], timeout=1 if self.duty.paused else IDLE_SECONDS
+        )
 
     # Executing
 
@@ -266,6 +293,8 @@ class Worker(rq.Worker):
             self.log.error("Worker %s: the database does not answer: %s", self.name, error)
         finally:
             self._now_running = None
+            self._done += status is not None
+            self._failed += status in (Status.FAILED, Status.ERRORED)
             self._note_end(run, queue, execution, status)
 
     def _note_start(self, job: QueuedRun, queue: rq.Queue) -> Execution:

@@ -1,6 +1,9 @@
-"""The scheduler process: it reconciles, over and over, and tidies up."""
+"""The scheduler process: it does the duty of all, and tidies up."""
 
+import os
+import secrets
 import signal
+import socket
 import threading
 
 from sqlalchemy import delete
@@ -8,9 +11,11 @@ from sqlalchemy import delete
 from store.models import SignInLink, UserSession, now
 from store.platform import Platform
 from store.settings import Settings
-from worker.reconciler import reconcile_until
+from worker.duty import Duty, Facts
+from worker.host import memory_of, this_process
+from worker.presence import SCHEDULER, forget_gone
 
-#: Passes of the reconciler between two rounds of tidying up.
+#: Passes between two rounds of tidying up.
 TIDY_EVERY = 200
 
 
@@ -23,7 +28,16 @@ def main(settings: Settings) -> None:
 
 
 def run(settings: Settings, stop: threading.Event) -> None:
-    reconcile_until(settings, stop, after_pass=_tidy_at_times)
+    duty = Duty(
+        settings,
+        kind=SCHEDULER,
+        name=_name(),
+        queues=(),
+        process=this_process(),
+        facts=lambda: Facts(memory_bytes=memory_of([os.getpid()])),
+    )
+    duty.stop = stop
+    duty.run(after_pass=_tidy_at_times)
 
 
 def _tidy_at_times(platform: Platform, number: int) -> None:
@@ -32,8 +46,13 @@ def _tidy_at_times(platform: Platform, number: int) -> None:
 
 
 def tidy(platform: Platform) -> None:
-    """Remove sessions and links that nobody can use any more."""
+    """Remove sessions and links that nobody can use any more, and processes that have long ended."""
     with platform.session() as db:
         db.execute(delete(UserSession).where(UserSession.expires_at < now()))
         db.execute(delete(SignInLink).where(SignInLink.expires_at < now()))
+        forget_gone(db)
         db.commit()
+
+
+def _name() -> str:
+    return f"scheduler-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"

@@ -19,6 +19,7 @@ from uuid import UUID
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from jobs.errors import JobNotFound
 from jobs.levels import LEVELS
 from store.data import Data
 from store.html import clean_json, clean_text
@@ -32,11 +33,11 @@ from worker.capture import Lines
 from worker.child import Order
 from worker.children import Child, Children
 from worker.entries import Entry, RunLog, Ticket, Writer
-from worker.host import Process, kill_processes, memory_bytes
+from worker.host import Process, kill_processes, memory_bytes, memory_of
 from worker.line import END_SIGNAL, LOST_LINE
 from worker.markers import bury
 from worker.ownership import Claim, Fenced, beat, began, claim, ended
-from worker.sources import job_sources
+from worker.sources import snapshot_of, sources_for_run
 
 T = TypeVar("T")
 
@@ -106,7 +107,6 @@ class Supervisor:
         self.process = process
         self.writer = Writer(platform)
         self.data = Data(settings.data_database_url)
-        self.sources = [source.as_data() for source in job_sources(settings)]
         self.stop_grace_seconds = stop_grace_seconds
         self.told_to_stop_at: float | None = None
         #: Called about every BEAT_SECONDS while a run goes on.
@@ -182,7 +182,7 @@ class Supervisor:
             os.close(end)
 
     def memory_bytes(self) -> int:
-        return memory_bytes([os.getpid(), *self.children.memory_pids()])
+        return memory_of([os.getpid(), *self.children.memory_pids()])
 
     def _ready_child(self) -> Child:
         """Have a child before the run is claimed: nothing stands between the claim and its start then."""
@@ -282,8 +282,20 @@ class _Watch:
             time_limit=result.time_limit,
             memory_limit=result.memory_limit,
             data_url=settings.data_database_url,
-            sources=self._supervisor.sources,
+            sources=self._sources(result),
         )
+
+    def _sources(self, result: JobResult) -> list[dict[str, Any]]:
+        supervisor = self._supervisor
+        try:
+            sources = sources_for_run(
+                supervisor.platform, supervisor.settings, result.class_path, result.source_digest
+            )
+        except JobNotFound as error:
+            raise CannotBegin(str(error)) from error
+        if snapshot := snapshot_of(sources, result.class_path):
+            self._log.note(source_digest=snapshot)
+        return [source.as_data() for source in sources]
 
     # While it runs
 

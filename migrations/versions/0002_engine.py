@@ -58,6 +58,7 @@ def upgrade() -> None:
             "uq_job_results_user_id_idempotency_key", ["user_id", "idempotency_key"]
         )
     op.create_index("ix_job_results_concurrency_key_status", "job_results", ["concurrency_key", "status"])
+    op.create_index("ix_job_results_started_at_queue", "job_results", ["started_at", "queue"])
     op.create_table(
         "source_snapshots",
         sa.Column("digest", sa.String(length=64), nullable=False),
@@ -85,6 +86,7 @@ def upgrade() -> None:
         sa.Column("failed", sa.Integer(), nullable=False),
         sa.Column("beat", sa.Integer(), nullable=False),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("reconciled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("drain", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
@@ -116,6 +118,7 @@ def downgrade() -> None:
     _drop_trigger()
     for table_name in ("file_chunks", "queues", "worker_processes", "source_snapshots"):
         op.drop_table(table_name)
+    op.drop_index("ix_job_results_started_at_queue", "job_results")
     op.drop_index("ix_job_results_concurrency_key_status", "job_results")
     with op.batch_alter_table("job_results") as table:
         table.drop_constraint("uq_job_results_user_id_idempotency_key", type_="unique")
