@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "jobs": ("webapp.cli.jobs", "jobs", "List, refresh, enable and disable jobs."),
     "token": ("webapp.cli.token", "token", "Create API tokens."),
     "user": ("webapp.cli.user", "user", "Create users."),
+    "bench": ("webapp.cli.bench", "bench", "Measure how fast Errand is on this machine."),
 }
 
 

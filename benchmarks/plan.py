@@ -1,0 +1,22 @@
+"""How often each thing is done."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    #: Ours and the bare limit take turns this often; the figures are medians.
+    rounds: int = 3
+    #: No-op runs in a round, and how many each worker does before the clock starts.
+    runs: int = 400
+    warm_runs: int = 10
+    #: Runs on an idle worker, in a round.
+    lone_runs: int = 60
+    #: Lines of the chatty job.
+    lines: int = 100_000
+    kills: int = 5
+    memory_runs: int = 10_000
+
+
+FULL = Plan()
+QUICK = Plan(runs=100, warm_runs=5, lone_runs=20, lines=20_000, kills=2, memory_runs=1_000)
