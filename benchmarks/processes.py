@@ -1,5 +1,6 @@
 """Processes that a measure starts: all of them end with it, and what they cost can be read."""
 
+import contextlib
 import functools
 import os
 import signal
@@ -32,36 +33,38 @@ class Program:
                 preexec_fn=functools.partial(die_with_parent, os.getpid()),
             )
         self.log = log
+        self._ended = False
 
     @property
     def pid(self) -> int:
         return self.process.pid
 
     def wait(self, seconds: float) -> int:
-        return self.process.wait(seconds)
+        """Return its exit status."""
+        status = self.process.wait(seconds)
+        self.end()
+        return status
 
     def running(self) -> bool:
         return self.process.poll() is None
 
     def end(self) -> None:
         """End it as a service manager would, and kill what is left of it."""
-        everything = _started(family([self.pid])) if self.running() else {}
+        if self._ended:
+            return  # Its pid may belong to somebody else by now.
+        self._ended = True
+        everything = _started(family([self.pid]))
         self.process.terminate()
         try:
             self.process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
-            pass
-        self.kill(everything)
-
-    def kill(self, more: Mapping[int, str] | None = None) -> None:
-        everything = more or (_started(family([self.pid])) if self.running() else {})
-        self.process.kill()
-        self.process.wait()
+            self.process.kill()
+            self.process.wait()
         kill_group(self.pid)
         for pid, started in everything.items():
-            # A pid may belong to somebody else by now.
             if start_time(pid) == started:
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
     def last_words(self) -> str:
         return self.log.read_text("utf-8", "replace")[-2000:]

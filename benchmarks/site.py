@@ -69,7 +69,9 @@ class Site:
         return self.run(our_command(*arguments))
 
     def start_web(self) -> Web:
-        return start_web(self)
+        web = start_web(self)
+        self._stack.callback(web.close)
+        return web
 
     def _start_redis(self) -> Program:
         server = EmbeddedRedis(self.folder)

@@ -40,6 +40,7 @@ class Watch:
     """What the viewers of one stretch of time found."""
 
     ms: list[float] = field(default_factory=list)
+    cpu_seconds: float = 0.0
     cores: float = 0.0
     client_cores: float = 0.0
     rate: float = 0.0
@@ -81,7 +82,10 @@ def viewers(site: Site) -> Iterable[Figure]:
         unit="cores",
         must=f"< {MOST_CORES:g} core",
         held=cores < MOST_CORES,
-        details={"client_cores": median([watch.client_cores for watch in watched])},
+        details={
+            "client_cores": median([watch.client_cores for watch in watched]),
+            "cpu_ms_a_poll": 1000 * sum(watch.cpu_seconds for watch in watched) / len(times),
+        },
     )
     yield Figure(
         label=f"{label}: no-op runs meanwhile",
@@ -105,7 +109,8 @@ def _watch(site: Site, web: Web, path: str, *, people: int) -> Watch:
     else:
         time.sleep(site.plan.viewer_seconds)
     seconds = time.monotonic() - began
-    watch.cores = (cpu_seconds(servers) - used) / seconds
+    watch.cpu_seconds = cpu_seconds(servers) - used
+    watch.cores = watch.cpu_seconds / seconds
     watch.client_cores = (_own_cpu() - own) / seconds
     watch.rate = _ended_since(site, moment) / seconds
     if people and not watch.ms:

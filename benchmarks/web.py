@@ -56,6 +56,9 @@ class Web:
             raise WentWrong(f"{path} answered with {response.status}.")
         return Answer(response.status, body, ms)
 
+    def close(self) -> None:
+        self._connection.close()
+
     def sign_in_path(self) -> str:
         """Make a fresh link that signs in, once."""
         token, token_hash = new_token("link")
