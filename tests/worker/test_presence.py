@@ -16,8 +16,8 @@ from store.permissions import Forbidden
 from store.platform import Platform
 from tests.conftest import make_cast
 from tests.waiting import until
-from worker import presence as presence_module
 from worker import duty, scheduler
+from worker import presence as presence_module
 from worker.host import memory_of, this_process
 from worker.pausing import pause_queue, paused_queues, queue_is_open, resume_queue
 from worker.presence import Presence, RollCall, drain_worker, forget_gone, is_listening, is_silent, version
