@@ -39,6 +39,9 @@ IDLE_SECONDS = 5
 #: A run may go on for this long after the worker was told to stop.
 STOP_GRACE_SECONDS = 60.0
 
+#: `rq suspend` is seen this soon.
+SUSPENSION_SECONDS = 1.0
+
 #: How long to wait before Redis is asked again that did not answer.
 RETRY_SECONDS = 1.0
 
@@ -99,6 +102,7 @@ class Worker(rq.Worker):
         self._brisk = connect(self.settings)
         self._now_running: tuple[QueuedRun, Execution] | None = None
         self._done = self._failed = 0
+        self._asked_for_suspension_at = float("-inf")
         self._leaving = False
 
     # Beginning and end
@@ -181,6 +185,10 @@ class Worker(rq.Worker):
     # What RQ does besides; none of it may end the worker
 
     def check_for_suspension(self, burst: bool) -> None:
+        # Not before every run: it is a way to Redis and back.
+        if time.monotonic() - self._asked_for_suspension_at < SUSPENSION_SECONDS:
+            return
+        self._asked_for_suspension_at = time.monotonic()
         try:
             super().check_for_suspension(burst)
         except RedisError:
@@ -195,9 +203,8 @@ class Worker(rq.Worker):
             self.log.warning("Worker %s: RQ could not clean up: %s", self.name, error)
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
-        """Say in Redis that the worker lives; not oftener than every second, unless others come along in the pipeline."""
-        recent = self.last_heartbeat and (rq.utils.now() - self.last_heartbeat).total_seconds() < 1
-        if pipeline is None and recent:
+        """Say in Redis that the worker lives; not oftener than every second."""
+        if self.last_heartbeat and (rq.utils.now() - self.last_heartbeat).total_seconds() < 1:
             return
         super().heartbeat(timeout, pipeline)
 
@@ -205,6 +212,8 @@ class Worker(rq.Worker):
         if self._now_running is None:
             return
         job, execution = self._now_running
+        # RQ expects an answer to each of the commands it sends now.
+        self.last_heartbeat = None
         blocking, self.connection = self.connection, self._brisk
         try:
             self.maintain_heartbeats(job, execution)

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import load_only
 
 from jobs.errors import JobNotFound
 from jobs.levels import LEVELS
@@ -259,11 +260,11 @@ class _Watch:
     def _prepare(self) -> Order:
         """Return the facts of the run for its child. Asks again whether it may run: much may have changed. Raises CannotBegin."""
         with self._supervisor.platform.reading() as db:
-            result = db.get_one(JobResult, self._claim.result_id)
-            record = _check_may_run(db, result)
-            self._fresh = record.fresh_process
-            self._limits = result
-            return self._order(result)
+            # One way to the database, not three: this stands before every run.
+            row = db.execute(_FACTS, {"result_id": self._claim.result_id}).one()
+        self._limits = row.JobResult
+        self._fresh = _check_may_run(*row).fresh_process
+        return self._order(row.JobResult)
 
     def _order(self, result: JobResult) -> Order:
         settings = self._supervisor.settings
@@ -607,13 +608,40 @@ class _Watch:
             self._supervisor.on_beat()
 
 
-def _check_may_run(db: Session, result: JobResult) -> JobRecord:
-    record = db.get(JobRecord, result.job_id) if result.job_id else None
+#: A run, its job and its user, with what is asked of them before it begins.
+_FACTS = (
+    select(JobResult, JobRecord, User)
+    .outerjoin(JobRecord, JobRecord.id == JobResult.job_id)
+    .outerjoin(User, User.id == JobResult.user_id)
+    .where(JobResult.id == bindparam("result_id"))
+    .options(
+        load_only(
+            JobResult.class_path,
+            JobResult.username,
+            JobResult.data,
+            JobResult.sealed_data,
+            JobResult.commit,
+            JobResult.soft_time_limit,
+            JobResult.time_limit,
+            JobResult.memory_limit,
+            JobResult.source_digest,
+        ),
+        load_only(
+            JobRecord.name,
+            JobRecord.class_path,
+            JobRecord.installed,
+            JobRecord.enabled,
+            JobRecord.fresh_process,
+        ),
+    )
+)
+
+
+def _check_may_run(result: JobResult, record: JobRecord | None, user: User | None) -> JobRecord:
     if record is None or not record.installed:
         raise CannotBegin(f"Unable to locate job {result.class_path} to run it!")
     if not record.enabled:
         raise CannotBegin(f"Job {record.name} is not enabled to be run!")
-    user = db.get(User, result.user_id) if result.user_id else None
     if not allowed(user, "run", record):
         raise CannotBegin(f"{result.username} may not run {record.name} any more.")
     return record
