@@ -28,7 +28,8 @@ from store.settings import Settings
 from worker.entries import Entry, EntryWriter
 from worker.host import Process
 from worker.markers import Changes
-from worker.ownership import Claim, Fenced, claim, ended, write
+from worker.ownership import Claim, Fenced, began, claim, end_values, write
+from worker.pushes import release
 from worker.sources import job_sources
 from worker.time_limit import TimeLimit, TimeLimitExceeded
 
@@ -57,14 +58,17 @@ def execute(settings: Settings, result_id: UUID, *, worker: str, process: Proces
         if os.getpid() != own_pid:
             os._exit(0)  # A process the job forked came back here: the run is not its to end.
         _finish(platform, claimed, entries, outcome)
+        release(platform, settings, result_id)
     finally:
         platform.dispose()
 
 
 def _finish(platform: Platform, claimed: Claim, entries: EntryWriter, outcome: Outcome) -> None:
+    with platform.engine.begin() as connection:
+        end = end_values(connection, claimed, Status(outcome.status), outcome.cause)
     try:
         entries.finish(
-            **ended(Status(outcome.status), outcome.cause),
+            **end,
             return_value=clean_json(outcome.return_value),
             output=clean_text(outcome.output),
             results=clean_json(outcome.results),
@@ -75,7 +79,7 @@ def _finish(platform: Platform, claimed: Claim, entries: EntryWriter, outcome: O
         # Something in it cannot be stored. The end itself can, and it must not be lost with the rest.
         cause = f"{outcome.cause} Not all of it could be stored: {type(error).__name__}."
         with platform.engine.begin() as connection:
-            write(connection, claimed, **ended(Status(outcome.status), cause))
+            write(connection, claimed, **end_values(connection, claimed, Status(outcome.status), cause))
         raise
 
 
@@ -87,6 +91,7 @@ def _run(settings: Settings, platform: Platform, claimed: Claim, entries: EntryW
         with platform.reading() as db:
             result = db.get_one(JobResult, claimed.result_id)
             _check_may_run(db, result)
+        began(platform, claimed)
         with limit.of(result.time_limit):
             outcome = _run_in_time(settings, result, entries, changes)
         return _errored(f"{limit.cause} {changes}") if limit.exceeded else outcome

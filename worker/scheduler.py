@@ -37,9 +37,13 @@ def run(settings: Settings, stop: threading.Event) -> None:
             try:
                 report = reconciler.run_once()
                 for result_id in report.pushed:
-                    logger.warning("Pushed %s again: its queue had lost it.", result_id)
+                    logger.warning(
+                        "Pushed %s: it had not reached its queue, or may start only now.", result_id
+                    )
                 for result_id in report.ended:
                     logger.warning("Ended %s: its worker died.", result_id)
+                for result_id in report.expired:
+                    logger.warning("Canceled %s: it waited too long.", result_id)
                 if passes % TIDY_EVERY == 0:
                     tidy(platform)
                 passes += 1

@@ -1,15 +1,17 @@
 """What the tests of the engine room share."""
 
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from store.models import EntryGroup, JobRecord, JobResult, LogEntry, User
+from store.models import EntryGroup, JobRecord, JobResult, LogEntry, User, now
 from store.platform import Platform
 from store.settings import Settings
 from tests import servers
 from tests.conftest import load_fixture_jobs, make_cast
+from tests.worker.engine import Clock, Engine
 from worker.cancel import cancel
 from worker.executor import execute
 from worker.host import this_process
@@ -72,6 +74,25 @@ class Portal:
 @pytest.fixture
 def portal(live: Settings, live_platform: Platform) -> Portal:
     return Portal(live, live_platform)
+
+
+@pytest.fixture
+def engine(portal: Portal) -> Engine:
+    return Engine(portal)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Let the clock of the rules go by hand: call it with the seconds to go on."""
+    moment = [now()]
+
+    def go_on(seconds: float) -> datetime:
+        moment[0] += timedelta(seconds=seconds)
+        return moment[0]
+
+    for module in ("ownership", "attempts", "reconciler", "pushes", "submit", "rules"):
+        monkeypatch.setattr(f"worker.{module}.now", lambda: moment[0])
+    return go_on
 
 
 @pytest.fixture
