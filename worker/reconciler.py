@@ -175,7 +175,8 @@ class Reconciler:
 
     def _missing(self, queue: str, priority: str, rows: Sequence[Any]) -> Sequence[Any]:
         head = listed_ids(self._settings, queue, priority, LIST_HEAD)
-        missing = [row for row in rows if row.id not in set(head)]
+        near = set(head)
+        missing = [row for row in rows if row.id not in near]
         if len(head) < LIST_HEAD or not missing:
             return missing
         # A long list, and they may simply be further back. They are not if they went there before its head did.

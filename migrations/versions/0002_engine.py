@@ -38,7 +38,8 @@ NULLABLE_RESULT_COLUMNS = [
     ("source_digest", sa.String(length=64)),
 ]
 
-#: Only of the few rows that do not simply wait on their queue; those that do never touch them.
+#: Only of the few rows that do not simply wait on their queue; those that do never touch them. The state comes
+#: first, although it is always the same: SQLite would prefer the larger index that begins with it.
 WAITING_INDEXES = [
     ("ix_job_results_unpushed", "not_before", "status = 'pending' AND pushed_at IS NULL"),
     ("ix_job_results_expiring", "expires_at", "status = 'pending' AND expires_at IS NOT NULL"),
@@ -66,7 +67,7 @@ def upgrade() -> None:
     op.create_index("ix_job_results_concurrency_key_status", "job_results", ["concurrency_key", "status"])
     for name, column, condition in WAITING_INDEXES:
         where = sa.text(condition)
-        op.create_index(name, "job_results", [column], sqlite_where=where, postgresql_where=where)
+        op.create_index(name, "job_results", ["status", column], sqlite_where=where, postgresql_where=where)
     op.create_table(
         "job_starts",
         sa.Column("id", sa.Integer(), nullable=False),

@@ -38,7 +38,7 @@ class LevelCounts:
 
 def _index_of_pending(name: str, column: str, condition: str) -> Index:
     where = text(f"status = 'pending' AND {condition}")
-    return Index(name, column, sqlite_where=where, postgresql_where=where)
+    return Index(name, "status", column, sqlite_where=where, postgresql_where=where)
 
 
 class JobResult(LevelCounts, Base):

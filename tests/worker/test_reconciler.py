@@ -17,12 +17,13 @@ from worker.reconciler import Reconciler, Report
 
 @pytest.mark.parametrize("head", [1000, 2])
 def test_many_reconcilers_push_what_is_missing_once(
-    portal: Portal, redis: servers.Redis, monkeypatch: pytest.MonkeyPatch, head: int
+    portal: Portal, engine: Engine, redis: servers.Redis, monkeypatch: pytest.MonkeyPatch, head: int
 ):
-    monkeypatch.setattr("worker.reconciler.PUSH_GRACE", timedelta(0))
     monkeypatch.setattr("worker.reconciler.LIST_HEAD", head)
     monkeypatch.setattr("worker.reconciler.MOST_ROWS", 3)
     results = [portal.submit("Passes") for _ in range(7)]
+    for result in results:
+        engine.write(result, pushed_at=result.created_at - timedelta(minutes=1))
     lost = [results[0].id, results[1].id]
     with Client.from_url(redis.url) as client:
         for result_id in lost:
