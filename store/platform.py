@@ -55,8 +55,9 @@ def _begin_sqlite(connection: Connection) -> None:
 class Platform:
     """The database of a process without Flask: a worker, the scheduler, a command."""
 
-    def __init__(self, url: str) -> None:
-        self.engine = make_engine(url)
+    def __init__(self, url: str, **options: Any) -> None:
+        """Open nothing yet. options: more arguments for `create_engine`."""
+        self.engine = make_engine(url, **options)
         self._writing = sessionmaker(self.engine, expire_on_commit=False)
         self._reading = sessionmaker(
             self.engine.execution_options(sqlite_begin="DEFERRED"), expire_on_commit=False

@@ -11,7 +11,7 @@ from store.permissions import require
 from store.settings import Settings
 from worker.attempts import ended
 from worker.pushes import release_key
-from worker.queues import withdraw
+from worker.queues import tell_to_look, withdraw
 
 
 class AlreadyFinished(Exception):
@@ -34,13 +34,15 @@ def cancel(db: Session, settings: Settings, result: JobResult, user: User) -> bo
         return True
     if _ask_running(db, result, user):
         db.refresh(result)
+        if result.worker:
+            tell_to_look(settings, result.worker)
         return False
     db.refresh(result)
     raise AlreadyFinished("This run has already ended.")
 
 
 def _end_waiting(db: Session, result: JobResult, user: User) -> bool:
-    started = "was tried again" if result.attempt else "started"
+    started = "was tried again" if result.errors or result.losses else "started"
     return _write(
         db,
         result,

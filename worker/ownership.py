@@ -88,7 +88,10 @@ def _claim(*, free: bool, postgres: bool) -> Update:
 
 
 def began(platform: Platform, claim: Claim) -> None:
-    """Note that the job's code runs from here on. Raises Fenced when it must not."""
+    """Write that the job's code begins now. Raises Fenced when the run is not ours any more.
+
+    Before it does, not after: a run without this moment has certainly not begun.
+    """
     with platform.engine.begin() as connection:
         write(connection, claim, began_at=now())
 

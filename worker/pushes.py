@@ -79,7 +79,7 @@ def release(platform: Platform, settings: Settings, result_id: UUID) -> list[UUI
             return []
         try:
             return [*release_key(db, settings, result.concurrency_key), *_push_again(db, settings, result_id)]
-        except RedisError:
+        except (RedisError, OperationalError):
             return []
 
 

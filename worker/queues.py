@@ -11,15 +11,20 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 from rq import Queue
+from rq.command import send_command
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from store.settings import Settings
+from store.settings import Settings, SettingsError
+from store.urls import without_password
 
 DEFAULT_QUEUE = "default"
 
 #: The only function a payload may name. Nobody imports it from there: the id alone counts.
 EXECUTE = "worker.executor.execute"
+
+#: What a worker may be told besides RQ's own commands.
+LOOK = "look"
 
 #: Seconds: a request must not hang on a Redis that is gone or does not answer.
 CONNECT_SECONDS = 1.0
@@ -27,7 +32,6 @@ ANSWER_SECONDS = 2.0
 
 #: Seconds that RQ keeps its own record of what ended; ours stays in the database.
 KEEP_SECONDS = 60
-
 
 #: A wake-up each is enough for this many idle workers; older ones woke nobody.
 MOST_WAKES = 64
@@ -53,6 +57,24 @@ def list_name(queue: str, priority: str) -> str:
     return queue + PRIORITIES[priority]
 
 
+def pop_lists(queue: str) -> list[str]:
+    """Return the names of the RQ queues that a worker of `queue` serves, the most urgent first."""
+    return [list_name(queue, priority) for priority in PRIORITIES]
+
+
+def wake_key(queue: str) -> str:
+    """Return the list on which idle workers of `queue` wait; what it holds means nothing but "look"."""
+    return f"errand:wake:{queue}"
+
+
+def tell_to_look(settings: Settings, worker: str) -> None:
+    """Have a worker look at once whether its run was canceled; it does within seconds anyway."""
+    try:
+        send_command(connect(settings), worker, LOOK)
+    except RedisError:
+        return
+
+
 def push(
     settings: Settings, result_id: UUID, *, queue: str, priority: str, description: str, front: bool = False
 ) -> bool:
@@ -74,8 +96,8 @@ def push(
             at_front=front,
             pipeline=pipeline,
         )
-        # A worker that waits on three lists would wait on this one alone: RQ's pop from several lists loses runs.
-        wake = wake_name(queue)
+        # Idle workers wait on this list alone, and then look through those of all priorities.
+        wake = wake_key(queue)
         pipeline.rpush(wake, "1")
         pipeline.ltrim(wake, -MOST_WAKES, -1)
         pipeline.expire(wake, KEEP_WAKES_SECONDS)
@@ -83,11 +105,6 @@ def push(
     except RedisError:
         return False
     return True
-
-
-def wake_name(queue: str) -> str:
-    """Return the key of the list on which idle workers of this queue wait for a token."""
-    return f"errand:wake:{queue}"
 
 
 def withdraw(settings: Settings, result_id: UUID, *, queue: str, priority: str) -> bool:
@@ -118,10 +135,20 @@ def listed_ids(settings: Settings, queue: str, priority: str, most: int = 0) -> 
 
 
 def queue_reachable(settings: Settings) -> bool:
+    return queue_trouble(settings) is None
+
+
+def queue_trouble(settings: Settings) -> str | None:
+    """Say why Redis cannot be used now; None: it can. SettingsError for a URL that never will work."""
     try:
-        return bool(connect(settings).ping())
-    except RedisError:
-        return False
+        connect(settings).ping()
+    except RedisError as error:
+        return str(error).strip().rstrip(".") or type(error).__name__
+    except (TypeError, ValueError) as error:
+        # Only its options are read so late; of the rest the settings have made sure.
+        shown = without_password(settings.redis_url)
+        raise SettingsError(f"REDIS_URL, {shown}, has an option that cannot work: {error}") from error
+    return None
 
 
 def listening_workers(settings: Settings) -> dict[str, int]:
@@ -142,13 +169,6 @@ def listening_workers(settings: Settings) -> dict[str, int]:
 def own_payload(job_id: str) -> bytes:
     """Return the payload of a push for `job_id`."""
     return json.dumps([EXECUTE, None, [job_id], {}]).encode()
-
-
-def is_own_payload(data: bytes, job_id: str) -> bool:
-    try:
-        return bool(json.loads(data) == [EXECUTE, None, [job_id], {}])
-    except (ValueError, RecursionError):
-        return False
 
 
 def _queue(settings: Settings, name: str, priority: str) -> Queue:

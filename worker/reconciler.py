@@ -12,12 +12,12 @@ from redis.exceptions import RedisError
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from store.data import Data
 from store.models import JobRecord, JobResult, Status, now
 from store.platform import Platform
 from store.settings import Settings
 from worker import rules
 from worker.host import Process, is_alive
-from worker.lookups import open_data
 from worker.markers import bury
 from worker.ownership import end_lost
 from worker.pushes import push_in_turn, push_row, release_key
@@ -204,7 +204,7 @@ class Reconciler:
             cause = DIED_EARLY.format(worker=row.worker)
             if row.began_at is not None:
                 # Before the end is written: from here on nothing of this run can be saved any more.
-                changes = bury(open_data(self._settings), row.id, row.attempt)
+                changes = self._bury(row)
                 cause = f"{DIED.format(worker=row.worker)} {changes}"
             with self._platform.session() as db:
                 ended = end_lost(db, row, cause=cause)
@@ -213,6 +213,14 @@ class Reconciler:
                 report.ended.append(row.id)
         kept = {row.id for row in running}
         self._seen = {key: seen for key, seen in self._seen.items() if key in kept}
+
+    def _bury(self, row: Any) -> str:
+        # Opened for the moment only: workers do not die every day.
+        data = Data(self._settings.data_database_url)
+        try:
+            return bury(data, row.id, row.attempt)
+        finally:
+            data.dispose()
 
     def _is_lost(self, row: Any) -> bool:
         alive = is_alive(Process(row.worker_host or "", row.worker_pid or 0, row.worker_started or ""))

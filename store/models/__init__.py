@@ -2,6 +2,7 @@
 
 from store.models.base import Base, now
 from store.models.entry import EntryGroup, LogEntry
+from store.models.file import FileChunk
 from store.models.job import JobRecord, JobSource, LoadError, SourceSnapshot
 from store.models.result import JobResult, JobStart
 from store.models.states import FAMILIES, FAMILY_OF, FINAL, LEVELS, Status
@@ -16,6 +17,7 @@ __all__ = [
     "ApiToken",
     "Base",
     "EntryGroup",
+    "FileChunk",
     "JobRecord",
     "JobResult",
     "JobSource",

@@ -48,6 +48,8 @@ class JobResult(LevelCounts, Base):
         Index("ix_job_results_job_id_created_at", "job_id", "created_at"),
         Index("ix_job_results_user_id_created_at", "user_id", "created_at"),
         Index("ix_job_results_status_created_at", "status", "created_at"),
+        # How many runs began lately, by queue.
+        Index("ix_job_results_started_at_queue", "started_at", "queue"),
         # The runs that may not be active beside each other.
         Index("ix_job_results_concurrency_key_status", "concurrency_key", "status"),
         # Of the few that do not simply wait on their queue: they cost the others nothing.
