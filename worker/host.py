@@ -86,6 +86,12 @@ def kill_processes(pids: Iterable[int]) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+def kill_group(group: int) -> None:
+    """Kill what is left of a process group."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)
+
+
 def descendants(pids: Iterable[int], *, leave_out: Collection[int] = (), deep: bool = True) -> list[int]:
     """Return the children of `pids`, and theirs. What is in `leave_out` is left out, with all that came of it."""
     # A kernel may be built without the files that list children.

@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "token": ("webapp.cli.token", "token", "Create API tokens."),
     "user": ("webapp.cli.user", "user", "Create users."),
     "workers": ("webapp.cli.workers", "workers", "List workers, and have one end after its run."),
+    "bench": ("webapp.cli.bench", "bench", "Measure how fast Errand is on this machine."),
 }
 
 
