@@ -1,6 +1,7 @@
 """Whether a run is tried again when an attempt has ended."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -242,3 +243,43 @@ def test_a_worker_that_has_to_stop_loses_its_run_without_an_error(portal: Portal
         )
     row = portal.result(result)
     assert (row.status, row.losses, row.errors) == ("pending", 1, 0)
+
+
+# --- real workers ------------------------------------------------------------------------------------------------
+
+
+def test_a_worker_stops_what_was_replaced_and_runs_the_newer(
+    portal: Portal, engine: Engine, start_worker: StartWorker, tmp_path: Path
+):
+    engine.rule("WaitsForFile", concurrency_limit=1, concurrency_policy="replace")
+    first = portal.submit("WaitsForFile", raw={"folder": str(tmp_path)})
+    start_worker()
+    until(lambda: portal.entries(first), "the first one began")
+    second = portal.submit("WaitsForFile", raw={"folder": str(tmp_path)})
+    until(lambda: portal.result(first).finished, "the first one was stopped")
+    ended = portal.result(first)
+    assert (ended.status, "Replaced by a newer run." in (ended.cause or "")) == ("canceled", True)
+    (tmp_path / "go").touch()
+    until(lambda: portal.result(second).finished, "the second one ran")
+    assert portal.status(second) == "completed"
+
+
+def test_a_run_of_an_idempotent_job_survives_the_stop_of_its_worker(
+    portal: Portal, engine: Engine, start_worker: StartWorker, tmp_path: Path
+):
+    engine.rule("WaitsForFile", idempotent=True)
+    result = portal.submit("WaitsForFile", raw={"folder": str(tmp_path)})
+    worker = start_worker()
+    until(lambda: portal.entries(result), "it began")
+
+    def ended_when_told_again() -> bool:
+        worker.terminate()  # RQ ignores a second signal within a second of the first.
+        return worker.poll() is not None
+
+    until(ended_when_told_again, "the worker stopped")
+    waiting = portal.result(result)
+    assert (waiting.status, waiting.losses) == ("pending", 1)
+    (tmp_path / "go").touch()
+    start_worker()
+    until(lambda: portal.result(result).finished, "another worker ran it")
+    assert (portal.status(result), portal.result(result).attempt) == ("completed", 2)
