@@ -7,6 +7,9 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.orm import Session, sessionmaker
 
+#: The newest revision in migrations/versions: what this code expects to find in the database.
+SCHEMA = "0002"
+
 #: Seconds a writer on SQLite waits for its turn before it gives up.
 BUSY_TIMEOUT_SECONDS = 10
 

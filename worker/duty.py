@@ -104,9 +104,11 @@ class Duty:
         report = self._reconciler.run_once()
         self._presence.reconciled()
         for result_id in report.pushed:
-            logger.warning("Pushed %s again: its queue had lost it.", result_id)
+            logger.info("Pushed %s: its queue did not have it, or it may start only now.", result_id)
         for result_id in report.ended:
             logger.warning("Ended %s: its worker died.", result_id)
+        for result_id in report.expired:
+            logger.info("Canceled %s: it waited too long.", result_id)
         for name in self._roll_call.run_once():
             logger.warning("%s is gone without a word.", name)
 

@@ -176,8 +176,11 @@ class RunLog:
                 self._writer.ask(lambda: self._write(batch, values, patience=PATIENCE_SECONDS))
             )
 
-    def finish(self, **values: Any) -> Ticket:
-        """Write what still waits and the end of the run in one transaction."""
+    def finish(self, end: Callable[[Connection], dict[str, Any]], **values: Any) -> Ticket:
+        """Write what still waits and the end of the run in one transaction.
+
+        end: called in it, and returns the values that end the attempt.
+        """
         if self._dropped:
             self._waiting.append(
                 Entry(
@@ -190,8 +193,8 @@ class RunLog:
                 )
             )
         batch, notes = self._take()
-        ended = {**notes, **values}
-        return self._writer.ask(lambda: self._write(batch, ended, patience=END_PATIENCE_SECONDS))
+        last = {**notes, **values}
+        return self._writer.ask(lambda: self._write(batch, last, end, patience=END_PATIENCE_SECONDS))
 
     def unlink(self, urls: Iterable[str]) -> None:
         """Take the links to these objects away: they were rolled back, and their keys may come again."""
@@ -219,7 +222,14 @@ class RunLog:
                     .values(object_url=None)
                 )
 
-    def _write(self, batch: Sequence[Entry], values: dict[str, Any], *, patience: float) -> None:
+    def _write(
+        self,
+        batch: Sequence[Entry],
+        values: dict[str, Any],
+        end: Callable[[Connection], dict[str, Any]] | None = None,
+        *,
+        patience: float,
+    ) -> None:
         rows = [self._row(number, entry) for number, entry in enumerate(batch, self._seq + 1)]
         deadline = time.monotonic() + patience
         tried = False
@@ -229,7 +239,8 @@ class RunLog:
                     # A commit whose answer got lost must not be made twice.
                     group = self._written(connection, rows) if tried else None
                     if group is None:
-                        group = self._write_in(connection, rows, values)
+                        ended = end(connection) if end else {}
+                        group = self._write_in(connection, rows, {**values, **ended})
                 break
             except OperationalError:
                 # The database is restarting or locked: the run goes on meanwhile.

@@ -33,6 +33,10 @@ ANSWER_SECONDS = 2.0
 #: Seconds that RQ keeps its own record of what ended; ours stays in the database.
 KEEP_SECONDS = 60
 
+#: A wake-up each is enough for this many idle workers; older ones woke nobody.
+MOST_WAKES = 64
+KEEP_WAKES_SECONDS = 3600
+
 
 def connect(settings: Settings) -> Redis:
     """Return this process's connection for short commands."""
@@ -71,10 +75,16 @@ def tell_to_look(settings: Settings, worker: str) -> None:
         return
 
 
-def push(settings: Settings, result_id: UUID, *, queue: str, description: str) -> bool:
-    """Put the result's id on its queue; False when Redis cannot be reached or has no room."""
+def push(
+    settings: Settings, result_id: UUID, *, queue: str, priority: str, description: str, front: bool = False
+) -> bool:
+    """Put the result's id on its queue and wake a worker; False when Redis cannot be reached or has no room.
+
+    front: before all that wait there with the same priority.
+    """
+    pipeline = connect(settings).pipeline()
     try:
-        _queue(settings, queue).enqueue(
+        _queue(settings, queue, priority).enqueue(
             EXECUTE,
             str(result_id),
             job_id=str(result_id),
@@ -83,28 +93,42 @@ def push(settings: Settings, result_id: UUID, *, queue: str, description: str) -
             result_ttl=KEEP_SECONDS,
             failure_ttl=KEEP_SECONDS,
             description=description,
+            at_front=front,
+            pipeline=pipeline,
         )
+        # Idle workers wait on this list alone, and then look through those of all priorities.
+        wake = wake_key(queue)
+        pipeline.rpush(wake, "1")
+        pipeline.ltrim(wake, -MOST_WAKES, -1)
+        pipeline.expire(wake, KEEP_WAKES_SECONDS)
+        pipeline.execute()
     except RedisError:
         return False
     return True
 
 
-def withdraw(settings: Settings, result_id: UUID, *, queue: str) -> None:
-    """Take the id off its queue again, as far as Redis can be reached: a claim would find nothing anyway."""
+def withdraw(settings: Settings, result_id: UUID, *, queue: str, priority: str) -> bool:
+    """Take the id off its queue again; False when Redis cannot be reached. A claim would find nothing anyway."""
     try:
-        _queue(settings, queue).remove(str(result_id))
+        _queue(settings, queue, priority).remove(str(result_id))
         connect(settings).delete(Job.key_for(str(result_id)))
     except RedisError:
-        return
+        return False
+    return True
 
 
 def waiting_ids(settings: Settings, queue: str) -> set[UUID]:
-    """Return the ids that wait on `queue`. RedisError when it cannot be asked."""
-    ids = set()
-    waiting = connect(settings).lrange(_queue(settings, queue).key, 0, -1)
+    """Return the ids that wait on `queue`, with whatever priority. RedisError when it cannot be asked."""
+    return {result_id for priority in PRIORITIES for result_id in listed_ids(settings, queue, priority)}
+
+
+def listed_ids(settings: Settings, queue: str, priority: str, most: int = 0) -> list[UUID]:
+    """Return the ids on one list, the next one first; `most` of them, or all. RedisError when it cannot be asked."""
+    ids = []
+    waiting = connect(settings).lrange(_queue(settings, queue, priority).key, 0, most - 1)
     for job_id in cast(list[bytes], waiting):
         try:
-            ids.add(UUID(job_id.decode("ascii")))
+            ids.append(UUID(job_id.decode("ascii")))
         except ValueError:
             continue  # Not ours: the worker refuses it.
     return ids
@@ -147,8 +171,8 @@ def own_payload(job_id: str) -> bytes:
     return json.dumps([EXECUTE, None, [job_id], {}]).encode()
 
 
-def _queue(settings: Settings, name: str) -> Queue:
-    return Queue(name, connection=connect(settings), serializer=JSONSerializer)
+def _queue(settings: Settings, name: str, priority: str) -> Queue:
+    return Queue(list_name(name, priority), connection=connect(settings), serializer=JSONSerializer)
 
 
 @functools.cache

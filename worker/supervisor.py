@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import load_only
 
@@ -37,7 +37,8 @@ from worker.entries import Entry, RunLog, Ticket, Writer
 from worker.host import Process, kill_processes, memory_bytes, memory_of
 from worker.line import END_SIGNAL, LOST_LINE
 from worker.markers import bury
-from worker.ownership import Claim, Fenced, beat, began, claim, ended
+from worker.ownership import Claim, Fenced, beat, began, claim, end_values
+from worker.pushes import release
 from worker.sources import snapshot_of, sources_for_run
 
 T = TypeVar("T")
@@ -82,6 +83,8 @@ class Reason:
     status: Status
     cause: str
     grace_seconds: float
+    #: The job has nothing to do with it: one that may run again does.
+    lost: bool = False
 
 
 class CannotBegin(Exception):
@@ -226,6 +229,8 @@ class _Watch:
         self._peak_bytes = 0
         self._line_gone_at = 0.0
         self._fresh = False
+        #: The state in which the run is after this attempt.
+        self._ended_as: str = Status.RUNNING
         #: Why others want the run to end.
         self.asked: Reason | None = None
 
@@ -251,7 +256,7 @@ class _Watch:
             # The worker is being ended by force, or broke: the run must not go on without it.
             self._supervisor.children.kill(child)
             self._supervisor.forget_child()
-            self._reason = self._reason or Reason(Status.ERRORED, STOPPED, 0)
+            self._reason = self._reason or Reason(Status.ERRORED, STOPPED, 0, lost=True)
             self._finish(self._end_without_outcome(child))
             raise
 
@@ -408,9 +413,8 @@ class _Watch:
             return  # The database is restarting: the next beat may be written.
         if ticket.error or ticket.value is None or ticket.value.attempt != self._claim.attempt:
             raise Fenced(LOST)
-        if ticket.value.canceled_by:
-            cause = f"Canceled by {ticket.value.canceled_by}."
-            self._end_run(child, Reason(Status.CANCELED, cause, CANCEL_GRACE_SECONDS))
+        if ticket.value.stop_cause:
+            self._end_run(child, Reason(Status.CANCELED, ticket.value.stop_cause, CANCEL_GRACE_SECONDS))
 
     def _check_limits(self, child: Child, now: float) -> None:
         if isinstance(self._log.error, Fenced):
@@ -425,7 +429,7 @@ class _Watch:
         if self._supervisor.told_to_stop_at is not None:
             waited = now - self._supervisor.told_to_stop_at
             if waited >= self._supervisor.stop_grace_seconds:
-                self._end_run(child, Reason(Status.ERRORED, STOPPED, 0))
+                self._end_run(child, Reason(Status.ERRORED, STOPPED, 0, lost=True))
         self._check_resources(child)
 
     def _check_resources(self, child: Child) -> None:
@@ -584,23 +588,44 @@ class _Watch:
         )
 
     def _finish(self, values: dict[str, Any]) -> str:
-        """Write the end together with the last entries. Raises Fenced when the run is not ours any more."""
+        """Write the end of the attempt together with the last entries, and return the state the run is in then.
+
+        Raises Fenced when it is not ours any more.
+        """
         status, cause = Status(values.pop("status")), str(values.pop("cause"))
-        ticket = self._log.finish(**ended(status, cause), **values)
+        ticket = self._log.finish(self._ending(status, cause), **values)
         self._wait(ticket)
         if ticket.error is None:
-            return status
+            return self._released()
         if isinstance(ticket.error, Fenced | OperationalError):
             raise ticket.error
         # Something in it cannot be stored. The end itself can, and it must not be lost with the rest.
         logger.error("The end of %s cannot be stored whole.", self._claim.result_id, exc_info=ticket.error)
         cause = f"{cause} Not all of it could be stored: {type(ticket.error).__name__}."
         again = RunLog(self._supervisor.writer, self._claim)
-        ticket = again.finish(**ended(status, cause))
+        ticket = again.finish(self._ending(status, cause))
         self._wait(ticket)
         if ticket.error is not None:
             raise ticket.error
-        return status
+        return self._released()
+
+    def _ending(self, status: Status, cause: str) -> Callable[[Connection], dict[str, Any]]:
+        """Return what ends the attempt within the transaction that writes it: for good, or for another one."""
+
+        def end(connection: Connection) -> dict[str, Any]:
+            lost = self._reason is not None and self._reason.lost
+            values = end_values(connection, self._claim, status, cause, lost=lost)
+            self._ended_as = values["status"]
+            return values
+
+        return end
+
+    def _released(self) -> str:
+        """Let those start that waited for this end, or the run itself again."""
+        if self._claim.concurrency_key is not None or self._ended_as == Status.PENDING:
+            supervisor = self._supervisor
+            release(supervisor.platform, supervisor.settings, self._claim.result_id)
+        return self._ended_as
 
     def _wait(self, ticket: Ticket) -> None:
         """Wait for a write. A database that restarts may take its time; the worker is still there meanwhile."""

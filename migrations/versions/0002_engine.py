@@ -30,11 +30,19 @@ RESULT_COLUMNS = [
 ]
 NULLABLE_RESULT_COLUMNS = [
     ("idempotency_key", sa.String(length=200)),
+    ("idempotency_digest", sa.String(length=64)),
     ("concurrency_key", sa.String(length=500)),
     ("not_before", sa.DateTime(timezone=True)),
     ("expires_at", sa.DateTime(timezone=True)),
     ("began_at", sa.DateTime(timezone=True)),
     ("source_digest", sa.String(length=64)),
+]
+
+#: Only of the few rows that do not simply wait on their queue; those that do never touch them. The state comes
+#: first, although it is always the same: SQLite would prefer the larger index that begins with it.
+WAITING_INDEXES = [
+    ("ix_job_results_unpushed", "not_before", "status = 'pending' AND pushed_at IS NULL"),
+    ("ix_job_results_expiring", "expires_at", "status = 'pending' AND expires_at IS NOT NULL"),
 ]
 
 #: SQLite drops a table's triggers when Alembic copies the table: a later revision that does so makes it anew.
@@ -58,6 +66,20 @@ def upgrade() -> None:
             "uq_job_results_user_id_idempotency_key", ["user_id", "idempotency_key"]
         )
     op.create_index("ix_job_results_concurrency_key_status", "job_results", ["concurrency_key", "status"])
+    for name, column, condition in WAITING_INDEXES:
+        where = sa.text(condition)
+        op.create_index(name, "job_results", ["status", column], sqlite_where=where, postgresql_where=where)
+    op.create_table(
+        "job_starts",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("job_id", sa.Uuid(), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["job_id"], ["job_records.id"], name=op.f("fk_job_starts_job_id_job_records"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_job_starts")),
+    )
+    op.create_index("ix_job_starts_job_id_started_at", "job_starts", ["job_id", "started_at"])
     op.create_index("ix_job_results_started_at_queue", "job_results", ["started_at", "queue"])
     op.create_table(
         "source_snapshots",
@@ -116,8 +138,10 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     _drop_trigger()
-    for table_name in ("file_chunks", "queues", "worker_processes", "source_snapshots"):
+    for table_name in ("file_chunks", "queues", "worker_processes", "source_snapshots", "job_starts"):
         op.drop_table(table_name)
+    for name, *_ in WAITING_INDEXES:
+        op.drop_index(name, "job_results")
     op.drop_index("ix_job_results_started_at_queue", "job_results")
     op.drop_index("ix_job_results_concurrency_key_status", "job_results")
     with op.batch_alter_table("job_results") as table:

@@ -4,7 +4,7 @@ from store.models.base import Base, now
 from store.models.entry import EntryGroup, LogEntry
 from store.models.file import FileChunk
 from store.models.job import JobRecord, JobSource, LoadError, SourceSnapshot
-from store.models.result import JobResult
+from store.models.result import JobResult, JobStart
 from store.models.states import FAMILIES, FAMILY_OF, FINAL, LEVELS, Status
 from store.models.user import ApiToken, SignInLink, User, UserSession
 from store.models.worker import Queue, WorkerProcess
@@ -21,6 +21,7 @@ __all__ = [
     "JobRecord",
     "JobResult",
     "JobSource",
+    "JobStart",
     "LoadError",
     "LogEntry",
     "Queue",

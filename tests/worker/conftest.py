@@ -1,15 +1,17 @@
 """What the tests of the engine room share."""
 
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from store.models import EntryGroup, JobRecord, JobResult, LogEntry, User
+from store.models import EntryGroup, JobRecord, JobResult, LogEntry, User, now
 from store.platform import Platform
 from store.settings import Settings, load_settings
 from tests import servers
 from tests.conftest import load_fixture_jobs, make_cast
+from tests.worker.engine import Clock, Engine
 from worker.cancel import cancel
 from worker.children import Children
 from worker.host import this_process
@@ -101,6 +103,25 @@ def portal(live: Settings, live_platform: Platform, children: Children) -> Itera
     portal = Portal(live, live_platform, children)
     yield portal
     portal.close()
+
+
+@pytest.fixture
+def engine(portal: Portal) -> Engine:
+    return Engine(portal)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Let the clock of the rules go by hand: call it with the seconds to go on."""
+    moment = [now()]
+
+    def go_on(seconds: float) -> datetime:
+        moment[0] += timedelta(seconds=seconds)
+        return moment[0]
+
+    for module in ("ownership", "attempts", "reconciler", "pushes", "submit", "rules"):
+        monkeypatch.setattr(f"worker.{module}.now", lambda: moment[0])
+    return go_on
 
 
 @pytest.fixture

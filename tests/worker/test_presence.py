@@ -349,7 +349,7 @@ def test_only_workers_that_take_runs_are_counted(live, live_platform, be, cast):
 
 def test_what_redis_holds_stands_beside_it(live, live_platform, be):
     be(queues=["a", "b"])
-    push(live, uuid.uuid4(), queue="a", description="x")
+    push(live, uuid.uuid4(), queue="a", priority="normal", description="x")
     found = facts(live, live_platform)
     assert (found["a"].queued, found["b"].queued) == (1, 0)
     told = redis_facts(live, ["a"])

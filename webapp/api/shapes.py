@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from store.models import JobRecord, JobResult, JobSource, LoadError, LogEntry, Status, WorkerProcess
+from store.models import JobRecord, JobResult, JobSource, LoadError, LogEntry, WorkerProcess
 from store.objects import text_of
 from worker.queue_facts import QueueFacts
 
@@ -100,7 +100,7 @@ def result(row: JobResult) -> dict[str, Any]:
         "output": row.output,
         "results": row.results,
         # In words, as the page says it: a run that waits for Redis is accepted, and nothing is wrong with it.
-        "note": UNREACHABLE if row.status == Status.PENDING and row.pushed_at is None else None,
+        "note": UNREACHABLE if row.unreached else None,
         "cancel_requested_at": time(row.cancel_requested_at),
         "canceled_by": row.canceled_by,
         "code_digest": row.code_digest,
