@@ -78,7 +78,7 @@ def offer_running() -> dict[str, object]:
 
 def running_now() -> list[JobResult]:
     query = visible(select(JobResult), current_user(), JobResult).where(JobResult.status == Status.RUNNING)
-    query = query.options(load_only(JobResult.name, JobResult.started_at, JobResult.status))
+    query = query.options(load_only(JobResult.name, JobResult.started_at, JobResult.finished_at))
     return list(db.session.scalars(query.order_by(JobResult.created_at.desc()).limit(MOST_RUNNING_SHOWN)))
 
 
