@@ -180,15 +180,18 @@ def open_group(result: JobResult, seq: int) -> EntryGroup | None:
     return db.session.scalars(query.order_by(EntryGroup.first_seq.desc()).limit(1)).first()
 
 
-def interval(result: JobResult, window: Window | None) -> int:
-    """Return after how many milliseconds it is worth asking again."""
-    if window is not None and window.lines:
-        return BUSY
+def last_moment(result: JobResult) -> datetime | None:
+    """Return when the run last logged something."""
+    last = open_group(result, result.last_seq)
+    return last.last_at if last else None
+
+
+def interval(result: JobResult, last_at: datetime | None) -> int:
+    """Return after how many milliseconds it is worth asking again when there was nothing new this time."""
     if result.status != Status.RUNNING:
         waited = timedelta(seconds=result.waited_seconds)
         return BUSY if waited < timedelta(seconds=10) else CALM
-    last = open_group(result, result.last_seq)
-    quiet = now() - (last.last_at if last else result.started_at or result.created_at)
+    quiet = now() - (last_at or result.started_at or result.created_at)
     if quiet < timedelta(seconds=3):
         return BUSY
     return CALM if quiet < timedelta(seconds=20) else IDLE
