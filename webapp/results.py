@@ -126,10 +126,12 @@ def index() -> str:
     )
 
 
-@blueprint.get("/choices/<any(job, person):kind>")
+@blueprint.get("/choices/<kind>")
 def choices(kind: str) -> Response:
     """Give all that a filter offers, for where there is too much of it for the page."""
     require("view", JobResult)
+    if kind not in ("job", "person"):
+        raise NotVisible
     if not htmx.wants_fragment():
         return make_response(
             redirect(f"{url_for('results.index')}?{urlencode(_wanted().arguments(choices='all'))}")
