@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from store.models import JobResult, Status, now
+from webapp.paging import PAGE_SIZE
 
 from .conftest import NOON, described, text
 
@@ -96,7 +97,8 @@ def test_the_list_finds_ids(alice, make_job, make_result):
 def test_pages_neither_lose_nor_repeat_results(alice, make_job, make_result, same_moment):
     job = make_job()
     made = [
-        make_result(job, created_at=NOON + timedelta(seconds=0 if same_moment else n)) for n in range(120)
+        make_result(job, created_at=NOON + timedelta(seconds=0 if same_moment else n))
+        for n in range(2 * PAGE_SIZE + 20)
     ]
     address, seen, visited = "/results/?person=alice", [], []
     while address:
@@ -111,7 +113,7 @@ def test_pages_neither_lose_nor_repeat_results(alice, make_job, make_result, sam
     assert len(visited) == 3
     newer = re.search(r'href="([^"]+)">Newer', visited[2])[1].replace("&amp;", "&")
     second = re.findall(r'<a class="name" href="/results/([^"]+)"', text(alice.fragment(newer)))
-    assert second == seen[50:100]
+    assert second == seen[PAGE_SIZE : 2 * PAGE_SIZE]
 
 
 # --- A run while it goes --------------------------------------------------------------------------------------
