@@ -3,6 +3,7 @@
 The writer has a thread and a connection of its own: whatever it waits for, the worker goes on watching its child.
 """
 
+import functools
 import threading
 import time
 from collections import Counter
@@ -12,12 +13,12 @@ from itertools import groupby
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Update, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from store.entry_rows import EntryRow, insert_entries
 from store.html import clean_text, render, verbatim
-from store.models import EntryGroup, JobResult, LogEntry
+from store.models import EntryGroup, LogEntry
 from store.platform import Platform
 from worker.ownership import Claim, Fenced, write
 
@@ -282,8 +283,8 @@ class RunLog:
         write(
             connection,
             self._claim,
+            more=counts,
             last_seq=self._seq + len(rows),
-            **{name: getattr(JobResult, name) + count for name, count in counts.items()},
             **values,
         )
         group = self._group
@@ -296,24 +297,22 @@ class RunLog:
     def _write_group(self, connection: Connection, group: _Group | None, stretch: list[EntryRow]) -> _Group:
         first, last = stretch[0], stretch[-1]
         counts = _counts(stretch)
+        ends_at = _moment(last.created_at)
+        key = self._claim.result_id
         if group is not None and group.name == first.grouping:
-            more = {name: getattr(EntryGroup, name) + count for name, count in counts.items()}
-            connection.execute(
-                update(EntryGroup)
-                .where(EntryGroup.result_id == self._claim.result_id, EntryGroup.first_seq == group.first_seq)
-                .values(last_at=_moment(last.created_at), **more)
-            )
+            more = {f"more_{name}": count for name, count in counts.items()}
+            values = {"of_result": key, "of_first": group.first_seq, "ends_at": ends_at, **more}
+            connection.execute(_lengthen(frozenset(counts)), values)
             return group
-        connection.execute(
-            insert(EntryGroup).values(
-                result_id=self._claim.result_id,
-                first_seq=first.seq,
-                name=first.grouping,
-                started_at=_moment(first.created_at),
-                last_at=_moment(last.created_at),
-                **counts,
-            )
-        )
+        values = {
+            "result_id": key,
+            "first_seq": first.seq,
+            "name": first.grouping,
+            "started_at": _moment(first.created_at),
+            "last_at": ends_at,
+            **counts,
+        }
+        connection.execute(_NEW_GROUP, values)
         return _Group(first.grouping, first.seq)
 
     def _row(self, number: int, entry: Entry) -> EntryRow:
@@ -341,3 +340,22 @@ def _counts(rows: Sequence[EntryRow]) -> dict[str, int]:
 
 def _stretches(rows: Iterable[EntryRow]) -> list[list[EntryRow]]:
     return [list(stretch) for _, stretch in groupby(rows, key=lambda row: row.grouping)]
+
+
+_GROUPS = EntryGroup.__table__
+_NEW_GROUP = insert(_GROUPS)  # type: ignore[arg-type]
+
+
+@functools.cache
+def _lengthen(counts: frozenset[str]) -> Update:
+    rows = _GROUPS.c
+    return (
+        update(_GROUPS)  # type: ignore[arg-type]
+        .where(rows.result_id == bindparam("of_result"), rows.first_seq == bindparam("of_first"))
+        .values(
+            {
+                "last_at": bindparam("ends_at"),
+                **{name: rows[name] + bindparam(f"more_{name}") for name in counts},
+            }
+        )
+    )
