@@ -17,15 +17,16 @@ from worker import queues, rules
 
 def push_first(
     db: Session, settings: Settings, result_id: UUID, *, queue: str, priority: str, class_path: str
-) -> None:
-    """Push a row that was stored as pushed a moment ago. Commits `db` when Redis could not be reached."""
+) -> bool:
+    """Push a row that was stored as pushed a moment ago; False, and `db` committed, when Redis could not be reached."""
     if queues.push(settings, result_id, queue=queue, priority=priority, description=class_path):
-        return
+        return True
     try:
         _note_unpushed(db, result_id)
     except OperationalError:
         # The run is accepted all the same; a reconciler will see that its queue does not have it.
         db.rollback()
+    return False
 
 
 def push_row(db: Session, settings: Settings, row: Any, *, front: bool = False) -> bool:

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import Select, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from jobs.data import clean
 from jobs.errors import InvalidData
@@ -83,10 +84,13 @@ def submit(
             raise
         # The same request, in another process, was faster.
         return _repeated(db, user_id, idempotency_key, digest)
-    if not skipped:
-        push_first(db, settings, result_id, queue=chosen, priority=priority, class_path=class_path)
+    pushed = skipped or push_first(
+        db, settings, result_id, queue=chosen, priority=priority, class_path=class_path
+    )
     _withdraw(settings, replaced)
-    db.refresh(result)
+    if not pushed:
+        # Said without reading the row again: on SQLite that would take the write turn from the waiting worker.
+        set_committed_value(result, "pushed_at", None)
     return result
 
 
