@@ -3,7 +3,7 @@
 It holds what jobs need and the DATA database, nothing else: entries, questions and the end of each run go to its
 worker as frames, in the order they are listed here.
 
-    to the child    ["run", order]                          the facts of a run (see Order)
+    to the child    ["run", order]                          the facts of a run (see worker.frames.Order)
     from the child  ["stale"]                               job code on disk has changed: another child must run it
                     ["code", digest]                        of the module that was loaded
                     ["e", level, grouping, message, more, object text, object url, time, is markdown]
@@ -24,7 +24,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, NoReturn, TypedDict
+from typing import Any, NoReturn
 from uuid import UUID
 
 from sqlalchemy import event
@@ -38,6 +38,7 @@ from jobs.loading import Source, install, is_stale, load_class, loaded_digest
 from store.data import Data
 from store.objects import LookupFailed, ObjectLookup, ObjectModel
 from worker.capture import captured
+from worker.frames import Order
 from worker.host import die_with_parent
 from worker.hygiene import Baseline
 from worker.line import Interruptions, Line
@@ -48,22 +49,6 @@ MOST_MESSAGE_CHARACTERS = 64_000
 
 #: Everything a URL needs to be opened is imported before children are forked.
 _DRIVERS = {"postgresql": "psycopg", "sqlite": "sqlite3"}
-
-
-class Order(TypedDict):
-    """The facts of a run, as JSON."""
-
-    result_id: str
-    attempt: int
-    class_path: str
-    username: str
-    data: dict[str, Any]
-    commit: bool
-    soft_time_limit: float
-    time_limit: float
-    memory_limit: float
-    data_url: str
-    sources: list[dict[str, Any]]
 
 
 class CannotBegin(Exception):

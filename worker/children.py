@@ -16,7 +16,6 @@ from sqlalchemy import make_url
 from store.settings import Settings, environment_of_jobs
 from worker import frames as wire
 from worker.host import adopt_orphans, descendants, kill_processes, marked_processes
-from worker.nursery import FORK
 
 #: How long the nursery may take to import everything, and a child to be forked, before something must be wrong.
 START_SECONDS = 60.0
@@ -216,7 +215,7 @@ class Children:
         err_reading, err_writing = os.pipe()
         child = Child(ours, out_reading, err_reading)
         try:
-            socket.send_fds(self.control, [FORK], [theirs.fileno(), out_writing, err_writing])
+            socket.send_fds(self.control, [wire.FORK], [theirs.fileno(), out_writing, err_writing])
             self._asked.append(child)
         except OSError:
             child.status = 0

@@ -2,14 +2,34 @@
 
 import json
 import socket
-from typing import Any
+from typing import Any, TypedDict
 
 #: Neither side writes longer lines; a job's code that got hold of the line might.
 LONGEST_LINE_BYTES = 64 * 1024**2
 
 READ_BYTES = 256 * 1024
 
+#: What a worker writes to its nursery to have a child forked.
+FORK = b"f"
+
 Frame = list[Any]
+
+
+class Order(TypedDict):
+    """The facts of a run, as JSON."""
+
+    result_id: str
+    attempt: int
+    class_path: str
+    username: str
+    data: dict[str, Any]
+    commit: bool
+    soft_time_limit: float
+    time_limit: float
+    memory_limit: float
+    data_url: str
+    sources: list[dict[str, Any]]
+
 
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 

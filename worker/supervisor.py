@@ -31,7 +31,6 @@ from store.secrets import CannotUnseal, unseal
 from store.settings import Settings
 from worker import frames
 from worker.capture import Lines
-from worker.child import Order
 from worker.children import Child, Children
 from worker.entries import Entry, RunLog, Ticket, Writer
 from worker.host import Process, kill_processes, memory_bytes, memory_of
@@ -262,7 +261,7 @@ class _Watch:
 
     # Before the job's code
 
-    def _prepare(self) -> Order:
+    def _prepare(self) -> frames.Order:
         """Return the facts of the run for its child. Asks again whether it may run: much may have changed. Raises CannotBegin."""
         with self._supervisor.platform.reading() as db:
             # One way to the database, not three: this stands before every run.
@@ -271,13 +270,13 @@ class _Watch:
         self._fresh = _check_may_run(*row).fresh_process
         return self._order(row.JobResult)
 
-    def _order(self, result: JobResult) -> Order:
+    def _order(self, result: JobResult) -> frames.Order:
         settings = self._supervisor.settings
         try:
             data = unseal(settings.secret_key, result.sealed_data) if result.sealed_data else result.data
         except CannotUnseal as error:
             raise CannotBegin(str(error)) from error
-        return Order(
+        return frames.Order(
             result_id=str(result.id),
             attempt=self._claim.attempt,
             class_path=result.class_path,
@@ -305,7 +304,7 @@ class _Watch:
 
     # While it runs
 
-    def _give(self, child: Child, order: Order) -> Child:
+    def _give(self, child: Child, order: frames.Order) -> Child:
         """Give the run to a child, and watch it until it says the end, or has ended itself. Returns that child."""
         while True:
             child.runs += 1
