@@ -1,6 +1,6 @@
 """What a job is. Authors import from here: `from jobs import Job, StringVar`."""
 
-from jobs.errors import AbortTransaction, JobFailed, SoftTimeLimitExceeded
+from jobs.errors import AbortTransaction, InvalidData, InvalidValue, JobFailed, SoftTimeLimitExceeded
 from jobs.job import BaseJob, Job
 from jobs.variables import (
     BooleanVar,
@@ -19,6 +19,8 @@ __all__ = [
     "BooleanVar",
     "ChoiceVar",
     "IntegerVar",
+    "InvalidData",
+    "InvalidValue",
     "Job",
     "JobFailed",
     "MultiChoiceVar",

@@ -6,6 +6,7 @@ import math
 import re
 from typing import Any
 
+from jobs.computed import has_validate
 from jobs.errors import BadJob
 from jobs.job import BaseJob, Job
 from jobs.variables import KINDS, Variable
@@ -81,7 +82,8 @@ def describe(cls: type[BaseJob], *, grouping: str) -> dict[str, Any]:
         "priority": facts["priority"],
         "expires": float(facts["expires"]),
         "queues": [str(name) for name in facts["task_queues"]],
-        "variables": [_variable(variable) for variable in cls._get_vars().values()],
+        "has_validate": has_validate(cls),
+        "variables": [_variable(cls, variable) for variable in cls._get_vars().values()],
     }
 
 
@@ -122,7 +124,7 @@ def _description(cls: type[BaseJob], given: str) -> str:
     return inspect.cleandoc(given or own_docstring or "").strip()
 
 
-def _variable(variable: Variable) -> dict[str, Any]:
+def _variable(cls: type[BaseJob], variable: Variable) -> dict[str, Any]:
     if variable.name in _NOT_FOR_VARIABLES:
         raise BadJob(f"A variable cannot be called {variable.name}: a job uses that name itself.")
     if variable.name.startswith("_"):
@@ -134,6 +136,9 @@ def _variable(variable: Variable) -> dict[str, Any]:
     for option, kind in (("label", str), ("description", str), ("required", bool)):
         if not isinstance(getattr(variable, option), kind):
             raise BadJob(f"{option} of {variable.name} must be {kind.__name__}.")
+    choices = getattr(variable, "choices", None)
+    if isinstance(choices, str) and not callable(getattr(cls, choices, None)):
+        raise BadJob(f"choices of {variable.name} names {choices!r}, which is no method of the job.")
     variable.check()
     description = variable.describe()
     try:

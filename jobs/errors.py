@@ -4,21 +4,28 @@ from collections.abc import Mapping, Sequence
 
 
 class InvalidData(Exception):
-    """Inputs that do not fit: `errors` is {variable name: [messages]}, or a list when they are no mapping at all."""
+    """Inputs that do not fit: `errors` is {variable name: [messages]}, or a list when no variable alone is to blame.
+
+    A text alone stands for a list of one.
+    """
 
     def __init__(self, errors: Mapping[str, Sequence[str]] | Sequence[str]) -> None:
         self.errors: dict[str, list[str]] | list[str]
         if isinstance(errors, Mapping):
-            self.errors = {name: list(messages) for name, messages in errors.items()}
+            self.errors = {name: _listed(messages) for name, messages in errors.items()}
             text = "; ".join(f"{name}: {' '.join(messages)}" for name, messages in self.errors.items())
         else:
-            self.errors = list(errors)
+            self.errors = _listed(errors)
             text = "; ".join(self.errors)
         super().__init__(text)
 
 
+def _listed(messages: Sequence[str]) -> list[str]:
+    return [messages] if isinstance(messages, str) else list(messages)
+
+
 class InvalidValue(ValueError):
-    """One value that does not fit its variable."""
+    """One value that does not fit its variable; raised by a job's `validate`, inputs that do not fit each other."""
 
 
 class JobFailed(Exception):

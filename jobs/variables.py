@@ -39,7 +39,7 @@ class Variable:
 
     label: shown beside the input; by default the name in words
     description: help for the person who fills it in
-    default: what the input holds at first
+    default: what the input holds at first; or a function that returns it
     required: whether it must be filled in
     """
 
@@ -73,16 +73,23 @@ class Variable:
         words = self.name.replace("_", " ")
         return self.label or words[:1].upper() + words[1:]
 
+    @property
+    def computed(self) -> list[str]:
+        """The names of the options that only the author's code can tell: it is asked when they are needed."""
+        return ["default"] if is_computed(self.default) else []
+
     def describe(self) -> dict[str, Any]:
-        """Return this variable as JSON-able data."""
+        """Return this variable as JSON-able data. `computed` is there only where something is."""
+        computed = self.computed
         return {
             "name": self.name,
             "type": type(self).__name__,
             "label": self.shown_label,
             "description": self.description,
             "required": self.required,
-            "default": self.default,
+            "default": None if "default" in computed else self.default,
             **{option: getattr(self, option) for option in self.options},
+            **({"computed": computed} if computed else {}),
         }
 
     def check(self) -> None:
@@ -225,7 +232,10 @@ class BooleanVar(Variable):
 
 
 class ChoiceVar(Variable):
-    """One of a list of (value, label) pairs, which may stand in (group, pairs) groups. The job gets the value as text."""
+    """One of a list of (value, label) pairs, which may stand in (group, pairs) groups. The job gets the value as text.
+
+    choices: the list; or a function that returns it, or the name of a method of the job that does
+    """
 
     options = ("choices",)
     empty = ""
@@ -235,10 +245,18 @@ class ChoiceVar(Variable):
         # What can be read only once is read here.
         self.choices: Any = list(choices) if isinstance(choices, Iterator) else choices
 
+    @property
+    def computed(self) -> list[str]:
+        found = super().computed
+        return ["choices", *found] if isinstance(self.choices, str) or is_computed(self.choices) else found
+
     def describe(self) -> dict[str, Any]:
-        return {**super().describe(), "choices": _plain_choices(self.choices)}
+        choices = [] if "choices" in self.computed else plain_choices(self.choices)
+        return {**super().describe(), "choices": choices}
 
     def check(self) -> None:
+        if "choices" in self.computed:
+            return
         try:
             list(flat_choices(self.choices))
         except (TypeError, ValueError) as error:
@@ -307,8 +325,9 @@ class ObjectVar(Variable):
         return str(getattr(self.model, "object_type", f"{self.model.__module__}.{self.model.__name__}"))
 
     def describe(self) -> dict[str, Any]:
-        default = getattr(self.default, "pk", self.default)
-        return {**super().describe(), "model": self.model_name, "default": default}
+        described = super().describe()
+        default = described["default"]
+        return {**described, "model": self.model_name, "default": getattr(default, "pk", default)}
 
     def clean(self, raw: Any, objects: Objects, siblings: Mapping[str, Any]) -> Any:
         if self.null_option is not None and raw == "null":
@@ -378,6 +397,13 @@ def from_description(description: Mapping[str, Any]) -> Variable:
     return variable
 
 
+def is_computed(option: Any) -> bool:
+    """Tell whether this stands for a value and is none itself. A class of choices, which can be iterated, is one."""
+    return isinstance(option, classmethod | staticmethod) or (
+        callable(option) and not hasattr(type(option), "__iter__")
+    )
+
+
 def flat_choices(choices: Any) -> Iterator[tuple[Any, Any]]:
     """Yield (value, label) pairs, groups opened. TypeError or ValueError when `choices` are none."""
     for first, second in choices:
@@ -405,7 +431,7 @@ def _referred(value: Any, siblings: Mapping[str, Any]) -> Any:
     return siblings.get(value[1:]) if isinstance(value, str) and value.startswith("$") else value
 
 
-def _plain_choices(choices: Any) -> list[list[Any]]:
+def plain_choices(choices: Any) -> list[list[Any]]:
     plain: list[list[Any]] = []
     for first, second in choices:
         if isinstance(second, list | tuple):

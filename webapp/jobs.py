@@ -30,6 +30,7 @@ from webapp.history import newest_runs
 from webapp.job_key import as_id
 from webapp.job_list import SHOWS, Show, fill, grouped, known_jobs
 from webapp.looks import pulse
+from worker.questions import Questions
 from worker.refresh import refresh
 from worker.submit import submit
 
@@ -83,19 +84,22 @@ def show(key: str) -> str:
     job = _find(key)
     require("view", job)
     arguments = request.args
-    values = {
-        **run_form.defaults(job),
+    questions = _questions(job)
+    given = {
         **_earlier_values(job, arguments.get("_from_result")),
         **run_form.from_query(job, arguments),
     }
     # The page also answers where a picker asks for its choices, with the inputs as they are.
     if any(name.startswith(run_form.PREFIX) for name in arguments):
-        values.update(run_form.from_inputs(job, arguments))
+        given.update(run_form.from_inputs(job, arguments))
+    open_names = {variable["name"] for variable in job.variables} - given.keys()
+    values = {**run_form.defaults(questions.described(choices=(), defaults=open_names)), **given}
     with current_app.extensions["errand"].data.session() as data:
         form = run_form.build(
             job,
             values,
             data,
+            questions=questions,
             commit=_earlier_commit(arguments.get("_from_result"), arguments.get("_commit")),
             queue=arguments.get("_queue") if arguments.get("_queue") in job.allowed_queues else None,
             searches=_searches(job, arguments),
@@ -111,8 +115,9 @@ def run(key: str) -> Response:
         job = _find(key, session)
     require("view", job)
     if "_search" in request.form:
-        return make_response(_filled_form(job, ()))
+        return make_response(_filled_form(job, (), _questions(job)))
     require("run", job)
+    questions = _questions(job)
     try:
         result = submit(
             db.session(),
@@ -123,9 +128,11 @@ def run(key: str) -> Response:
             commit=run_form.truth(request.form.get("_commit")),
             queue=request.form.get("_queue"),
             form=True,
+            questions=questions,
         )
     except InvalidData as refusal:
-        return make_response(_filled_form(job, refusal.errors), HTTPStatus.UNPROCESSABLE_ENTITY)
+        filled = _filled_form(job, refusal.errors, questions)
+        return make_response(filled, HTTPStatus.UNPROCESSABLE_ENTITY)
     return make_response(redirect(url_for("results.show", result_id=result.id), HTTPStatus.SEE_OTHER))
 
 
@@ -186,7 +193,11 @@ def _find(key: str, session: Session | None = None) -> JobRecord:
     return job
 
 
-def _filled_form(job: JobRecord, errors: Any) -> str:
+def _questions(job: JobRecord) -> Questions:
+    return Questions(current_app.extensions["errand"].settings, job, username=signed_in_user().username)
+
+
+def _filled_form(job: JobRecord, errors: Any, questions: Questions) -> str:
     """Show the form with all that was typed into it."""
     typed = request.form
     with current_app.extensions["errand"].data.session() as data:
@@ -194,6 +205,7 @@ def _filled_form(job: JobRecord, errors: Any) -> str:
             job,
             run_form.from_inputs(job, typed),
             data,
+            questions=questions,
             commit=run_form.truth(typed.get("_commit")),
             queue=typed.get("_queue"),
             searches=_searches(job, typed),

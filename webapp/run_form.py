@@ -13,6 +13,7 @@ from store import objects
 from store.html import clean_text
 from store.models import JobRecord
 from webapp.formats import plural
+from worker.questions import Questions
 
 #: What inputs are called; a variable may be called anything, `csrf_token` too.
 PREFIX = "v-"
@@ -72,6 +73,8 @@ class Field:
     required: bool
     value: Text = ""
     errors: list[str] = field(default_factory=list)
+    #: What the job's code should have computed for it, and why it did not.
+    problems: list[str] = field(default_factory=list)
     options: list[Option] = field(default_factory=list)
     #: min, max, minlength, maxlength.
     limits: dict[str, Any] = field(default_factory=dict)
@@ -110,6 +113,8 @@ class RunForm:
     queues: list[str]
     errors: list[str] = field(default_factory=list)
     queue_errors: list[str] = field(default_factory=list)
+    #: Tracebacks of the job's code, for superusers.
+    details: list[str] = field(default_factory=list)
 
     @property
     def wrong(self) -> list[Field]:
@@ -123,8 +128,8 @@ class RunForm:
 # --- What the inputs hold -------------------------------------------------------------------------------------
 
 
-def defaults(job: JobRecord) -> dict[str, Text]:
-    return {variable["name"]: _as_text(variable, variable.get("default")) for variable in job.variables}
+def defaults(variables: Iterable[Mapping[str, Any]]) -> dict[str, Text]:
+    return {variable["name"]: _as_text(variable, variable.get("default")) for variable in variables}
 
 
 def from_data(job: JobRecord, data: Mapping[str, Any]) -> dict[str, Text]:
@@ -204,6 +209,7 @@ def build(
     values: Mapping[str, Text],
     data: Session,
     *,
+    questions: Questions,
     commit: bool | None = None,
     queue: str | None = None,
     searches: Mapping[str, str] | None = None,
@@ -211,17 +217,20 @@ def build(
 ) -> RunForm:
     """Make the form with `values` in its inputs.
 
+    questions: asked for the choices that the job computes.
     searches: what is typed into the pickers' search, by variable.
     errors: as InvalidData has them.
     """
     by_name = errors if isinstance(errors, Mapping) else {}
     fields = [
         build_field(variable, values, data, (searches or {}).get(variable["name"], ""))
-        for variable in job.variables
+        for variable in questions.described(defaults=())
     ]
     names = {field.name for field in fields}
     for each in fields:
         each.errors = list(by_name.get(each.name, ()))
+        problems = questions.problems.get(each.name, ())
+        each.problems = [problem for problem in problems if problem not in each.errors]
     loose = [
         f"{name}: {' '.join(sentences)}"
         for name, sentences in by_name.items()
@@ -234,6 +243,7 @@ def build(
         queues=job.allowed_queues,
         errors=loose if isinstance(errors, Mapping) else list(errors),
         queue_errors=list(by_name.get("_queue", ())),
+        details=questions.details,
     )
 
 
@@ -305,7 +315,7 @@ def _switch(made: Field, _variable: Mapping[str, Any]) -> None:
 
 
 def _choice(made: Field, variable: Mapping[str, Any]) -> None:
-    made.options = list(_options(variable.get("choices") or [], {str(made.value)}))
+    made.options = list(_options(_choices_of(variable, [str(made.value)]), {str(made.value)}))
     grouped = any(option.group for option in made.options)
     length = sum(len(option.label) + 3 for option in made.options)
     few = len(made.options) <= MOST_SEGMENTS and length <= LONGEST_SEGMENTS and not grouped
@@ -319,8 +329,16 @@ def _choice(made: Field, variable: Mapping[str, Any]) -> None:
 
 
 def _choices(made: Field, variable: Mapping[str, Any]) -> None:
-    made.options = list(_options(variable.get("choices") or [], set(made.value)))
+    made.options = list(_options(_choices_of(variable, made.value), set(made.value)))
     made.kind = "checks" if len(made.options) <= MOST_CHECKBOXES else "list"
+
+
+def _choices_of(variable: Mapping[str, Any], chosen: Sequence[str]) -> Sequence[Any]:
+    choices: Sequence[Any] = variable.get("choices") or []
+    if choices or "choices" not in variable.get("computed", ()):
+        return choices
+    # They could not be computed this time: what was chosen before must not be lost for that.
+    return [(value, value) for value in chosen if value]
 
 
 def _options(choices: Iterable[Any], chosen: set[str], group: str = "") -> Iterable[Option]:

@@ -4,12 +4,15 @@ It holds what jobs need and the DATA database, nothing else: entries, questions 
 worker as frames, in the order they are listed here.
 
     to the child    ["run", order]                          the facts of a run (see worker.frames.Order)
+                    ["ask", question]                       see worker.answers.Question
     from the child  ["stale"]                               job code on disk has changed: another child must run it
                     ["code", digest]                        of the module that was loaded
                     ["e", level, grouping, message, more, object text, object url, time, is markdown]
                     ["unlink", [url, ...]]                  what these objects were was rolled back
                     ["commit"]                              may changes be saved? Answered by ["commit", yes or no]
                     ["end", outcome, what sticks]           the process can take another run unless something sticks
+                    ["answer", value, what sticks]          to a question
+                    ["refused", why not, traceback]         to a question; the process is of no use any more
 """
 
 import atexit
@@ -37,6 +40,7 @@ from jobs.lifecycle import Outcome, run
 from jobs.loading import Source, install, is_stale, load_class, loaded_digest
 from store.data import Data
 from store.objects import LookupFailed, ObjectLookup, ObjectModel
+from worker.answers import Question, answer, refusal
 from worker.capture import captured
 from worker.frames import Order
 from worker.host import die_with_parent
@@ -116,6 +120,8 @@ class _Child:
         while (frame := self._line.receive()) is not None:
             if frame[0] == "run":
                 self._take(frame[1])
+            elif frame[0] == "ask":
+                self._answer(frame[1])
 
     def _take(self, order: Order) -> None:
         if self._sources not in (None, order["sources"]) or is_stale():
@@ -145,6 +151,28 @@ class _Child:
             "changes": str(changes),
         }
 
+    def _answer(self, question: Question) -> None:
+        """Ask the job's code instead of running it. Nobody keeps what it says meanwhile."""
+        if self._sources not in (None, question["sources"]) or is_stale():
+            self._line.send("stale")
+            return
+        self._baseline.limit_memory(question["memory_limit"])
+        try:
+            with captured(lambda *_: None), self._interruptions.armed(question["seconds"]):
+                reply = ["answer", contextvars.copy_context().run(self._ask_job, question)]
+        except BaseException as error:
+            self._leave_if_forked()
+            # The memory that is missing now may be missing for saying so, too.
+            self._baseline.restore()
+            reply = ["refused", *refusal(error, question)]
+        self._leave_if_forked()
+        self._line.send(*reply, self._baseline.restore())
+
+    def _ask_job(self, question: Question) -> Any:
+        self._install(question["sources"])
+        with self._open_data(question["data_url"]).session() as session:
+            return answer(question, ObjectLookup(session))
+
     def _leave_if_forked(self) -> None:
         """A process that the job forked came back here: the run is not its to end."""
         if os.getpid() != self._line.pid:
@@ -160,17 +188,23 @@ class _Child:
     @contextmanager
     def _objects(self, order: Order, context: "_Context") -> Iterator[tuple[Session, ObjectLookup]]:
         """Open the DATA database for this run; what it does not commit is rolled back."""
-        if self._data is None or self._data[0] != order["data_url"]:
-            self._data = (order["data_url"], Data(order["data_url"]))
-        data = self._data[1]
+        data = self._open_data(order["data_url"])
         with data.run_session(wait_seconds=order["time_limit"], on_wait=context.say_waiting) as session:
             yield session, ObjectLookup(session)
 
+    def _open_data(self, url: str) -> Data:
+        if self._data is None or self._data[0] != url:
+            self._data = (url, Data(url))
+        return self._data[1]
+
+    def _install(self, sources: list[dict[str, Any]]) -> None:
+        if self._sources is None:
+            install([Source.from_data(source) for source in sources])
+            self._sources = sources
+
     def _make_job(self, order: Order, context: "_Context") -> BaseJob:
         sources = [Source.from_data(source) for source in order["sources"]]
-        if self._sources is None:
-            install(sources)
-            self._sources = order["sources"]
+        self._install(order["sources"])
         try:
             cls, module = load_class(sources, order["class_path"])
             # A run says which code it ran, whatever the record knew at the last refresh.

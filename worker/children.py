@@ -44,6 +44,8 @@ class Child:
     frames: wire.Frames = field(default_factory=wire.Frames)
     #: Runs it has taken.
     runs: int = 0
+    #: Its nursery died, and took it along.
+    lost: bool = False
 
     @property
     def ended(self) -> bool:
@@ -58,12 +60,17 @@ class Child:
 class Children:
     """The nursery of one worker, the child that works and the spare.
 
-    Start it from the main thread: the kernel takes the end of the starting thread for the end of the worker.
+    Start it from the main thread, unless it is not tied: the kernel takes the end of the starting thread for the end
+    of the worker.
     """
 
-    def __init__(self, settings: Settings, worker: str, *, adopt: bool = False) -> None:
-        """adopt: this process has no other children, so whatever orphan comes to it was left by a job."""
+    def __init__(self, settings: Settings, worker: str, *, adopt: bool = False, tied: bool = True) -> None:
+        """adopt: this process has no other children, so whatever orphan comes to it was left by a job.
+
+        tied: the kernel ends the nursery at once when this process dies; otherwise it goes when the line to it ends.
+        """
         self._settings = settings
+        self._tied = tied
         self._worker = worker
         self._adopts = adopt
         if adopt:
@@ -84,7 +91,8 @@ class Children:
         self._process = subprocess.Popen(
             # -P: nothing in the current folder may be taken for a module of ours.
             [
-                *(sys.executable, "-P", "-m", "worker.nursery", str(theirs.fileno()), str(os.getpid())),
+                *(sys.executable, "-P", "-m", "worker.nursery", str(theirs.fileno())),
+                str(os.getpid() if self._tied else 0),
                 *(url.get_backend_name(), *self._settings.plugins),
             ],
             stdin=subprocess.DEVNULL,
@@ -107,15 +115,16 @@ class Children:
             raise NoChild("The nursery has ended.")
         return self._control
 
-    def take(self) -> Child:
-        """Return a fresh child, and have the next spare forked. Raises NoChild."""
+    def take(self, seconds: float = START_SECONDS) -> Child:
+        """Return a fresh child, within `seconds`, and have the next spare forked. Raises NoChild."""
         self._revive()
         child = self._spare or self._ask()
         self._spare = None
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + seconds
         while not child.pid:
             if child.ended or time.monotonic() > deadline:
                 self.stop()
+                child.close()
                 raise NoChild("The nursery, which forks the processes for jobs, does not answer.")
             self._wait(0.5)
         self._spare = self._ask()
@@ -197,6 +206,24 @@ class Children:
             self._spare.close()
             self._spare = None
 
+    def forget(self) -> None:
+        """In a process that was forked from the one that started all this: close our copies of its lines.
+
+        As long as they are open, the nursery does not see the end of the process it belongs to.
+        """
+        if self._control is not None:
+            self._control.close()
+        self._control = None
+        for child in {id(child): child for child in (*self._living.values(), *self._asked)}.values():
+            if child.line.fileno() >= 0:
+                child.close()
+        if self._process is not None:
+            # It is not ours to wait for.
+            self._process.returncode = 0
+        self._process = self._spare = None
+        self._living.clear()
+        self._asked.clear()
+
     def memory_pids(self) -> list[int]:
         """Return the pids of the nursery and its children."""
         return [*self._nursery_pid(), *self._living]
@@ -258,6 +285,7 @@ class Children:
         self._control = None
         for child in [*self._living.values(), *self._asked]:
             child.status = signal.SIGKILL
+            child.lost = True
             if child.pid:
                 kill_processes([child.pid])
         if self._process is not None:

@@ -1,5 +1,7 @@
 """The nursery, a program of its own: `python -m worker.nursery <control fd> <parent pid> <database> <plugin>...`.
 
+A parent pid of 0: it does not die with the thread that started it, but when the control line ends.
+
 It is exec'ed, so it never knew the portal's secrets; it imports all that running a job needs, and then forks a
 ready child whenever its worker asks. Children share its memory, and it never runs a line of a job's code itself.
 
@@ -23,7 +25,8 @@ from worker.host import die_with_parent
 
 
 def main(control_fd: int, parent_pid: int, database: str, plugins: Sequence[str]) -> None:
-    die_with_parent(parent_pid)
+    if parent_pid:
+        die_with_parent(parent_pid)
     # Whoever stops a service signals all of its processes; the worker says when its nursery has to go.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)

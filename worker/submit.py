@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -22,6 +22,7 @@ from store.settings import Settings
 from worker import rules
 from worker.lookups import object_lookup
 from worker.pushes import push_first
+from worker.questions import Questions
 from worker.queues import withdraw
 
 LONGEST_KEY = 200
@@ -46,6 +47,7 @@ def submit(
     queue: str | None = None,
     form: bool = False,
     idempotency_key: str | None = None,
+    questions: Questions | None = None,
 ) -> JobResult:
     """Store one run of `job`, queue it, and return its row. Commits `db`.
 
@@ -53,6 +55,7 @@ def submit(
     commit: None stands for the job's own default.
     idempotency_key: what the request calls itself. Where this user's key is known, nothing is stored, and the
     row of the first request is returned, with `repeated` set.
+    questions: what the job's code is asked, where the caller asks more of it for the same request.
     Raises InvalidData (KeyReused among them), NotRunnable or Forbidden, before anything is stored. That Redis cannot
     be reached is no error: the row has `pushed_at` None then, and the reconciler pushes it later. A rule of the job
     may have canceled it already: it says so in its cause.
@@ -66,8 +69,8 @@ def submit(
             return _repeated(db, user_id, idempotency_key, digest)
     _require_runnable(job)
     chosen = _queue(job, queue)
-    with object_lookup(settings) as objects:
-        data = clean(job.variables, raw, objects=objects, form=form)
+    questions = questions or Questions(settings, job, username=user.username)
+    data = _checked(db, settings, job, raw, form=form, questions=questions)
     result = _row(settings, job, data, user, queue=chosen, commit=commit)
     result.idempotency_key, result.idempotency_digest = idempotency_key, digest
     policy = rules.admit(db, result, limit=job.concurrency_limit, policy=job.concurrency_policy)
@@ -92,6 +95,27 @@ def submit(
         # Said without reading the row again: on SQLite that would take the write turn from the waiting worker.
         set_committed_value(result, "pushed_at", None)
     return result
+
+
+def _checked(
+    db: Session,
+    settings: Settings,
+    job: JobRecord,
+    raw: Mapping[str, Any],
+    *,
+    form: bool,
+    questions: Questions,
+) -> dict[str, Any]:
+    """Return the data of the run. Raises InvalidData."""
+    variables: Sequence[Mapping[str, Any]] = job.variables
+    if questions.needed():
+        # The job's code may take its time, and on SQLite whatever was read so far keeps every other writer waiting.
+        db.commit()
+        variables = questions.of_submit(raw, form=form)
+    with object_lookup(settings) as objects:
+        data = clean(variables, raw, objects=objects, form=form)
+    questions.validate(data)
+    return data
 
 
 def _row(

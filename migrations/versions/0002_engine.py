@@ -20,6 +20,7 @@ RECORD_COLUMNS = [
     ("rate_limit", sa.String(length=20), ""),
     ("priority", sa.String(length=10), "normal"),
     ("expires", sa.Double(), "0"),
+    ("has_validate", sa.Boolean(), sa.false()),
 ]
 RESULT_COLUMNS = [
     ("priority", sa.String(length=10), "normal"),

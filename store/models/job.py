@@ -64,6 +64,8 @@ class JobRecord(Base):
     expires: Mapped[float] = mapped_column(default=0.0)
     #: Names of the queues a run may ask for; the first is the default. Empty: `default` only.
     queues: Mapped[list[Any]] = mapped_column(default=list)
+    #: True: the job's own `validate` is asked about the inputs before they are stored.
+    has_validate: Mapped[bool] = mapped_column(default=False)
     #: Descriptions of the variables, in the order of the form (see jobs.variables).
     variables: Mapped[list[Any]] = mapped_column(default=list)
     #: SHA-256 of the module's source.

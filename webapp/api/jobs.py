@@ -15,6 +15,7 @@ from webapp.api.bodies import receive, values_for
 from webapp.api.paging import page
 from webapp.api.tokens import user
 from webapp.database import db, reading
+from worker.questions import Questions
 from worker.submit import submit
 
 
@@ -38,7 +39,8 @@ def job(reference: str) -> dict[str, Any]:
         raise MethodNotAllowed(["POST"])
     if record is None:
         raise _no_job()
-    return shapes.job(record)
+    questions = Questions(current_app.extensions["errand"].settings, record, username=user().username)
+    return shapes.job(record, questions)
 
 
 def run(reference: str) -> tuple[Response, int, dict[str, str]]:

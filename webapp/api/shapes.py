@@ -7,6 +7,7 @@ from typing import Any
 
 from store.models import JobRecord, JobResult, JobSource, LoadError, LogEntry, WorkerProcess
 from store.objects import text_of
+from worker.questions import Questions
 from worker.queue_facts import QueueFacts
 
 #: What a variable's description may say besides what every variable has.
@@ -21,6 +22,7 @@ VARIABLE_OPTIONS = (
     "display_field",
     "query_params",
     "null_option",
+    "computed",
 )
 
 UNREACHABLE = "The queue cannot be reached now: the run starts when Redis is back."
@@ -33,7 +35,10 @@ def time(value: datetime | None) -> str | None:
     return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def job(record: JobRecord) -> dict[str, Any]:
+def job(record: JobRecord, questions: Questions | None = None) -> dict[str, Any]:
+    """A job. With `questions`, what its code computes of its variables is computed; in a list that would take long."""
+    variables = questions.described() if questions else record.variables
+    problems = questions.problems if questions else {}
     return {
         "id": str(record.id),
         "class_path": record.class_path,
@@ -52,13 +57,14 @@ def job(record: JobRecord) -> dict[str, Any]:
         "soft_time_limit": record.soft_time_limit,
         "time_limit": record.effective_time_limit,
         "queues": record.allowed_queues,
-        "variables": [variable(description) for description in record.variables],
+        "variables": [variable(description, problems.get(description["name"])) for description in variables],
         "code_digest": record.code_digest,
         "refreshed_at": time(record.refreshed_at),
     }
 
 
-def variable(description: Mapping[str, Any]) -> dict[str, Any]:
+def variable(description: Mapping[str, Any], problems: list[str] | None = None) -> dict[str, Any]:
+    """A variable. `computed` names what its job's code computes; `problems` says why it could not."""
     return {
         "name": description["name"],
         "type": description["type"],
@@ -67,6 +73,7 @@ def variable(description: Mapping[str, Any]) -> dict[str, Any]:
         "required": description.get("required", True),
         "default": description.get("default"),
         **{option: description[option] for option in VARIABLE_OPTIONS if option in description},
+        **({"problems": problems} if problems else {}),
     }
 
 
