@@ -46,18 +46,33 @@ crowd = Crowd()
 blueprint = Blueprint("results", __name__, url_prefix="/results")
 
 #: What a list does not show and the database need not read for it.
-LARGE = (JobResult.data, JobResult.return_value, JobResult.output, JobResult.results)
+WITHOUT_LARGE = (
+    defer(JobResult.data),
+    defer(JobResult.return_value),
+    defer(JobResult.output),
+    defer(JobResult.results),
+)
 
-#: What a poll needs of the row.
-GLANCE = (
-    JobResult.status,
-    JobResult.created_at,
-    JobResult.pushed_at,
-    JobResult.started_at,
-    JobResult.finished_at,
-    JobResult.cancel_requested_at,
-    JobResult.last_seq,
-    *(getattr(JobResult, f"count_{level}") for level in LEVELS),
+#: What a poll needs of a result, and when that last logged something. Made once: nothing is asked so often.
+GLANCE: Select[Any] = select(  # type: ignore[assignment]
+    JobResult,
+    select(EntryGroup.last_at)
+    .where(EntryGroup.result_id == JobResult.id)
+    .correlate(JobResult)
+    .order_by(EntryGroup.first_seq.desc())
+    .limit(1)
+    .scalar_subquery(),
+).options(
+    load_only(
+        JobResult.status,
+        JobResult.created_at,
+        JobResult.pushed_at,
+        JobResult.started_at,
+        JobResult.finished_at,
+        JobResult.cancel_requested_at,
+        JobResult.last_seq,
+        *(getattr(JobResult, f"count_{level}") for level in LEVELS),
+    )
 )
 
 #: All that a list says of the job itself.
@@ -109,7 +124,7 @@ def index() -> str:
     query = _filtered(visible(select(JobResult), current_user(), JobResult), wanted)
     page = {
         "page": page_of_results(
-            query.options(joinedload(JobResult.user), READ_ONLY, *map(defer, LARGE)), request.args
+            query.options(joinedload(JobResult.user), READ_ONLY, *WITHOUT_LARGE), request.args
         ),
         "wanted": wanted,
     }
@@ -541,17 +556,12 @@ def _news(result_id: UUID, wanted: log.Filter, since: int) -> Response:
 
 def _glance(result_id: UUID) -> tuple[JobResult, datetime | None]:
     """Return what a poll needs of a result, and when it last logged something: most polls need no more."""
-    query = visible(select(JobResult, _last_at()), current_user(), JobResult).where(JobResult.id == result_id)
-    row = db.session.execute(query.options(load_only(*GLANCE))).one_or_none()
+    query = visible(GLANCE, current_user(), JobResult).where(JobResult.id == result_id)
+    row = db.session.execute(query).one_or_none()
     if row is None:
         raise NotVisible
     require("view", row[0])
     return row[0], row[1]
-
-
-def _last_at() -> Any:
-    newest = select(EntryGroup.last_at).where(EntryGroup.result_id == JobResult.id).correlate(JobResult)
-    return newest.order_by(EntryGroup.first_seq.desc()).limit(1).scalar_subquery()
 
 
 def _without_shown_heading(window: log.Window) -> log.Window:
