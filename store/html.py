@@ -114,6 +114,12 @@ def render(text: str) -> str:
     return sanitize(converter.convert(text))
 
 
+def verbatim(text: str) -> str:
+    """Show text that is no markdown, such as a program's output, as it is."""
+    text = clean_text(text)
+    return f"<pre>{escape(text)}</pre>"
+
+
 def sanitize(html: str) -> str:
     """Return `html` with nothing in it but what is allowed; the rest is escaped, so that it can be seen."""
     return str(_cleaner().clean(html))

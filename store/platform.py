@@ -7,6 +7,9 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.orm import Session, sessionmaker
 
+#: The newest revision in migrations/versions: what this code expects to find in the database.
+SCHEMA = "0002"
+
 #: Seconds a writer on SQLite waits for its turn before it gives up.
 BUSY_TIMEOUT_SECONDS = 10
 
@@ -52,8 +55,9 @@ def _begin_sqlite(connection: Connection) -> None:
 class Platform:
     """The database of a process without Flask: a worker, the scheduler, a command."""
 
-    def __init__(self, url: str) -> None:
-        self.engine = make_engine(url)
+    def __init__(self, url: str, **options: Any) -> None:
+        """Open nothing yet. options: more arguments for `create_engine`."""
+        self.engine = make_engine(url, **options)
         self._writing = sessionmaker(self.engine, expire_on_commit=False)
         self._reading = sessionmaker(
             self.engine.execution_options(sqlite_begin="DEFERRED"), expire_on_commit=False

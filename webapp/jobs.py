@@ -73,7 +73,8 @@ def reload() -> Response:
     require("refresh", JobRecord)
     report = refresh(db.session(), current_app.extensions["errand"].settings)
     problems = f" {len(report.errors)} could not be loaded." if report.errors else ""
-    flash(f"Found {report.jobs} jobs, {len(report.new)} of them new.{problems}")
+    notes = "".join(f" {note}" for note in report.notes)
+    flash(f"Found {report.jobs} jobs, {len(report.new)} of them new.{problems}{notes}")
     return make_response(redirect(url_for("jobs.index"), HTTPStatus.SEE_OTHER))
 
 

@@ -458,8 +458,9 @@ def _is_only_its_text(result: JobResult) -> bool:
 def _state(result: JobResult) -> str:
     """Return what the head of the page depends on: while it is the same, nothing there changes."""
     asked = "-stopping" if result.cancel_requested_at and not result.finished else ""
-    unpushed = "-unpushed" if result.status == Status.PENDING and result.pushed_at is None else ""
-    return f"{result.status}{asked}{unpushed}"
+    unreached = "-unreached" if result.unreached else ""
+    held = f"-held{result.attempt}" if result.status == Status.PENDING and result.cause else ""
+    return f"{result.status}{asked}{unreached}{held}"
 
 
 def _window(result: JobResult, wanted: log.Filter) -> log.Window:

@@ -237,6 +237,18 @@ def test_the_head_follows_the_state(alice, make_job, make_result, db):
     assert alice.fragment(poll_url(news)).status_code == 204
 
 
+def test_a_run_that_is_held_back_says_why(alice, make_job, make_result, db):
+    cause = "It waits until it is its turn: one run at once."
+    result = make_result(make_job(), "pending", pushed_at=None, cause=cause)
+    page = text(alice.get(url(result)))
+    assert cause in page
+    assert "unreachable" not in page
+    result.status, result.started_at, result.cause = Status.RUNNING, now(), None
+    db.commit()
+    news = text(alice.fragment(poll_url(page)))
+    assert ("Running" in news, cause in news) == (True, False)
+
+
 def test_polls_slow_down_when_nothing_happens(alice, make_job, make_result, db):
     job = make_job()
     quiet = make_result(job, "running", started_at=now() - timedelta(seconds=10), created_at=now())
