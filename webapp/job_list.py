@@ -18,6 +18,8 @@ SHOWS: tuple[Show, ...] = ("all", "failing", "running", "disabled", "hidden")
 
 #: A page opens with so many jobs; those of the groups further down come when the reader gets there.
 SHOWN = 16
+#: A group is not cut for the sake of so few.
+SPARE = 3
 
 
 class Known(NamedTuple):
@@ -123,9 +125,10 @@ def fill(groups: Iterable[Group], most: int = SHOWN, after: str | None = None) -
     for group in groups:
         paths = [job.class_path for job in group.jobs]
         start = paths.index(after) + 1 if after in paths else 0
-        part = group.jobs[start : start + most]
-        most -= len(part)
-        group.rest = len(group.jobs) - start - len(part)
+        left = group.jobs[start:]
+        part = left if most and len(left) <= most + SPARE else left[:most]
+        most = max(0, most - len(part))
+        group.rest = len(left) - len(part)
         wanted.append((group, part))
     lines = _lines([job.class_path for _, part in wanted for job in part])
     for group, part in wanted:

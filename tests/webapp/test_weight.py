@@ -11,7 +11,7 @@ from sqlalchemy import event, insert
 
 from store.models import EntryGroup, JobRecord, JobResult, LogEntry, Status, now
 from webapp.fragments import Fragments
-from webapp.job_list import SHOWN
+from webapp.job_list import SHOWN, SPARE
 from webapp.pace import LOOK_SECONDS, STEPS, Pace
 from webapp.results import MOST_CHOICES_INLINE
 
@@ -152,7 +152,7 @@ def test_a_list_of_200_jobs_is_light(root, fill):
     fill(200, 21)
     page = root.get("/jobs/")
     assert len(page.data) < MOST_BYTES
-    assert text(page).count('<li class="job">') == SHOWN
+    assert SHOWN <= text(page).count('<li class="job">') <= SHOWN + SPARE
     assert "200 jobs shown" in text(page)
     # Every group is there, with what its jobs out of sight come to.
     assert len(re.findall(r"<h2>Group \d\d</h2> <span class=\"n\">", text(page))) == 12
