@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import ScalarSelect, func, select
@@ -11,7 +12,7 @@ from store.permissions import visible
 from webapp.auth import current_user
 from webapp.database import db
 from webapp.history import Run, as_runs, runs_of_job
-from webapp.looks import Pulse, failing, pulse
+from webapp.looks import FAILING, Pulse, pulse
 
 Show = Literal["all", "failing", "running", "disabled", "hidden"]
 SHOWS: tuple[Show, ...] = ("all", "failing", "running", "disabled", "hidden")
@@ -28,18 +29,14 @@ class Known(NamedTuple):
     class_path: str
     #: How many of its runs run now.
     running: int
+    #: The latest of its runs that has ended failed.
+    failing: bool
     name: str
     grouping: str
     description: str
     installed: bool
     enabled: bool
     hidden: bool
-    #: The state of the latest run that has ended.
-    status: str | None
-
-    @property
-    def failing(self) -> bool:
-        return failing(self)
 
     def belongs_to(self, show: Show) -> bool:
         if show == "hidden":
@@ -50,7 +47,9 @@ class Known(NamedTuple):
             return False
         return show == "all" or (self.failing if show == "failing" else self.running > 0)
 
-    def matches(self, words: Iterable[str]) -> bool:
+    def matches(self, words: Sequence[str]) -> bool:
+        if not words:
+            return True
         summary = self.description.strip().split("\n", 1)[0]
         text = " ".join((self.name, self.grouping, self.class_path, summary)).lower()
         return all(word in text for word in words)
@@ -61,7 +60,7 @@ class Listed:
     """A job as a line of the list."""
 
     job: JobRecord
-    runs: Sequence[Run]
+    runs: tuple[Run, ...]
 
     @property
     def latest(self) -> Run | None:
@@ -69,7 +68,7 @@ class Listed:
 
     @property
     def pulse(self) -> Pulse:
-        return pulse(self.runs)
+        return _pulse(self.runs)
 
 
 @dataclass(slots=True)
@@ -98,18 +97,18 @@ def known_jobs() -> list[Known]:
     """Return all jobs the reader may view, in the order of the list."""
     columns: list[Any] = [
         JobRecord.class_path,
+        _latest_end(),
         JobRecord.name,
         JobRecord.grouping,
         JobRecord.description,
         JobRecord.installed,
         JobRecord.enabled,
         JobRecord.hidden,
-        _latest_end(),
     ]
     query = visible(select(*columns), current_user(), JobRecord)
     rows = db.session.execute(query.order_by(JobRecord.grouping, JobRecord.name, JobRecord.class_path))
     running = _running()
-    return [Known(path, running.get(path, 0), *about) for path, *about in rows]
+    return [Known(path, running.get(path, 0), ended in FAILING, *about) for path, ended, *about in rows]
 
 
 def grouped(jobs: Iterable[Known]) -> list[Group]:
@@ -153,3 +152,9 @@ def _lines(class_paths: Sequence[str]) -> dict[str, Listed]:
         return {}
     query = select(JobRecord, runs_of_job()).where(JobRecord.class_path.in_(class_paths))
     return {job.class_path: Listed(job, as_runs(rows)) for job, rows in db.session.execute(query)}
+
+
+@lru_cache(maxsize=300)
+def _pulse(runs: tuple[Run, ...]) -> Pulse:
+    # It tells of runs that have ended only, and so stays the same from page to page.
+    return pulse(runs)

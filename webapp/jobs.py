@@ -45,9 +45,8 @@ def index() -> str:
     show: Show = next((name for name in SHOWS if name == request.args.get("show")), "all")
     search = _cleaned("q")
     everything = known_jobs()
-    groups = grouped(
-        job for job in everything if job.belongs_to(show) and job.matches(search.lower().split())
-    )
+    words = search.lower().split()
+    groups = grouped(job for job in everything if job.belongs_to(show) and job.matches(words))
     page = {"groups": groups, "show": show, "q": search, "total": len(everything)}
     if "group" in request.args:
         groups[:] = [group for group in groups if group.name == request.args["group"]]

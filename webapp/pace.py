@@ -13,8 +13,10 @@ LITTLE_BUSY = 0.15
 
 #: Fewer polls a second are not what keeps a process busy.
 FEW_POLLS = 15
+#: With more, many watch the same.
+MANY_POLLS = 40
 
-LOOK_SECONDS = 2.0
+LOOK_SECONDS = 0.5
 
 
 class Pace:
@@ -26,8 +28,13 @@ class Pace:
         self._clock = clock
         self._busy = busy
         self._least = float(STEPS[0])
-        self._polls = 0
+        self._polls_a_second = 0.0
+        self._settled_at = 0.0
         self._begin()
+
+    @property
+    def crowded(self) -> bool:
+        return self._polls_a_second > MANY_POLLS
 
     def interval(self, wanted: int) -> int:
         """Return the interval that was wanted, or a longer one."""
@@ -37,16 +44,21 @@ class Pace:
     def note_poll(self) -> None:
         # Threads may lose one another's counts: few of many.
         self._polls += 1
-        passed = self._clock() - self._since
+        moment = self._clock()
+        passed = moment - self._since
         if passed >= LOOK_SECONDS:
-            self._adapt((self._busy() - self._busy_since) / passed, self._polls / passed)
+            self._polls_a_second = self._polls / passed
+            if moment >= self._settled_at:
+                self._adapt(moment, (self._busy() - self._busy_since) / passed)
             self._begin()
 
-    def _adapt(self, share: float, polls_a_second: float) -> None:
-        if share > MOST_BUSY and polls_a_second > FEW_POLLS:
+    def _adapt(self, moment: float, share: float) -> None:
+        if share > MOST_BUSY and self._polls_a_second > FEW_POLLS:
             self._least = min(STEPS[-1], self._least * min(2.0, share / MOST_BUSY))
-        elif share < LITTLE_BUSY or polls_a_second < FEW_POLLS / 2:
-            self._least = max(STEPS[0], self._least * 0.75)
+            # Pages learn of it with their next poll, and only then it shows.
+            self._settled_at = moment + self._least / 1000
+        elif share < LITTLE_BUSY or self._polls_a_second < FEW_POLLS / 2:
+            self._least = max(STEPS[0], self._least * 0.9)
 
     def _begin(self) -> None:
         self._polls = 0

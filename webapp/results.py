@@ -21,7 +21,7 @@ from flask import (
     url_for,
 )
 from sqlalchemy import ColumnElement, Select, func, or_, select
-from sqlalchemy.orm import defer, joinedload, load_only
+from sqlalchemy.orm import joinedload, load_only
 
 from jobs.errors import InvalidData
 from jobs.lifecycle import LONGEST_CAUSE
@@ -31,6 +31,8 @@ from store.permissions import NotVisible, visible
 from webapp import htmx, log
 from webapp.auth import allowed, current_user, polled, require, signed_in_user
 from webapp.database import db
+from webapp.fragments import Fragments
+from webapp.glance import Glances
 from webapp.history import newest_runs
 from webapp.inputs import again, shown_inputs
 from webapp.looks import LOOKS, Look, look, pulse
@@ -40,40 +42,28 @@ from worker.cancel import AlreadyFinished
 from worker.cancel import cancel as cancel_run
 from worker.submit import submit
 
+#: What the readers of one run share: a look at it, and answers to the same question.
+glances = Glances()
+answers = Fragments(most=100, longest=64_000)
+
 blueprint = Blueprint("results", __name__, url_prefix="/results")
 
-#: What a list does not show and the database need not read for it.
-WITHOUT_LARGE = (
-    defer(JobResult.data),
-    defer(JobResult.return_value),
-    defer(JobResult.output),
-    defer(JobResult.results),
-)
-
-#: What a poll needs of a result, and when that last logged something. Made once: nothing is asked so often.
-GLANCE: Select[Any] = select(  # type: ignore[assignment]
-    JobResult,
-    select(EntryGroup.last_at)
-    .where(EntryGroup.result_id == JobResult.id)
-    .correlate(JobResult)
-    .order_by(EntryGroup.first_seq.desc())
-    .limit(1)
-    .scalar_subquery(),
-).options(
+#: All that a list says of a result: reading the rest, too, would take longer than showing it.
+LISTED = (
     load_only(
+        JobResult.name,
+        JobResult.username,
         JobResult.status,
+        JobResult.cause,
+        JobResult.commit,
         JobResult.created_at,
-        JobResult.pushed_at,
         JobResult.started_at,
         JobResult.finished_at,
-        JobResult.cancel_requested_at,
-        JobResult.last_seq,
         *(getattr(JobResult, f"count_{level}") for level in LEVELS),
-    )
+    ),
+    joinedload(JobResult.user).load_only(User.username, User.display_name),
+    joinedload(JobResult.job).load_only(JobRecord.read_only),
 )
-
-#: All that a list says of the job itself.
-READ_ONLY = joinedload(JobResult.job).load_only(JobRecord.read_only)
 
 STARTED = {"day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
 STARTED_WORDS = {"day": "Last 24 hours", "week": "Last 7 days", "month": "Last 30 days"}
@@ -120,9 +110,7 @@ def index() -> str:
     wanted = _wanted()
     query = _filtered(visible(select(JobResult), current_user(), JobResult), wanted)
     page = {
-        "page": page_of_results(
-            query.options(joinedload(JobResult.user), READ_ONLY, *WITHOUT_LARGE), request.args
-        ),
+        "page": page_of_results(query.options(*LISTED), request.args),
         "wanted": wanted,
     }
     if htmx.wants_fragment():
@@ -530,14 +518,20 @@ def _news(result_id: UUID, wanted: log.Filter, since: int) -> Response:
     pace = _pace()
     pace.note_poll()
     # Read before the lines: when it says that the run has ended, no line can follow those we are about to read.
-    result, last_at = _glance(result_id)
+    result, last_at = glances.take(result_id, shared=pace.crowded)
     more = _follows() and result.last_seq > since
     every = pace.interval(log.BUSY if more else log.interval(result, last_at))
 
-    changed = request.args.get("state") != _state(result)
-    if not more and not changed and not result.finished and every == asked_every:
+    def render() -> str:
+        return _render_news(result, wanted, since, every)
+
+    if result.finished or request.args.get("state") != _state(result):
+        return make_response(render())
+    if not more and every == asked_every:
         return htmx.nothing_new()
-    return make_response(_render_news(result, wanted, since, every))
+    # Lines, counts and headings are what they are at this last line: whoever asks the same is told the same.
+    question = (result_id, result.last_seq, every, tuple(request.args.items(multi=True)))
+    return make_response(answers(question, render))
 
 
 def _render_news(result: JobResult, wanted: log.Filter, since: int, every: int) -> str:
@@ -575,16 +569,6 @@ def _growing(result: JobResult, window: log.Window, wanted: log.Filter, since: i
 def _follows() -> bool:
     """Tell whether the page shows the end of the log, and so wants new lines."""
     return request.args.get("rows") != "0"
-
-
-def _glance(result_id: UUID) -> tuple[JobResult, datetime | None]:
-    """Return what a poll needs of a result, and when it last logged something: most polls need no more."""
-    query = visible(GLANCE, current_user(), JobResult).where(JobResult.id == result_id)
-    row = db.session.execute(query).one_or_none()
-    if row is None:
-        raise NotVisible
-    require("view", row[0])
-    return row[0], row[1]
 
 
 def _without_shown_heading(window: log.Window) -> log.Window:
