@@ -14,7 +14,10 @@ from store.permissions import NotVisible, visible
 from webapp.auth import current_user, require
 from webapp.database import db
 
-#: Seconds that many readers of one result share a look at it.
+#: More polls of one result than this within so many seconds are a crowd's,
+CROWD = 8
+COUNT_SECONDS = 0.25
+#: and share a look for so many.
 SHARED_SECONDS = 0.03
 MOST_SHARED = 200
 
@@ -51,26 +54,38 @@ _QUERY: Select[Any] = select(  # type: ignore[assignment]
 )
 
 
+class Shared(NamedTuple):
+    glance: Glance
+    taken_at: float
+    #: How many have asked since `counted_from`.
+    asked: int
+    counted_from: float
+
+
 class Glances:
-    """Looks at results, one for all who ask within a moment."""
+    """Looks at results. Where many watch one run, they share a look that was taken a moment ago."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._known: dict[UUID, tuple[float, Glance]] = {}
+        self._known: dict[UUID, Shared] = {}
 
-    def take(self, result_id: UUID, *, shared: bool) -> Glance:
-        """Return how the result stands now; with `shared`, or a moment ago. Raises NotVisible."""
-        taken_at, glance = self._known.get(result_id, (0.0, None))
-        if glance is None or not shared or self._clock() - taken_at > SHARED_SECONDS:
-            # The time before the look: what it found may be older than its end.
-            taken_at = self._clock()
-            glance = _look(result_id)
-            if len(self._known) >= MOST_SHARED:
-                self._known.clear()
-            self._known[result_id] = (taken_at, glance)
+    def take(self, result_id: UUID) -> Glance:
+        """Return how the result stands now or, in a crowd, stood a moment ago. Raises NotVisible."""
+        # The time before the look: what it finds may be older than its end.
+        moment = self._clock()
+        known = self._known.get(result_id)
+        asked, counted_from = (known.asked + 1, known.counted_from) if known else (1, moment)
+        if moment - counted_from > COUNT_SECONDS:
+            asked, counted_from = 1, moment
+        if known is None or asked <= CROWD or moment - known.taken_at > SHARED_SECONDS:
+            known = Shared(_look(result_id), moment, asked, counted_from)
+        if len(self._known) >= MOST_SHARED:
+            self._known.clear()
+        # Threads may lose one another's counts: few of many.
+        self._known[result_id] = known._replace(asked=asked, counted_from=counted_from)
         # Shared or not: everybody who is told about it is asked for.
-        require("view", glance.result)
-        return glance
+        require("view", known.glance.result)
+        return known.glance
 
 
 def _look(result_id: UUID) -> Glance:

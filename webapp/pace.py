@@ -6,15 +6,17 @@ from collections.abc import Callable
 #: Milliseconds between polls that pages may be given. Few, so that "nothing new" stays an empty answer.
 STEPS = (300, 500, 750, 1000, 1500, 2000, 3000, 5000)
 
-#: The part of a core that one web process may be busy while it is polled; the rest is for people who click.
-MOST_BUSY = 0.3
+#: The part of a core that one web process may be busy while it is polled; the rest is for people who click, and
+#: for the workers beside it.
+MOST_BUSY = 0.15
 #: Below this, polls come faster again. Between the two lies more than one step, or they would swing.
-LITTLE_BUSY = 0.15
+LITTLE_BUSY = 0.08
+
+#: An interval becomes so many times as long at once, at most.
+MOST_AT_ONCE = 4.0
 
 #: Fewer polls a second are not what keeps a process busy.
-FEW_POLLS = 15
-#: With more, many watch the same.
-MANY_POLLS = 40
+FEW_POLLS = 10
 
 LOOK_SECONDS = 0.5
 
@@ -28,13 +30,8 @@ class Pace:
         self._clock = clock
         self._busy = busy
         self._least = float(STEPS[0])
-        self._polls_a_second = 0.0
         self._settled_at = 0.0
         self._begin()
-
-    @property
-    def crowded(self) -> bool:
-        return self._polls_a_second > MANY_POLLS
 
     def interval(self, wanted: int) -> int:
         """Return the interval that was wanted, or a longer one."""
@@ -47,17 +44,16 @@ class Pace:
         moment = self._clock()
         passed = moment - self._since
         if passed >= LOOK_SECONDS:
-            self._polls_a_second = self._polls / passed
             if moment >= self._settled_at:
-                self._adapt(moment, (self._busy() - self._busy_since) / passed)
+                self._adapt(moment, (self._busy() - self._busy_since) / passed, self._polls / passed)
             self._begin()
 
-    def _adapt(self, moment: float, share: float) -> None:
-        if share > MOST_BUSY and self._polls_a_second > FEW_POLLS:
-            self._least = min(STEPS[-1], self._least * min(2.0, share / MOST_BUSY))
+    def _adapt(self, moment: float, share: float, polls_a_second: float) -> None:
+        if share > MOST_BUSY and polls_a_second > FEW_POLLS:
+            self._least = min(STEPS[-1], self._least * min(MOST_AT_ONCE, share / MOST_BUSY))
             # Pages learn of it with their next poll, and only then it shows.
             self._settled_at = moment + self._least / 1000
-        elif share < LITTLE_BUSY or self._polls_a_second < FEW_POLLS / 2:
+        elif share < LITTLE_BUSY or polls_a_second < FEW_POLLS / 2:
             self._least = max(STEPS[0], self._least * 0.9)
 
     def _begin(self) -> None:

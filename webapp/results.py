@@ -518,7 +518,7 @@ def _news(result_id: UUID, wanted: log.Filter, since: int) -> Response:
     pace = _pace()
     pace.note_poll()
     # Read before the lines: when it says that the run has ended, no line can follow those we are about to read.
-    result, last_at = glances.take(result_id, shared=pace.crowded)
+    result, last_at = glances.take(result_id)
     more = _follows() and result.last_seq > since
     every = pace.interval(log.BUSY if more else log.interval(result, last_at))
 

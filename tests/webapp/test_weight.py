@@ -13,7 +13,7 @@ from sqlalchemy import event, insert
 from store.models import EntryGroup, JobRecord, JobResult, LogEntry, Status, now
 from store.permissions import NotVisible
 from webapp.fragments import Fragments
-from webapp.glance import SHARED_SECONDS, Glances
+from webapp.glance import COUNT_SECONDS, CROWD, SHARED_SECONDS, Glances
 from webapp.job_list import SHOWN, SPARE
 from webapp.pace import LOOK_SECONDS, STEPS, Pace
 from webapp.results import MOST_CHOICES_INLINE
@@ -359,17 +359,20 @@ class Machine:
 
 def test_polls_come_less_often_while_they_keep_a_process_busy_and_then_again():
     machine = Machine()
-    assert machine.poll(share=0.2, polls_a_second=256) == 300
-    slower = [machine.poll(share=0.9, polls_a_second=128) for _ in range(20)]
-    assert list(dict.fromkeys(slower)) == [750, 1500, 3000, 5000]
+    assert machine.poll(share=0.1, polls_a_second=256) == 300
+    slower = [machine.poll(share=0.25, polls_a_second=128) for _ in range(30)]
+    assert list(dict.fromkeys(slower)) == [500, 1000, 1500, 3000, 5000]
     # Each time it waits for what that brings.
-    assert slower.count(3000) > slower.count(1500) > slower.count(750)
-    assert machine.pace.interval(300) == 5000
+    assert slower.count(3000) > slower.count(1000) > slower.count(500)
     # In between, they stay as they are.
-    assert machine.poll(share=0.2, polls_a_second=32) == 5000
-    faster = [machine.poll(share=0.05, polls_a_second=16) for _ in range(30)]
+    assert machine.poll(share=0.1, polls_a_second=32) == 5000
+    faster = [machine.poll(share=0.05, polls_a_second=16) for _ in range(40)]
     assert faster == sorted(faster, reverse=True)
     assert faster[-1] == 300
+
+
+def test_a_crowd_is_slowed_at_once():
+    assert Machine().poll(share=1.0, polls_a_second=256) == 1500
 
 
 def test_a_process_that_is_busy_with_something_else_does_not_slow_the_few_who_poll():
@@ -377,36 +380,29 @@ def test_a_process_that_is_busy_with_something_else_does_not_slow_the_few_who_po
     assert [machine.poll(share=1.0, polls_a_second=4) for _ in range(5)] == [300] * 5
 
 
-def test_many_polls_are_a_crowd():
-    machine = Machine()
-    machine.poll(share=0.1, polls_a_second=32)
-    assert not machine.pace.crowded
-    machine.poll(share=0.1, polls_a_second=64)
-    assert machine.pace.crowded
-
-
-def test_a_crowd_shares_a_look_and_one_reader_does_not(
-    app, alice, make_job, make_result, add_entries, db, cast
-):
+def test_a_crowd_shares_a_look_and_one_reader_does_not(app, alice, make_job, make_result, add_entries, cast):
     result = make_result(make_job(), "running", started_at=now())
     time = [100.0]
     glances = Glances(lambda: time[0])
 
-    def last_seq(user: str | None = "alice", *, shared: bool) -> int:
+    def last_seq(user: str | None = "alice") -> int:
         with app.test_request_context("/"):
             g.user = cast[user] if user else None
-            return glances.take(result.id, shared=shared).result.last_seq
+            return glances.take(result.id).result.last_seq
 
-    assert last_seq(shared=False) == 0
-    add_entries(result, "one")
-    assert last_seq("bob", shared=True) == 0
-    assert last_seq(shared=False) == 1
-    add_entries(result, "two")
+    for line in range(CROWD):
+        assert last_seq() == line
+        add_entries(result, "one more")
+    assert last_seq("bob") == CROWD - 1
     time[0] += SHARED_SECONDS * 1.01
-    assert last_seq(shared=True) == 2
+    assert last_seq() == CROWD
     # What is shared is still only for who may see it.
     with pytest.raises(NotVisible):
-        last_seq(None, shared=True)
+        last_seq(None)
+    # The crowd has gone.
+    time[0] += COUNT_SECONDS
+    add_entries(result, "another")
+    assert last_seq() == CROWD + 1
 
 
 def test_a_long_interval_is_not_made_shorter():
