@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 #: Milliseconds between polls that pages may be given. Few, so that "nothing new" stays an empty answer.
-STEPS = (300, 500, 750, 1000, 1500, 2000, 3000, 5000)
+STEPS = (300, 500, 750, 1000, 1500, 2000, 3000)
 
 #: The part of a core that one web process may be busy while it is polled; the rest is for people who click, and
 #: for the workers beside it.
@@ -18,7 +18,10 @@ MOST_AT_ONCE = 4.0
 #: Fewer polls a second are not what keeps a process busy.
 FEW_POLLS = 10
 
+#: It looks at itself this often, and sooner when many polls come at once.
 LOOK_SECONDS = 0.5
+SOON_SECONDS = 0.1
+MANY_POLLS = 25
 
 
 class Pace:
@@ -43,7 +46,7 @@ class Pace:
         self._polls += 1
         moment = self._clock()
         passed = moment - self._since
-        if passed >= LOOK_SECONDS:
+        if passed >= (SOON_SECONDS if self._polls >= MANY_POLLS else LOOK_SECONDS):
             if moment >= self._settled_at:
                 self._adapt(moment, (self._busy() - self._busy_since) / passed, self._polls / passed)
             self._begin()
