@@ -1,6 +1,6 @@
 """What a job is. Authors import from here: `from jobs import Job, StringVar`."""
 
-from jobs.errors import AbortTransaction, JobFailed
+from jobs.errors import AbortTransaction, JobFailed, SoftTimeLimitExceeded
 from jobs.job import BaseJob, Job
 from jobs.variables import (
     BooleanVar,
@@ -24,6 +24,7 @@ __all__ = [
     "MultiChoiceVar",
     "MultiObjectVar",
     "ObjectVar",
+    "SoftTimeLimitExceeded",
     "StringVar",
     "TextVar",
 ]

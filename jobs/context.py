@@ -7,9 +7,16 @@ class RunContext(Protocol):
     """What a run lends its job. `worker` implements it; tests may bring one of their own."""
 
     def log(
-        self, level: str, message: str, *, grouping: str, object_text: str | None, object_url: str | None
+        self,
+        level: str,
+        message: str,
+        *,
+        grouping: str,
+        object_text: str | None = None,
+        object_url: str | None = None,
+        markdown: bool = True,
     ) -> None:
-        """Keep an entry of the log."""
+        """Keep an entry of the log. markdown: False for text that is no markdown, such as a program's output."""
 
     def commit(self) -> None:
         """Save what the job changed since the last commit or rollback."""

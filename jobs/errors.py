@@ -29,6 +29,14 @@ class AbortTransaction(Exception):
     """Raised by a job to roll back its changes without that being an error."""
 
 
+class SoftTimeLimitExceeded(Exception):
+    """Raised inside a job at its soft time limit: it may catch this to clean up, and has until its hard limit."""
+
+
+class RunEnded(BaseException):
+    """Raised inside a job that is canceled, or at its hard limit. No Exception, so that `except Exception` lets it through."""
+
+
 class BadJob(Exception):
     """A class that cannot be a job as it is written, as a sentence for its author."""
 

@@ -161,8 +161,9 @@ class BaseJob:
         if isinstance(obj, str) and message is None:
             obj, message = None, obj
         text = str(message)
-        # The worker's own log gets a copy; the mark keeps `_EntryHandler` from making a second entry of it.
-        self.logger.log(LOGGING_LEVEL[level], "%s", text, extra={"errand_entry": True})
+        if _somebody_listens():
+            # The mark keeps `_EntryHandler` from making a second entry of the copy.
+            self.logger.log(LOGGING_LEVEL[level], "%s", text, extra={"errand_entry": True})
         self._write(level, obj, text, grouping)
 
     def _write(self, level: str, obj: Any, text: str, grouping: str | None) -> None:
@@ -194,6 +195,8 @@ class Job(BaseJob):
 class _EntryHandler(logging.Handler):
     """Makes entries of what a job says through `self.logger`."""
 
+    makes_entries = True
+
     def __init__(self, job: BaseJob) -> None:
         super().__init__(logging.DEBUG)
         self.job = job
@@ -206,6 +209,11 @@ class _EntryHandler(logging.Handler):
             text += "\n\n```\n" + logging.Formatter().formatException(record.exc_info) + "\n```"
         grouping = getattr(record, "grouping", None)
         self.job._write(level_for(record.levelno), getattr(record, "object", None), text, grouping)
+
+
+def _somebody_listens() -> bool:
+    """Tell whether a copy of an entry would reach anybody: making one for nobody costs more than the entry itself."""
+    return any(not getattr(handler, "makes_entries", False) for handler in logging.getLogger().handlers)
 
 
 def _order(cls: type[BaseJob]) -> Iterator[str]:

@@ -33,13 +33,20 @@ class Source:
     name: str
     folders: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
+    #: The digest of the snapshot that `folders` were unpacked from; None: they are the author's own.
+    snapshot: str | None = None
 
     def as_data(self) -> dict[str, Any]:
-        return {"name": self.name, "folders": list(self.folders), "modules": list(self.modules)}
+        return {
+            "name": self.name,
+            "folders": list(self.folders),
+            "modules": list(self.modules),
+            "snapshot": self.snapshot,
+        }
 
     @classmethod
     def from_data(cls, data: dict[str, Any]) -> "Source":
-        return cls(data["name"], tuple(data["folders"]), tuple(data["modules"]))
+        return cls(data["name"], tuple(data["folders"]), tuple(data["modules"]), data.get("snapshot"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +63,27 @@ class Module:
     @property
     def digest(self) -> str:
         """SHA-256 of the source, or "" where there is none to read."""
-        with contextlib.suppress(OSError):
-            return hashlib.sha256(Path(self.path).read_bytes()).hexdigest()
-        return ""
+        return _digest_of(self.path)
+
+
+#: What this process has loaded of job code: {module: (path, SHA-256 of the source that was compiled)}.
+_loaded: dict[str, tuple[str, str]] = {}
+
+
+def loaded_digest(module: Module) -> str:
+    """Return the digest of the code that `load_module` loaded, whatever the file says by now."""
+    return _loaded.get(module.full_name, ("", ""))[1]
+
+
+def is_stale() -> bool:
+    """Tell whether a file of the job code in this process has changed since it was loaded, or is gone."""
+    return any(_digest_of(path) != digest for path, digest in _loaded.values())
+
+
+def _digest_of(path: str) -> str:
+    with contextlib.suppress(OSError):
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    return ""
 
 
 def install(sources: Iterable[Source]) -> None:
@@ -88,7 +113,19 @@ def find_modules(source: Source) -> tuple[list[Module], list[tuple[Module, Modul
 
 def load_module(module: Module) -> ModuleType:
     """Import the module. Whatever its code raises comes through."""
-    return importlib.import_module(module.full_name)
+    known = set(sys.modules)
+    loaded = importlib.import_module(module.full_name)
+    if not module.full_name.startswith(f"{PACKAGE}."):
+        _note_package(module.full_name.partition(".")[0], known)
+    return loaded
+
+
+def _note_package(package: str, known: set[str]) -> None:
+    """Note what a plugin's jobs brought along of their own package, beyond what was there before."""
+    for name in set(sys.modules) - known:
+        path = getattr(sys.modules[name], "__file__", None)
+        if path and (name == package or name.startswith(f"{package}.")):
+            _loaded[name] = (path, _digest_of(path))
 
 
 def job_classes(module: Module, loaded: ModuleType) -> list[type[BaseJob]]:
@@ -121,13 +158,22 @@ def load_class(sources: Sequence[Source], class_path: str) -> tuple[type[BaseJob
     for source in sources:
         if source.name != source_name:
             continue
-        for module in find_modules(source)[0]:
-            if module.name == module_name:
-                for cls in job_classes(module, load_module(module)):
-                    if cls.__name__ == class_name:
-                        return cls, module
-                raise JobNotFound(f"{module.path} has no job {class_name} any more.")
+        module = _find_module(source, module_name)
+        if module is not None:
+            for cls in job_classes(module, load_module(module)):
+                if cls.__name__ == class_name:
+                    return cls, module
+            raise JobNotFound(f"{module.path} has no job {class_name} any more.")
     raise JobNotFound(f"Unable to locate job {class_path} to run it!")
+
+
+def _find_module(source: Source, name: str) -> Module | None:
+    """Return the module that `find_modules` would list under this name, without looking at all the others."""
+    for folder in source.folders if name.isidentifier() else ():
+        for path in (Path(folder, name), Path(folder, f"{name}.py")):
+            if _module_name(path) == name and path.exists():
+                return _in_folder(source, name, path)
+    return next((module for module in _installed(source) if module.name == name), None)
 
 
 def check_name(module: Module) -> None:
@@ -146,8 +192,12 @@ def _in_folders(source: Source) -> Iterable[Module]:
             for path in sorted(root.iterdir()):
                 name = _module_name(path)
                 if name:
-                    file = path / "__init__.py" if path.is_dir() else path
-                    yield Module(source.name, name, f"{PACKAGE}.{source.name}.{name}", str(file))
+                    yield _in_folder(source, name, path)
+
+
+def _in_folder(source: Source, name: str, path: Path) -> Module:
+    file = path / "__init__.py" if path.is_dir() else path
+    return Module(source.name, name, f"{PACKAGE}.{source.name}.{name}", str(file))
 
 
 def _module_name(path: Path) -> str | None:
@@ -198,6 +248,13 @@ class _FreshLoader(importlib.machinery.SourceFileLoader):
 
     def path_stats(self, path: Any) -> Any:
         raise OSError("no bytecode")
+
+    def get_data(self, path: Any) -> bytes:
+        data = super().get_data(path)
+        if path == self.path:
+            # Of the very bytes that are compiled: the file may be edited in this moment.
+            _loaded[self.name] = (str(path), hashlib.sha256(data).hexdigest())
+        return data
 
 
 class _JobFiles(MetaPathFinder):

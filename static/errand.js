@@ -175,6 +175,8 @@
     if (event.detail.xhr.status === 401) return tellSignedOut();
     if (!isPoll(event) || !event.detail.successful) return;
     failures = 0; quietUntil = 0; lastUpdate = new Date();
+    /* What runs now is as it was, and so is the session. */
+    if (event.target.id === "now" && event.detail.xhr.status === 204) document.getElementById("signed-out").hidden = true;
     var offline = document.getElementById("offline");
     if (offline) offline.hidden = true;
   }

@@ -1,5 +1,6 @@
 """Bring both databases to the schema this code expects, or back."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -117,4 +118,5 @@ def own_schema(url: str) -> str | None:
     """Return the schema that a PostgreSQL URL sets as its search path, if it does."""
     options = str(make_url(url).query.get("options", ""))
     _, found, schema = options.partition("search_path=")
-    return schema.split(",")[0].strip() or None if found else None
+    # More schemas may follow, and more options.
+    return re.split(r"[,\s]", schema.strip(), maxsplit=1)[0] or None if found else None

@@ -1,7 +1,7 @@
 """Plugin packages: trusted Python packages that bring models, jobs and migrations."""
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -44,13 +44,18 @@ class Plugin:
 
 
 def load_plugins(settings: Settings) -> list[Plugin]:
-    """Import the plugin packages of this instance and register their models.
+    """Import the plugin packages of this instance and register their models (see `load_named`)."""
+    return load_named(settings.plugins)
 
-    Those named in the settings come first, then those installed with an entry point of the group
-    `errand.plugins`. May be called again; it then finds the same. Raises PluginError.
+
+def load_named(names: Sequence[str]) -> list[Plugin]:
+    """Import these plugin packages and register their models; then those that are installed.
+
+    Installed packages announce theirs with an entry point of the group `errand.plugins`. May be called
+    again; it then finds the same. Raises PluginError.
     """
     plugins: dict[str, Plugin] = {}
-    for plugin in [*map(_named, settings.plugins), *_installed()]:
+    for plugin in [*map(_named, names), *_installed()]:
         other = plugins.setdefault(plugin.label, plugin)
         if other != plugin:
             raise PluginError(

@@ -7,9 +7,10 @@ import re
 import secrets
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
@@ -34,6 +35,8 @@ VARIABLES = (
     "JOBS_ROOT",
     "ERRAND_PLUGINS",
     "ERRAND_HTTPS",
+    "ERRAND_JOBS_FROM",
+    "ERRAND_FILES_URL",
 )
 
 
@@ -45,10 +48,11 @@ class SettingsError(Exception):
 class Settings:
     #: The folder of everything that is not code.
     instance: Path
-    database_url: str
-    data_database_url: str
-    redis_url: str
-    secret_key: str
+    # Never part of the representation, which tracebacks and logs may show: what opens the portal.
+    database_url: str = field(repr=False)
+    data_database_url: str = field(repr=False)
+    redis_url: str = field(repr=False)
+    secret_key: str = field(repr=False)
     jobs_roots: tuple[Path, ...]
     #: Module names of the trusted plugin packages.
     plugins: tuple[str, ...]
@@ -56,6 +60,10 @@ class Settings:
     https: bool | None
     #: True while no REDIS_URL is given: `./errand up` then starts a server of its own.
     embedded_redis: bool
+    #: True: runs take their job files from the snapshot of the last refresh, whatever lies in `jobs_roots`.
+    jobs_from_database: bool = False
+    #: An fsspec URL for uploads and created files; empty: the PLATFORM database keeps them.
+    files_url: str = field(default="", repr=False)
 
 
 def load_settings(
@@ -81,12 +89,14 @@ def load_settings(
         instance=folder,
         database_url=database_url,
         data_database_url=_data_database_url(environ, database_url, folder),
-        redis_url=environ.get("REDIS_URL") or f"unix://{redis_socket(folder)}",
+        redis_url=_redis_url(environ, f"unix://{redis_socket(folder)}"),
         secret_key=environ.get("SECRET_KEY") or _own_secret_key(folder),
         jobs_roots=_jobs_roots(environ, remembered),
         plugins=_plugins(environ, remembered),
         https=_flag(environ, "ERRAND_HTTPS"),
         embedded_redis=not environ.get("REDIS_URL"),
+        jobs_from_database=_jobs_from_database(environ),
+        files_url=_files_url(environ),
     )
 
 
@@ -94,6 +104,13 @@ def environment(settings: Settings) -> dict[str, str]:
     """Return the variables that give a child process these settings, and no other."""
     given = {name: os.environ[name] for name in VARIABLES if os.environ.get(name)}
     return {**given, "ERRAND_INSTANCE": str(settings.instance)}
+
+
+def environment_of_jobs() -> dict[str, str]:
+    """Return the environment for processes that run job files: ours without what configures, or opens, the portal."""
+    kept = {name: value for name, value in os.environ.items() if name not in (*VARIABLES, "ERRAND_INSTANCE")}
+    path = os.pathsep.join([str(PROJECT_ROOT), *filter(None, [kept.get("PYTHONPATH")])])
+    return {**kept, "PYTHONPATH": path}
 
 
 def remember(instance: Path, **values: Any) -> None:
@@ -143,10 +160,12 @@ def _database_url(environ: Mapping[str, str], name: str, default: str) -> str:
         return default
     try:
         url = make_url(given)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError):
+        # Not `from error`: what could not be parsed may be part of a password.
         raise SettingsError(
-            f"{name} is not a database URL. Write it like postgresql://user:password@host/database."
-        ) from error
+            f"{name} is not a database URL. Write it like postgresql://user:password@host/database, "
+            "with the password percent-encoded."
+        ) from None
     if url.get_backend_name() in ("postgresql", "postgres"):
         url = url.set(drivername="postgresql+psycopg")
     elif url.get_backend_name() != "sqlite":
@@ -161,7 +180,8 @@ def _data_database_url(environ: Mapping[str, str], database_url: str, folder: Pa
     platform = make_url(database_url)
     default = f"sqlite:///{folder / 'data.db'}"
     if platform.get_backend_name() == "postgresql":
-        with_schema = platform.update_query_dict({"options": "-csearch_path=errand_data"})
+        options = f"{platform.query.get('options', '')} -csearch_path=errand_data".strip()
+        with_schema = platform.update_query_dict({"options": options})
         default = with_schema.render_as_string(hide_password=False)
     url = _database_url(environ, "DATA_DATABASE_URL", default)
     if url == database_url:
@@ -169,6 +189,39 @@ def _data_database_url(environ: Mapping[str, str], database_url: str, folder: Pa
             "DATA_DATABASE_URL is the same as DATABASE_URL: give objects a database or a schema of their own."
         )
     return url
+
+
+def _redis_url(environ: Mapping[str, str], default: str) -> str:
+    given = environ.get("REDIS_URL")
+    if not given:
+        return default
+    try:
+        parts = urlsplit(given)
+        usable = parts.scheme in ("redis", "rediss", "unix") and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise SettingsError(
+            "REDIS_URL is not a Redis URL. Write it like redis://user:password@host:6379/0, rediss:// for TLS, "
+            "with the password percent-encoded."
+        )
+    return given
+
+
+def _files_url(environ: Mapping[str, str]) -> str:
+    given = environ.get("ERRAND_FILES_URL", "").strip()
+    if given and "://" not in given:
+        raise SettingsError(
+            "ERRAND_FILES_URL is not a URL. Write it like s3://bucket/folder or file:///srv/errand/files."
+        )
+    return given
+
+
+def _jobs_from_database(environ: Mapping[str, str]) -> bool:
+    given = environ.get("ERRAND_JOBS_FROM", "").strip().lower()
+    if given not in ("", "folders", "database"):
+        raise SettingsError(f"ERRAND_JOBS_FROM is {given!r}; write folders or database.")
+    return given == "database"
 
 
 def _own_secret_key(folder: Path) -> str:

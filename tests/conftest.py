@@ -36,6 +36,8 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         "SECRET_KEY",
         "JOBS_ROOT",
         "ERRAND_INSTANCE",
+        "ERRAND_JOBS_FROM",
+        "ERRAND_FILES_URL",
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("ERRAND_PLUGINS", "")

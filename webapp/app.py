@@ -23,6 +23,7 @@ from webapp import (
     objects,
     results,
     trusted,
+    workers,
 )
 from webapp.job_key import JobKey
 from webapp.sessions import DatabaseSessions
@@ -62,7 +63,7 @@ def create_app(settings: Settings) -> Flask:
     for part in (htmx, auth, errors, assets, formats, looks, trusted):
         part.init_app(app)
     headers.init_app(app, https=bool(settings.https))
-    for noun in (home, login, jobs, results, objects):
+    for noun in (home, login, jobs, results, workers, objects):
         app.register_blueprint(noun.blueprint)
     api.register(app)
     return app

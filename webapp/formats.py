@@ -12,6 +12,8 @@ def init_app(app: Flask) -> None:
         duration=duration,
         offset=offset,
         ago=ago,
+        age=age,
+        megabytes=megabytes,
         iso=iso,
         exact=exact,
         clock=clock,
@@ -73,6 +75,16 @@ def clock(moment: datetime) -> str:
     if moment.date() == now().date():
         return f"{moment:%H:%M:%S}"
     return f"{moment.day} {moment:%b} {moment:%H:%M:%S}"
+
+
+def age(moment: datetime) -> str:
+    """3s, 1m 42s: whole seconds, as the browser goes on counting them."""
+    seconds = max(0.0, (now() - moment).total_seconds())
+    return f"{int(seconds)}s" if seconds < 10 else duration(seconds)
+
+
+def megabytes(size: int) -> str:
+    return f"{grouped(round(size / 1_000_000))} MB"
 
 
 def iso(moment: datetime) -> str:

@@ -1,36 +1,48 @@
 """The latest runs of many jobs at once."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, select, union_all
+from sqlalchemy import JSON, ScalarSelect, Select, func, select
 
-from store.models import FINAL, JobResult, User, now
+from store.models import FINAL, JobRecord, JobResult, User, now
 from store.permissions import visible
 from webapp.auth import current_user
 from webapp.database import db
 from webapp.looks import PULSE_RUNS
 
-#: SQLite takes at most 500 parts in one statement; fewer keep the statement small.
-JOBS_A_QUERY = 50
+#: What makes one JSON value of rows: all rows as a list, and one row as a list.
+JSON_LISTS = {
+    "sqlite": (func.json_group_array, func.json_array),
+    "postgresql": (func.json_agg, func.json_build_array),
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What lists and pulses show of a result: a list of jobs has thousands of them."""
+class Run(NamedTuple):
+    """What lists and pulses show of a result. A list of jobs has hundreds of them, so nothing is converted unasked."""
 
-    id: UUID
-    job_id: UUID
+    key: str
     status: str
     count_warning: int
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
+    created: str
+    started: str | None
+    finished_on: str | None
     username: str
     display_name: str | None
+
+    @property
+    def id(self) -> UUID:
+        return UUID(self.key)
+
+    @property
+    def created_at(self) -> datetime:
+        return _moment(self.created)
+
+    @property
+    def started_at(self) -> datetime | None:
+        return _moment(self.started) if self.started else None
 
     @property
     def finished(self) -> bool:
@@ -38,37 +50,37 @@ class Run:
 
     @property
     def duration_seconds(self) -> float | None:
-        if self.started_at is None:
+        if self.started is None:
             return None
-        return max(0.0, ((self.finished_at or now()) - self.started_at).total_seconds())
+        if self.finished_on is None:
+            return max(0.0, (now() - _moment(self.started)).total_seconds())
+        lasted = datetime.fromisoformat(self.finished_on) - datetime.fromisoformat(self.started)
+        return max(0.0, lasted.total_seconds())
 
     @property
     def shown_name(self) -> str:
         return self.display_name or self.username
 
 
-def newest_runs(job_ids: Sequence[UUID], most: int = PULSE_RUNS) -> dict[UUID, list[Run]]:
-    """Return up to `most` runs of each job, newest first.
+def newest_runs(job_ids: Iterable[UUID], most: int = PULSE_RUNS) -> dict[UUID, list[Run]]:
+    """Return up to `most` runs of each job, newest first."""
+    query = select(JobRecord.id, runs_of_job(most)).where(JobRecord.id.in_(list(job_ids)))
+    return {job_id: as_runs(rows) for job_id, rows in db.session.execute(query)}
 
-    Each job's part of the query walks its index from the end, so the length of history does not count.
+
+def as_runs(rows: Iterable[Sequence[Any]] | None) -> list[Run]:
+    """Return what the column `runs_of_job` holds."""
+    return [Run(*row) for row in rows or ()]
+
+
+def runs_of_job(most: int = PULSE_RUNS) -> ScalarSelect[Any]:
+    """Return a column for queries of JobRecord: up to `most` runs of the job, newest first (see `as_runs`).
+
+    For each job the database walks an index from its end, so the length of history does not count; and it gives
+    the job's runs as one value, for making objects of single rows and columns would take most of the time.
     """
-    found: dict[UUID, list[Run]] = {}
-    for start in range(0, len(job_ids), JOBS_A_QUERY):
-        parts = [
-            select(_newest(job_id, most).subquery().c.id) for job_id in job_ids[start : start + JOBS_A_QUERY]
-        ]
-        for row in db.session.execute(_shown().where(JobResult.id.in_(union_all(*parts)))):
-            run = Run(*row)
-            found.setdefault(run.job_id, []).append(run)
-    for runs in found.values():
-        runs.sort(key=lambda run: (run.created_at, run.id), reverse=True)
-    return found
-
-
-def _shown() -> Select[Any]:
-    query: Select[Any] = select(  # type: ignore[assignment]
+    columns = (
         JobResult.id,
-        JobResult.job_id,
         JobResult.status,
         JobResult.count_warning,
         JobResult.created_at,
@@ -76,10 +88,17 @@ def _shown() -> Select[Any]:
         JobResult.finished_at,
         JobResult.username,
         User.display_name,
-    ).outerjoin(User, JobResult.user_id == User.id)
-    return query
+    )
+    chosen: Select[Any] = select(*columns).outerjoin(User, JobResult.user_id == User.id)  # type: ignore[assignment]
+    query = visible(chosen, current_user(), JobResult)
+    query = query.where(JobResult.job_id == JobRecord.id).correlate(JobRecord)
+    newest = query.order_by(JobResult.created_at.desc()).limit(most).subquery()
+    # Both databases add rows to the list in the order of the query below them.
+    all_rows, one_row = JSON_LISTS[db.engine.dialect.name]
+    return select(all_rows(one_row(*newest.c), type_=JSON())).scalar_subquery()
 
 
-def _newest(job_id: UUID, most: int) -> Select[Any]:
-    query = visible(select(JobResult.id), current_user(), JobResult).where(JobResult.job_id == job_id)
-    return query.order_by(JobResult.created_at.desc()).limit(most)
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    # SQLite, which knows no zones, keeps UTC.
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

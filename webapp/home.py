@@ -1,8 +1,20 @@
 """The front door, the first steps, what runs now, and whether all is well."""
 
+import hashlib
+from collections.abc import Sequence
 from http import HTTPStatus
 
-from flask import Blueprint, Response, current_app, make_response, redirect, render_template, url_for
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from sqlalchemy import exists, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import load_only
@@ -10,7 +22,7 @@ from sqlalchemy.orm import load_only
 from store.models import JobRecord, JobResult, Status
 from store.permissions import visible
 from webapp import htmx
-from webapp.auth import allowed, current_user, polled, public, require
+from webapp.auth import allowed, current_user, polled, public, require, signed_in_user
 from webapp.database import db, reading
 from worker.queues import listening_workers, queue_reachable
 
@@ -51,7 +63,11 @@ def now_running() -> Response:
     require("view", JobResult)
     if not htmx.wants_fragment():
         return make_response(redirect(url_for("results.index", status="running")))
-    return make_response(render_template("home/_now.html"))
+    running = running_now()
+    # Every open page asks every few seconds, and mostly for what it shows already.
+    if request.args.get("shown") == what_runs(running):
+        return htmx.nothing_new()
+    return make_response(render_template("home/_now.html", now_running=running))
 
 
 @blueprint.get("/healthz")
@@ -73,13 +89,20 @@ def readyz() -> Response:
 
 @blueprint.app_context_processor
 def offer_running() -> dict[str, object]:
-    return {"running_now": running_now}
+    return {"running_now": running_now, "what_runs": what_runs}
 
 
 def running_now() -> list[JobResult]:
     query = visible(select(JobResult), current_user(), JobResult).where(JobResult.status == Status.RUNNING)
-    query = query.options(load_only(JobResult.name, JobResult.started_at, JobResult.status))
+    query = query.options(load_only(JobResult.name, JobResult.started_at, JobResult.finished_at))
     return list(db.session.scalars(query.order_by(JobResult.created_at.desc()).limit(MOST_RUNNING_SHOWN)))
+
+
+def what_runs(runs: Sequence[JobResult]) -> str:
+    """Return what the rail depends on, in short: these runs, their reader and the session's token."""
+    parts = [session.get("csrf_token", ""), str(signed_in_user().id)]
+    parts += [f"{run.id}{run.started_at}" for run in runs]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def _has_completed() -> bool:

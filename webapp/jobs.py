@@ -1,10 +1,8 @@
 """Jobs: the list, and the form that asks for a run."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Literal
-from uuid import UUID
+from typing import Any
 
 from flask import (
     Blueprint,
@@ -28,84 +26,45 @@ from store.permissions import NotVisible, visible
 from webapp import htmx, run_form
 from webapp.auth import allowed, current_user, require, signed_in_user
 from webapp.database import db, reading
-from webapp.history import Run, newest_runs
+from webapp.history import newest_runs
 from webapp.job_key import as_id
-from webapp.looks import Pulse, failing, pulse
+from webapp.job_list import SHOWS, Show, fill, grouped, known_jobs
+from webapp.looks import pulse
 from worker.refresh import refresh
 from worker.submit import submit
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/jobs")
 
-Show = Literal["all", "failing", "running", "disabled", "hidden"]
-SHOWS: tuple[Show, ...] = ("all", "failing", "running", "disabled", "hidden")
-
 RECENT_RUNS_SHOWN = 4
-LONGEST_SEARCH = 100
-
-
-@dataclass(slots=True)
-class Listed:
-    """A job as a line of the list."""
-
-    job: JobRecord
-    runs: Sequence[Run]
-    running: int
-
-    @property
-    def latest(self) -> Run | None:
-        return self.runs[0] if self.runs else None
-
-    @property
-    def pulse(self) -> Pulse:
-        return pulse(self.runs)
-
-    @property
-    def failing(self) -> bool:
-        ended = next((run for run in self.runs if run.finished), None)
-        return ended is not None and failing(ended)
-
-    def belongs_to(self, show: Show) -> bool:
-        if show == "hidden":
-            return self.job.hidden
-        if show == "disabled":
-            return not self.job.runnable
-        if self.job.hidden:
-            return False
-        return show == "all" or (self.failing if show == "failing" else self.running > 0)
-
-
-@dataclass(slots=True)
-class Group:
-    name: str
-    jobs: list[Listed]
-
-    @property
-    def running(self) -> int:
-        return sum(1 for listed in self.jobs if listed.running)
-
-    @property
-    def failing(self) -> int:
-        return sum(1 for listed in self.jobs if listed.failing)
+LONGEST_ARGUMENT = 400
 
 
 @blueprint.get("/")
 def index() -> str:
     require("view", JobRecord)
-    everything = _listed()
     show: Show = next((name for name in SHOWS if name == request.args.get("show")), "all")
-    search = clean_text(request.args.get("q", "")).strip()[:LONGEST_SEARCH]
-    shown = [listed for listed in everything if listed.belongs_to(show) and _matches(listed.job, search)]
-    page = {
-        "groups": _grouped(shown),
-        "show": show,
-        "q": search,
-        "numbers": {name: sum(1 for listed in everything if listed.belongs_to(name)) for name in SHOWS},
-        "total": len(everything),
-    }
+    search = _cleaned("q")
+    everything = known_jobs()
+    groups = grouped(
+        job for job in everything if job.belongs_to(show) and job.matches(search.lower().split())
+    )
+    page = {"groups": groups, "show": show, "q": search, "total": len(everything)}
+    if "group" in request.args:
+        groups[:] = [group for group in groups if group.name == request.args["group"]]
+        fill(groups, after=_cleaned("after"))
+        if htmx.wants_fragment():
+            return "".join(render_template("jobs/_lines.html", group=group, **page) for group in groups)
+    else:
+        fill(groups)
     if htmx.wants_fragment():
         return render_template("jobs/_list.html", **page)
-    sources = db.session.scalar(select(func.count()).select_from(JobSource)) or 0
-    return render_template("jobs/index.html", **page, source_count=sources, load_errors=_load_errors())
+    return render_template(
+        "jobs/index.html",
+        **page,
+        numbers={name: sum(1 for job in everything if job.belongs_to(name)) for name in SHOWS},
+        source_count=db.session.scalar(select(func.count()).select_from(JobSource)) or 0,
+        load_errors=_load_errors(),
+    )
 
 
 @blueprint.post("/refresh")
@@ -114,7 +73,8 @@ def reload() -> Response:
     require("refresh", JobRecord)
     report = refresh(db.session(), current_app.extensions["errand"].settings)
     problems = f" {len(report.errors)} could not be loaded." if report.errors else ""
-    flash(f"Found {report.jobs} jobs, {len(report.new)} of them new.{problems}")
+    notes = "".join(f" {note}" for note in report.notes)
+    flash(f"Found {report.jobs} jobs, {len(report.new)} of them new.{problems}{notes}")
     return make_response(redirect(url_for("jobs.index"), HTTPStatus.SEE_OTHER))
 
 
@@ -202,29 +162,8 @@ def disable(key: str) -> Response:
 # --- The list -------------------------------------------------------------------------------------------------
 
 
-def _listed() -> list[Listed]:
-    query = visible(select(JobRecord), current_user(), JobRecord).order_by(JobRecord.grouping, JobRecord.name)
-    jobs = db.session.scalars(query).all()
-    runs = newest_runs([job.id for job in jobs])
-    running = _running_by_job()
-    return [Listed(job, runs.get(job.id, []), running.get(job.id, 0)) for job in jobs]
-
-
-def _running_by_job() -> dict[UUID | None, int]:
-    query = select(JobResult.job_id, func.count()).where(JobResult.status == Status.RUNNING)
-    return {row[0]: row[1] for row in db.session.execute(query.group_by(JobResult.job_id))}
-
-
-def _matches(job: JobRecord, search: str) -> bool:
-    text = " ".join((job.name, job.grouping, job.class_path, job.summary)).lower()
-    return all(word in text for word in search.lower().split())
-
-
-def _grouped(shown: list[Listed]) -> list[Group]:
-    groups: dict[str, Group] = {}
-    for listed in shown:
-        groups.setdefault(listed.job.grouping, Group(listed.job.grouping, [])).jobs.append(listed)
-    return list(groups.values())
+def _cleaned(name: str) -> str:
+    return clean_text(request.args.get(name, "")).strip()[:LONGEST_ARGUMENT]
 
 
 def _load_errors() -> Sequence[LoadError]:

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Select, func, select
 from werkzeug.datastructures import MultiDict
 
 from store.html import clean_text
@@ -21,6 +22,10 @@ SCAN = 20_000
 SUMMARY_SCAN = 2_000
 MOST_FAILURES = 5
 LONGEST_SEARCH = 100
+
+#: Longer ones, or ones of more lines, are folded.
+LONGEST_ENTRY = 4_000
+MOST_ENTRY_LINES = 40
 
 #: Milliseconds between polls: while lines arrive, when they are rare, when there are none.
 BUSY, CALM, IDLE = 300, 1000, 3000
@@ -46,11 +51,30 @@ class Filter:
         return wanted
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Entry(NamedTuple):
+    """An entry as far as the log shows it: without what was logged, which is there as HTML."""
+
+    seq: int
+    created_at: datetime
+    level: str
+    html: str
+    object_text: str | None
+    object_url: str | None
+
+    @property
+    def family(self) -> str:
+        return FAMILY_OF[self.level]
+
+    @property
+    def tall(self) -> bool:
+        # Rendered, a line ends as it did before; only between paragraphs an empty one is gone.
+        return len(self.html) > LONGEST_ENTRY or self.html.count("\n") >= MOST_ENTRY_LINES
+
+
+class Line(NamedTuple):
     """A row of the log: a heading (`group`) or an entry."""
 
-    entry: LogEntry | None = None
+    entry: Entry | None = None
     group: EntryGroup | None = None
     #: The heading stands for lines above, which are not shown.
     continued: bool = False
@@ -60,8 +84,10 @@ class Line:
 class Failure:
     """A failure as the summary tells it: what the entry says first."""
 
-    entry: LogEntry
+    seq: int
     text: str
+    object_text: str | None
+    object_url: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +130,7 @@ def after(result: JobResult, seq: int, wanted: Filter, lines: int = MOST_LINES) 
     """Return the lines that follow line `seq`."""
     until = min(result.last_seq, seq + SCAN) if wanted else result.last_seq
     query = _entries(result, wanted).where(LogEntry.seq > seq, LogEntry.seq <= until)
-    entries = list(db.session.scalars(query.order_by(LogEntry.seq).limit(lines + 1)))
+    entries = _read(query.order_by(LogEntry.seq).limit(lines + 1))
     if len(entries) > lines:
         entries = entries[:lines]
         until = entries[-1].seq
@@ -115,7 +141,7 @@ def before(result: JobResult, seq: int, wanted: Filter, lines: int = WINDOW) -> 
     """Return the lines that come before line `seq`."""
     since = max(1, seq - SCAN) if wanted else 1
     query = _entries(result, wanted).where(LogEntry.seq < seq, LogEntry.seq >= since)
-    entries = list(db.session.scalars(query.order_by(LogEntry.seq.desc()).limit(lines + 1)))[::-1]
+    entries = _read(query.order_by(LogEntry.seq.desc()).limit(lines + 1))[::-1]
     if len(entries) > lines:
         entries = entries[1:]
         since = entries[0].seq
@@ -126,10 +152,20 @@ def first_failures(result: JobResult) -> list[Failure]:
     """Return the entries that say what failed, the first ones first."""
     if not result.families["failure"]:
         return []
-    ends = or_(LogEntry.seq <= SUMMARY_SCAN, LogEntry.seq > result.last_seq - SUMMARY_SCAN)
-    query = _entries(result, Filter(("failure",))).where(ends)
-    entries = db.session.scalars(query.order_by(LogEntry.seq).limit(MOST_FAILURES))
-    return [Failure(entry, first_line(entry.message)) for entry in entries]
+    # Two queries: for either end alone, a database walks the index there instead of all the log.
+    found = _failures(result, 0, SUMMARY_SCAN, MOST_FAILURES)
+    if len(found) < MOST_FAILURES and result.last_seq > SUMMARY_SCAN:
+        since = max(SUMMARY_SCAN, result.last_seq - SUMMARY_SCAN)
+        found += _failures(result, since, result.last_seq, MOST_FAILURES - len(found))
+    return found
+
+
+def _failures(result: JobResult, since: int, until: int, most: int) -> list[Failure]:
+    """Return the first failures after line `since`, up to line `until`."""
+    columns: list[Any] = [LogEntry.seq, LogEntry.message, LogEntry.object_text, LogEntry.object_url]
+    query = _of(result, Filter(("failure",)), columns).where(LogEntry.seq > since, LogEntry.seq <= until)
+    rows = db.session.execute(query.order_by(LogEntry.seq).limit(most))
+    return [Failure(seq, first_line(message), *about) for seq, message, *about in rows]
 
 
 def first_line(message: str) -> str:
@@ -144,15 +180,18 @@ def open_group(result: JobResult, seq: int) -> EntryGroup | None:
     return db.session.scalars(query.order_by(EntryGroup.first_seq.desc()).limit(1)).first()
 
 
-def interval(result: JobResult, window: Window | None) -> int:
-    """Return after how many milliseconds it is worth asking again."""
-    if window is not None and window.lines:
-        return BUSY
+def last_moment(result: JobResult) -> datetime | None:
+    """Return when the run last logged something."""
+    last = open_group(result, result.last_seq)
+    return last.last_at if last else None
+
+
+def interval(result: JobResult, last_at: datetime | None) -> int:
+    """Return after how many milliseconds it is worth asking again when there was nothing new this time."""
     if result.status != Status.RUNNING:
         waited = timedelta(seconds=result.waited_seconds)
         return BUSY if waited < timedelta(seconds=10) else CALM
-    last = open_group(result, result.last_seq)
-    quiet = now() - (last.last_at if last else result.started_at or result.created_at)
+    quiet = now() - (last_at or result.started_at or result.created_at)
     if quiet < timedelta(seconds=3):
         return BUSY
     return CALM if quiet < timedelta(seconds=20) else IDLE
@@ -164,16 +203,32 @@ def shown_families(window: Window) -> set[str]:
     return set(FAMILIES) if present == {"debug"} else set(FAMILIES) - {"debug"}
 
 
-def _entries(result: JobResult, wanted: Filter) -> Select[LogEntry]:
-    return select(LogEntry).where(LogEntry.result_id == result.id, *wanted.conditions())
+def _entries(result: JobResult, wanted: Filter) -> Select[Any]:
+    columns: list[Any] = [
+        LogEntry.seq,
+        LogEntry.created_at,
+        LogEntry.level,
+        LogEntry.html,
+        LogEntry.object_text,
+        LogEntry.object_url,
+    ]
+    return _of(result, wanted, columns)
 
 
-def _window(result: JobResult, entries: Sequence[LogEntry], first: int, last: int) -> Window:
+def _of(result: JobResult, wanted: Filter, columns: list[Any]) -> Select[Any]:
+    return select(*columns).where(LogEntry.result_id == result.id, *wanted.conditions())
+
+
+def _read(query: Select[Any]) -> list[Entry]:
+    return [Entry(*row) for row in db.session.execute(query)]
+
+
+def _window(result: JobResult, entries: Sequence[Entry], first: int, last: int) -> Window:
     lines = list(_with_headings(result, entries))
     return Window(lines, first, last, earlier=first > 1, later=last < result.last_seq)
 
 
-def _with_headings(result: JobResult, entries: Sequence[LogEntry]) -> Iterator[Line]:
+def _with_headings(result: JobResult, entries: Sequence[Entry]) -> Iterator[Line]:
     if not entries:
         return
     groups = _groups(result, entries[0].seq, entries[-1].seq)
@@ -190,8 +245,8 @@ def _with_headings(result: JobResult, entries: Sequence[LogEntry]) -> Iterator[L
 
 def _groups(result: JobResult, first: int, last: int) -> list[EntryGroup]:
     """Return the headings of lines `first` to `last`, with the one that `first` stands under."""
-    opened = open_group(result, first)
-    inside = and_(EntryGroup.first_seq > first, EntryGroup.first_seq <= last)
-    query = select(EntryGroup).where(EntryGroup.result_id == result.id, inside)
-    rest = db.session.scalars(query.order_by(EntryGroup.first_seq))
-    return ([opened] if opened else []) + list(rest)
+    of_result = EntryGroup.result_id == result.id
+    opened = select(func.max(EntryGroup.first_seq)).where(of_result, EntryGroup.first_seq <= first)
+    since = func.coalesce(opened.scalar_subquery(), first)
+    query = select(EntryGroup).where(of_result, EntryGroup.first_seq >= since, EntryGroup.first_seq <= last)
+    return list(db.session.scalars(query.order_by(EntryGroup.first_seq)))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Flask
 
@@ -33,8 +33,7 @@ LOOKS = {
 FAMILY_ICONS = {"debug": "debug", "info": "info", "success": "ok", "warning": "warn", "failure": "bad"}
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(NamedTuple):
     css: str
     x: int
     y: float
@@ -50,10 +49,10 @@ class Pulse:
 
     @property
     def paths(self) -> dict[str, str]:
-        """Return one outline for all bars of a colour: a list of jobs has thousands of bars."""
+        """Return one line for all bars of a colour, to be drawn as wide as a bar: a page has hundreds of bars."""
         paths: dict[str, str] = {}
         for bar in self.bars:
-            paths[bar.css] = f"{paths.get(bar.css, '')}M{bar.x} {bar.y:g}h3.5v{bar.height:g}h-3.5z"
+            paths[bar.css] = f"{paths.get(bar.css, '')}M{bar.x} {bar.y}v{bar.height}"
         return paths
 
 
@@ -65,10 +64,9 @@ def init_app(app: Flask) -> None:
 
 def look(result: Any) -> Look:
     """Return how the state of `result` (a row with `status` and `count_warning`) is shown."""
-    status = Status(result.status)
-    if status == Status.COMPLETED and result.count_warning:
+    if result.status == Status.COMPLETED and result.count_warning:
         return Look("is-warn", "warn", f"Warnings ({result.count_warning})")
-    return LOOKS[status]
+    return LOOKS[result.status]
 
 
 def failing(result: Any) -> bool:
@@ -77,19 +75,20 @@ def failing(result: Any) -> bool:
 
 def pulse(newest_first: Sequence[Any]) -> Pulse:
     runs = [result for result in newest_first if result.status in FINAL][:PULSE_RUNS][::-1]
-    longest = max((result.duration_seconds or 0 for result in runs), default=0) or 1
+    looks = [look(result) for result in runs]
+    seconds = [result.duration_seconds or 0 for result in runs]
+    longest = max(seconds, default=0) or 1
     empty = [Bar("is-wait", 5 * slot, 15.3, 0.7) for slot in range(PULSE_RUNS - len(runs))]
     bars = [
         bar
-        for slot, result in enumerate(runs, PULSE_RUNS - len(runs))
-        for bar in _bars(result, 5 * slot, (result.duration_seconds or 0) / longest)
+        for slot, (shown, lasted) in enumerate(zip(looks, seconds, strict=True), PULSE_RUNS - len(runs))
+        for bar in _bars(shown, 5 * slot, lasted / longest)
     ]
-    return Pulse(empty + bars, _pulse_label(runs))
+    return Pulse(empty + bars, _pulse_label(looks))
 
 
-def _bars(result: Any, x: int, share: float) -> list[Bar]:
+def _bars(shown: Look, x: int, share: float) -> list[Bar]:
     """A failure hangs below the line, a warning has a gap, what never ran is a stub."""
-    shown = look(result)
     height = round(3 + 12 * share, 1)
     if shown.css == "is-bad":
         return [Bar("is-bad", x, 17, 7)]
@@ -101,10 +100,10 @@ def _bars(result: Any, x: int, share: float) -> list[Bar]:
     return [Bar(shown.css, x, round(16 - height, 1), height)]
 
 
-def _pulse_label(runs: Sequence[Any]) -> str:
-    if not runs:
+def _pulse_label(looks: Sequence[Look]) -> str:
+    if not looks:
         return "No runs yet"
-    words = [look(result).word.partition(" (")[0] for result in runs]
+    words = [shown.word.partition(" (")[0] for shown in looks]
     names = {"Warnings": "with warnings"}
     parts = [f"{words.count(word)} {names.get(word, word.lower())}" for word in dict.fromkeys(words)]
-    return f"Last {plural(len(runs), 'run')}: {', '.join(parts)}"
+    return f"Last {plural(len(looks), 'run')}: {', '.join(parts)}"

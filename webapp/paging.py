@@ -12,7 +12,7 @@ from werkzeug.datastructures import MultiDict
 from store.models import JobResult
 from webapp.database import db
 
-PAGE_SIZE = 50
+PAGE_SIZE = 40
 
 
 @dataclass(frozen=True, slots=True)

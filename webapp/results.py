@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -20,16 +20,17 @@ from flask import (
     stream_with_context,
     url_for,
 )
-from sqlalchemy import Select, func, or_, select
-from sqlalchemy.orm import defer, joinedload
+from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy.orm import defer, joinedload, load_only
 
 from jobs.errors import InvalidData
 from jobs.lifecycle import LONGEST_CAUSE
 from store.html import clean_text
-from store.models import JobRecord, JobResult, LogEntry, Status, User, now
+from store.models import LEVELS, EntryGroup, JobRecord, JobResult, LogEntry, Status, User, now
 from store.permissions import NotVisible, visible
 from webapp import htmx, log
 from webapp.auth import allowed, current_user, polled, require, signed_in_user
+from webapp.crowd import Crowd
 from webapp.database import db
 from webapp.history import newest_runs
 from webapp.inputs import again, shown_inputs
@@ -39,10 +40,25 @@ from worker.cancel import AlreadyFinished
 from worker.cancel import cancel as cancel_run
 from worker.submit import submit
 
+#: The readers of this process.
+crowd = Crowd()
+
 blueprint = Blueprint("results", __name__, url_prefix="/results")
 
 #: What a list does not show and the database need not read for it.
 LARGE = (JobResult.data, JobResult.return_value, JobResult.output, JobResult.results)
+
+#: What a poll needs of the row.
+GLANCE = (
+    JobResult.status,
+    JobResult.created_at,
+    JobResult.pushed_at,
+    JobResult.started_at,
+    JobResult.finished_at,
+    JobResult.cancel_requested_at,
+    JobResult.last_seq,
+    *(getattr(JobResult, f"count_{level}") for level in LEVELS),
+)
 
 #: All that a list says of the job itself.
 READ_ONLY = joinedload(JobResult.job).load_only(JobRecord.read_only)
@@ -50,12 +66,9 @@ READ_ONLY = joinedload(JobResult.job).load_only(JobRecord.read_only)
 STARTED = {"day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
 STARTED_WORDS = {"day": "Last 24 hours", "week": "Last 7 days", "month": "Last 30 days"}
 WARNINGS = "warnings"
-LAST_DAY_ORDER = [
-    "Completed",
-    WARNINGS.capitalize(),
-    *(LOOKS[status].word for status in Status if status != Status.COMPLETED),
-]
+WITH_WARNINGS = (JobResult.status == Status.COMPLETED, JobResult.count_warning > 0)
 MOST_CHOICES = 300
+MOST_CHOICES_INLINE = 40
 LONGEST_SEARCH = 100
 
 #: A longer cause is shown in part, with a way to see all of it.
@@ -106,11 +119,25 @@ def index() -> str:
         "results/index.html",
         **page,
         statuses=[(status.value, LOOKS[status].word) for status in Status] + [(WARNINGS, "Warnings")],
-        jobs=_job_choices(wanted),
-        people=_people(),
+        jobs=_choices("job", wanted.job, whole="choices" in request.args),
+        people=_choices("person", wanted.person, whole="choices" in request.args),
         started_words=STARTED_WORDS,
         today=_last_day(),
     )
+
+
+@blueprint.get("/choices/<kind>")
+def choices(kind: str) -> Response:
+    """Give all that a filter offers, for where there is too much of it for the page."""
+    require("view", JobResult)
+    if kind not in ("job", "person"):
+        raise NotVisible
+    if not htmx.wants_fragment():
+        return make_response(
+            redirect(f"{url_for('results.index')}?{urlencode(_wanted().arguments(choices='all'))}")
+        )
+    offered = _choices(kind, getattr(_wanted(), kind), whole=True)
+    return make_response(render_template("results/_choices.html", offered=offered))
 
 
 def _wanted() -> Wanted:
@@ -129,18 +156,24 @@ def _wanted() -> Wanted:
 
 def _filtered(query: Select[JobResult], wanted: Wanted) -> Select[JobResult]:
     if wanted.status == WARNINGS:
-        query = query.where(JobResult.status == Status.COMPLETED, JobResult.count_warning > 0)
+        query = query.where(*WITH_WARNINGS)
     elif wanted.status == "bad":
         query = query.where(JobResult.status.in_((Status.FAILED, Status.ERRORED)))
     elif wanted.status:
         query = query.where(JobResult.status == wanted.status)
     if wanted.job:
-        query = query.where(JobResult.class_path == wanted.job)
+        query = query.where(_of_job(wanted.job))
     if wanted.person:
         query = query.where(JobResult.username == wanted.person)
     if wanted.started:
         query = query.where(JobResult.created_at >= now() - STARTED[wanted.started])
     return query.where(_mentions(wanted.q)) if wanted.q else query
+
+
+def _of_job(class_path: str) -> ColumnElement[bool]:
+    job_id = db.session.scalar(select(JobRecord.id).where(JobRecord.class_path == class_path))
+    # By the record there is an index; what outlived its record still knows its path.
+    return JobResult.class_path == class_path if job_id is None else JobResult.job_id == job_id
 
 
 def _mentions(text: str) -> Any:
@@ -155,17 +188,34 @@ def _mentions(text: str) -> Any:
     return or_(*conditions)
 
 
-def _job_choices(wanted: Wanted) -> list[tuple[str, str]]:
-    query = visible(select(JobRecord), current_user(), JobRecord).order_by(JobRecord.name).limit(MOST_CHOICES)
-    choices = [(job.class_path, job.name) for job in db.session.scalars(query)]
-    if wanted.job and wanted.job not in {path for path, _ in choices}:
-        choices.append((wanted.job, wanted.job))
-    return choices
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What a filter offers: (value, word). A page does not carry a long list, but fetches it."""
+
+    options: list[tuple[str, str]]
+    chosen: str
+    fetched: bool = False
+
+
+def _choices(kind: str, chosen: str, *, whole: bool) -> Choices:
+    options = _jobs() if kind == "job" else _people()
+    known = dict(options)
+    if chosen and chosen not in known:
+        options.append((chosen, chosen))
+    if whole or len(options) <= MOST_CHOICES_INLINE:
+        return Choices(options, chosen)
+    return Choices([(chosen, known.get(chosen, chosen))] if chosen else [], chosen, fetched=True)
+
+
+def _jobs() -> list[tuple[str, str]]:
+    named: Select[Any] = select(JobRecord.class_path, JobRecord.name)  # type: ignore[assignment]
+    query = visible(named, current_user(), JobRecord).order_by(JobRecord.name).limit(MOST_CHOICES)
+    return [(row[0], row[1]) for row in db.session.execute(query)]
 
 
 def _people() -> list[tuple[str, str]]:
-    people = db.session.scalars(select(User).order_by(User.username).limit(MOST_CHOICES))
-    return [(person.username, person.shown_name) for person in people]
+    query = select(User.username, User.display_name).order_by(User.username).limit(MOST_CHOICES)
+    return [(username, display_name or username) for username, display_name in db.session.execute(query)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,27 +229,32 @@ class Share:
 
 
 def _last_day() -> list[Share]:
-    warned = (JobResult.count_warning > 0).label("count_warning")
-    counted: Select[Any] = select(JobResult.status, warned, func.count())  # type: ignore[assignment]
-    query = visible(counted, current_user(), JobResult)
-    query = query.where(JobResult.created_at >= now() - STARTED["day"]).group_by(JobResult.status, warned)
-    counts: dict[str, tuple[Look, int]] = {}
-    for row in db.session.execute(query):
-        shown = look(row)
-        name = shown.word.partition(" (")[0]
-        counts[name] = (shown, counts.get(name, (shown, 0))[1] + row[2])
-    total = sum(count for _, count in counts.values()) or 1
+    counts = _counts_by_look(now() - STARTED["day"])
+    total = sum(count for _, count in counts) or 1
     shares: list[Share] = []
     x = 0.0
-    for name in sorted(counts, key=LAST_DAY_ORDER.index):
-        shown, count = counts[name]
+    for shown, count in counts:
         width = 100 * count / total
         # A thin gap keeps neighbours apart, so that it is not their colour alone that does.
-        shares.append(
-            Share(Look(shown.css, shown.icon, name), count, round(x, 2), round(max(width - 0.3, 0.3), 2))
-        )
+        shares.append(Share(shown, count, round(x, 2), round(max(width - 0.3, 0.3), 2)))
         x += width
     return shares
+
+
+def _counts_by_look(since: datetime) -> list[tuple[Look, int]]:
+    """Count what was asked for since then, by the states that pages know."""
+    recent = JobResult.created_at >= since
+    counted: Select[Any] = select(JobResult.status, func.count())  # type: ignore[assignment]
+    by_status = visible(counted.where(JobResult.status.in_(list(Status)), recent), current_user(), JobResult)
+    counts = {row[0]: row[1] for row in db.session.execute(by_status.group_by(JobResult.status))}
+    warned = 0
+    if Status.COMPLETED in counts:
+        with_warnings = select(func.count()).select_from(JobResult).where(*WITH_WARNINGS, recent)
+        warned = db.session.scalar(visible(with_warnings, current_user(), JobResult)) or 0
+        counts[Status.COMPLETED] -= warned
+    looks = {status: (LOOKS[status], counts.get(status, 0)) for status in Status}
+    order = [looks.pop(Status.COMPLETED), (Look("is-warn", "warn", "Warnings"), warned), *looks.values()]
+    return [(shown, count) for shown, count in order if count]
 
 
 # --- One result -----------------------------------------------------------------------------------------------
@@ -214,7 +269,7 @@ def show(result_id: UUID) -> str:
         **_about(result),
         **_log_context(result, window, wanted),
         "shown_families": set(wanted.families) if wanted.families else log.shown_families(window),
-        "interval": log.interval(result, window),
+        "interval": _interval(result, window),
         "follows": not window.later,
     }
     return render_template("results/show.html", **page)
@@ -226,17 +281,14 @@ def poll(result_id: UUID) -> Response:
     """Give what is new since `after`, or the lines `before` one, or those that fit another filter."""
     if not htmx.wants_fragment():
         return make_response(show(result_id))
-    # Read before the lines: when it says that the run has ended, no line can follow those we are about to read.
-    result = _find(result_id)
     wanted = log.read_filter(request.args)
     since, until = log.number(request.args.get("after")), log.number(request.args.get("before"))
+    if since is not None and until is None and "every" in request.args:
+        return _news(result_id, wanted, since)
+    result = _find(result_id)
     if until is not None:
         return _earlier(result, wanted, until)
-    if since is None:
-        return _refiltered(result, wanted)
-    if "every" not in request.args:
-        return _later(result, wanted, since)
-    return _news(result, wanted, since)
+    return _refiltered(result, wanted) if since is None else _later(result, wanted, since)
 
 
 @blueprint.get("/<uuid:result_id>/log.txt")
@@ -391,8 +443,9 @@ def _is_only_its_text(result: JobResult) -> bool:
 def _state(result: JobResult) -> str:
     """Return what the head of the page depends on: while it is the same, nothing there changes."""
     asked = "-stopping" if result.cancel_requested_at and not result.finished else ""
-    unpushed = "-unpushed" if result.status == Status.PENDING and result.pushed_at is None else ""
-    return f"{result.status}{asked}{unpushed}"
+    unreached = "-unreached" if result.unreached else ""
+    held = f"-held{result.attempt}" if result.status == Status.PENDING and result.cause else ""
+    return f"{result.status}{asked}{unreached}{held}"
 
 
 def _window(result: JobResult, wanted: log.Filter) -> log.Window:
@@ -417,6 +470,10 @@ def _log_context(result: JobResult, window: log.Window, wanted: log.Filter) -> d
         ),
         "shown_group": _shown_group(window),
     }
+
+
+def _interval(result: JobResult, window: log.Window) -> int:
+    return crowd.slowed(log.BUSY if window.lines else log.interval(result, log.last_moment(result)))
 
 
 def _shown_group(window: log.Window) -> int:
@@ -446,24 +503,30 @@ def _later(result: JobResult, wanted: log.Filter, since: int) -> Response:
 def _refiltered(result: JobResult, wanted: log.Filter) -> Response:
     window = _window(result, wanted)
     page = _log_context(result, window, wanted)
-    page.update(state=_state(result), interval=log.interval(result, window), follows=not window.later)
+    page.update(state=_state(result), interval=_interval(result, window), follows=not window.later)
     return make_response(render_template("results/_refiltered.html", **page))
 
 
-def _news(result: JobResult, wanted: log.Filter, since: int) -> Response:
+def _news(result_id: UUID, wanted: log.Filter, since: int) -> Response:
     """Answer a poll: lines, counts and state as far as they changed; an empty 204 when nothing did."""
+    asked_every = log.number(request.args.get("every")) or 0
+    crowd.note(asked_every)
+    # Read before the lines: when it says that the run has ended, no line can follow those we are about to read.
+    result, last_at = _glance(result_id)
     follows = request.args.get("rows") != "0"
-    window = log.after(result, since, wanted) if follows else log.Window([], since + 1, since, False, False)
-    window = _without_shown_heading(window)
-    state, every = _state(result), log.interval(result, window)
+    state = _state(result)
     changed = request.args.get("state") != state
-    ended = result.finished and not (follows and window.later)
-    if not changed and not ended and window.last_seq <= since and str(every) == request.args.get("every"):
+    more = follows and result.last_seq > since
+    every = crowd.slowed(log.BUSY if more else log.interval(result, last_at))
+    if not more and not changed and not result.finished and every == asked_every:
         return htmx.nothing_new()
+    window = log.after(result, since, wanted) if more else log.Window([], since + 1, since, False, False)
+    window = _without_shown_heading(window)
+    ended = result.finished and not (follows and window.later)
     page = _log_context(result, window, wanted)
     page["shown_group"] = page["shown_group"] or log.number(request.args.get("g")) or 0
     if changed or ended:
-        page.update(_about(result))
+        page.update(_about(_find(result_id)))
     return make_response(
         render_template(
             "results/_news.html",
@@ -475,6 +538,21 @@ def _news(result: JobResult, wanted: log.Filter, since: int) -> Response:
             growing=log.open_group(result, since) if since else None,
         )
     )
+
+
+def _glance(result_id: UUID) -> tuple[JobResult, datetime | None]:
+    """Return what a poll needs of a result, and when it last logged something: most polls need no more."""
+    query = visible(select(JobResult, _last_at()), current_user(), JobResult).where(JobResult.id == result_id)
+    row = db.session.execute(query.options(load_only(*GLANCE))).one_or_none()
+    if row is None:
+        raise NotVisible
+    require("view", row[0])
+    return row[0], row[1]
+
+
+def _last_at() -> Any:
+    newest = select(EntryGroup.last_at).where(EntryGroup.result_id == JobResult.id).correlate(JobResult)
+    return newest.order_by(EntryGroup.first_seq.desc()).limit(1).scalar_subquery()
 
 
 def _without_shown_heading(window: log.Window) -> log.Window:

@@ -9,6 +9,7 @@ from markupsafe import Markup, escape
 
 from store import html
 from store.models import LogEntry
+from webapp.assets import static
 
 #: A tag or a character reference: what a search must not reach into.
 _NOT_TEXT = re.compile(r"(<[^>]*>|&[^;\s]{1,32};)")
@@ -20,10 +21,25 @@ def init_app(app: Flask) -> None:
     app.jinja_env.filters.update(
         markdown=markdown, markdown_line=markdown_line, json_table=json_table, entry_html=entry_html
     )
+    app.jinja_env.globals["svg_icon"] = icon
 
 
 def _without_disguise(value: Any) -> Any:
-    return html.clean_text(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    # Nearly all that a page shows is plain: nothing in it to look for.
+    if not isinstance(value, str) or isinstance(value, Markup) or (value.isascii() and value.isprintable()):
+        return value
+    return html.clean_text(value)
+
+
+def icon(name: str, extra: str = "") -> Markup:
+    """Return the icon of this name in the sprite; `extra` is a class beside its own."""
+    return _icon(static("sprite.svg"), name, extra)
+
+
+@lru_cache(maxsize=500)
+def _icon(sprite: str, name: str, extra: str) -> Markup:
+    svg = Markup('<svg class="{}" aria-hidden="true"><use href="{}#i-{}"/></svg>')
+    return svg.format(f"i {extra}".strip(), sprite, name)
 
 
 def markdown(text: str) -> Markup:

@@ -1,13 +1,17 @@
 """Cancel a run: at once while it waits; by its worker while it runs."""
 
+from contextlib import suppress
+
+from redis.exceptions import RedisError
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from store.models import JobResult, Status, User, now
 from store.permissions import require
 from store.settings import Settings
-from worker.ownership import ended
-from worker.queues import withdraw
+from worker.attempts import ended
+from worker.pushes import release_key
+from worker.queues import tell_to_look, withdraw
 
 
 class AlreadyFinished(Exception):
@@ -21,25 +25,30 @@ def cancel(db: Session, settings: Settings, result: JobResult, user: User) -> bo
     Raises Forbidden, or AlreadyFinished.
     """
     require(user, "cancel", result)
-    result_id, queue = result.id, result.queue
+    result_id, queue, priority, key = result.id, result.queue, result.priority, result.concurrency_key
     if _end_waiting(db, result, user):
-        withdraw(settings, result_id, queue=queue)
+        withdraw(settings, result_id, queue=queue, priority=priority)
+        with suppress(RedisError):
+            release_key(db, settings, key)
         db.refresh(result)
         return True
     if _ask_running(db, result, user):
         db.refresh(result)
+        if result.worker:
+            tell_to_look(settings, result.worker)
         return False
     db.refresh(result)
     raise AlreadyFinished("This run has already ended.")
 
 
 def _end_waiting(db: Session, result: JobResult, user: User) -> bool:
+    started = "was tried again" if result.errors or result.losses else "started"
     return _write(
         db,
         result,
         (Status.PENDING, Status.AWAITING_APPROVAL),
         canceled_by=user.username,
-        **ended(Status.CANCELED, f"Canceled by {user.username} before it started."),
+        **ended(Status.CANCELED, f"Canceled by {user.username} before it {started}."),
     )
 
 

@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from jobs.loading import Source
 from store.html import clean_json, clean_text
-from store.settings import PROJECT_ROOT, VARIABLES
+from store.settings import environment_of_jobs
 
 #: How long one file may take to load.
 MODULE_SECONDS = 10.0
@@ -105,7 +105,7 @@ class _Child:
                 stdout=output,
                 stderr=output,
                 pass_fds=(writing,),
-                env=_environment(),
+                env=environment_of_jobs(),
                 # A group of its own: what a job file starts is ended with it.
                 start_new_session=True,
             )
@@ -182,12 +182,3 @@ def _ask_where(child: "subprocess.Popen[bytes]") -> None:
     child.send_signal(signal.SIGUSR1)
     with suppress(subprocess.TimeoutExpired):
         child.wait(ANSWER_SECONDS)
-
-
-def _environment() -> dict[str, str]:
-    """Return the environment for job files at import: ours without what configures, or opens, the portal."""
-    kept = {name: value for name, value in os.environ.items() if name not in (*VARIABLES, "ERRAND_INSTANCE")}
-    return {
-        **kept,
-        "PYTHONPATH": os.pathsep.join([str(PROJECT_ROOT), *filter(None, [kept.get("PYTHONPATH")])]),
-    }

@@ -1,59 +1,112 @@
 """The log of a run on its way to the database: rendered, numbered, written in batches.
 
-The writer has a thread and a connection of its own, so that entries are there to be read while the
-job's transaction is still open, and stay when it is rolled back.
+The writer has a thread and a connection of its own: whatever it waits for, the worker goes on watching its child.
 """
 
-import os
+import functools
 import threading
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import datetime
-from queue import Empty, SimpleQueue
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+from queue import SimpleQueue
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, insert, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection, Update, bindparam, insert, select, update
+from sqlalchemy.exc import IntegrityError, OperationalError
 
-from store.html import clean_text, render
-from store.models import EntryGroup, JobResult, LogEntry, now
+from store.entry_rows import EntryRow, insert_entries
+from store.html import clean_text, render, verbatim
+from store.models import EntryGroup, LogEntry
 from store.platform import Platform
-from worker.ownership import Claim, write
+from worker.ownership import Claim, Fenced, write
 
 #: An entry is readable this soon after it was logged, at the latest.
 FLUSH_SECONDS = 0.05
 
 #: More in one transaction would keep other writers waiting on SQLite, and readers without news.
-FLUSH_ENTRIES = 200
+FLUSH_ENTRIES = 500
 
 #: Written at once: whoever watches should see a failure when it happens.
 URGENT = frozenset({"failure", "error", "critical"})
 
-#: A job that logs faster than the database takes it has to wait.
-MOST_WAITING = 5_000
-BACK_PRESSURE_SECONDS = 0.01
+#: Batches that wait for the database before the job has to wait too.
+MOST_WAITING = 4
 
-MOST_MESSAGE_CHARACTERS = 64_000
 CUT_NOTE = "… (cut: {count:,} more characters)"
 
-#: How long the database may be away before the run is given up.
+#: How long the database may be away in mid-run, and at the end of a run, before it is given up.
 PATIENCE_SECONDS = 30.0
-RETRY_SECONDS = 0.5
+END_PATIENCE_SECONDS = 600.0
+RETRY_SECONDS = 0.25
+
+#: What a run may log; beyond it entries are counted only.
+MOST_ENTRIES = 1_000_000
+MOST_BYTES = 256 * 1024**2
+DROPPED_NOTE = "{count:,} more entries were dropped: a run keeps at most {entries:,}, or {megabytes:,} MB."
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(NamedTuple):
+    """An entry as it came from the job's process; nothing in it is trusted."""
+
     level: str
     grouping: str
     message: str
-    object_text: str | None
-    object_url: str | None
-    created_at: datetime = field(default_factory=now)
+    #: Characters that were cut off.
+    more: int = 0
+    object_text: str | None = None
+    object_url: str | None = None
+    #: Seconds since 1970.
+    created_at: float = 0.0
+    markdown: bool = True
 
 
-class WrongProcess(RuntimeError):
-    """Somebody else than the run's own process tried to log."""
+class Ticket:
+    """Something the writer was asked to write."""
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self._work = work
+        self._done = threading.Event()
+        self.error: Exception | None = None
+        self.value: Any = None
+
+    @property
+    def done(self) -> bool:
+        return self._done.is_set()
+
+    def run(self) -> None:
+        try:
+            self.value = self._work()
+        except Exception as error:  # Whoever asked is told.
+            self.error = error
+        self._done.set()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        return self._done.wait(seconds)
+
+
+class Writer:
+    """One thread that writes what it is given, in that order."""
+
+    def __init__(self, platform: Platform) -> None:
+        self.platform = platform
+        self._queue: SimpleQueue[Ticket | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
+        self._thread.start()
+
+    def ask(self, work: Callable[[], Any]) -> Ticket:
+        ticket = Ticket(work)
+        self._queue.put(ticket)
+        return ticket
+
+    def close(self) -> None:
+        self._queue.put(None)
+        self._thread.join(timeout=5)
+
+    def _work(self) -> None:
+        while (ticket := self._queue.get()) is not None:
+            ticket.run()
 
 
 class _Group(NamedTuple):
@@ -61,61 +114,105 @@ class _Group(NamedTuple):
     first_seq: int
 
 
-class EntryWriter:
-    """Writes the entries of one claimed run. `finish` writes the last of them together with the end."""
+class RunLog:
+    """The entries of one claimed run. `finish` writes the last of them together with the end."""
 
-    def __init__(self, platform: Platform, claim: Claim) -> None:
-        self._platform = platform
+    def __init__(self, writer: Writer, claim: Claim) -> None:
+        self._writer = writer
         self._claim = claim
-        self._pid = os.getpid()
         self._seq = claim.last_seq
         self._group: _Group | None = None
-        # A SimpleQueue, because a time limit may interrupt `add` anywhere: it has no lock to leave behind.
-        self._queue: SimpleQueue[Entry | None] = SimpleQueue()
-        self._last: list[Entry] = []
-        self._error: Exception | None = None
-        self._unlinked: set[str] = set()
-        self._thread = threading.Thread(target=self._work, name="entries", daemon=True)
-        self._thread.start()
+        self._waiting: list[Entry] = []
+        self._flush_at: float | None = None
+        self._tickets: list[Ticket] = []
+        self._notes: dict[str, Any] = {}
+        self._bytes = 0
+        self._count = 0
+        self._dropped = 0
+
+    # Called by the worker's main thread
+
+    @property
+    def flush_at(self) -> float | None:
+        """When `flush` is due, on the monotonic clock."""
+        return self._flush_at
+
+    @property
+    def full(self) -> bool:
+        """True while the job has to wait: more is on its way than the database takes."""
+        self._tickets = [ticket for ticket in self._tickets if not ticket.done or ticket.error]
+        return len(self._tickets) >= MOST_WAITING
+
+    @property
+    def error(self) -> Exception | None:
+        """What stopped the writing, if anything did."""
+        return next((ticket.error for ticket in self._tickets if ticket.error), None)
 
     def add(self, entry: Entry) -> None:
-        """Take an entry. Waits while too many are on their way; raises what stopped the writer, if anything did."""
-        if os.getpid() != self._pid:
-            raise WrongProcess(
-                "A process that the job started cannot log: let it tell the job's own process."
-            )
-        while self._queue.qsize() >= MOST_WAITING and self._error is None:
-            time.sleep(BACK_PRESSURE_SECONDS)
-        if self._error is not None:
-            raise self._error
-        self._queue.put(entry)
+        self._bytes += len(entry.message)
+        self._count += 1
+        if self._count > MOST_ENTRIES or self._bytes > MOST_BYTES:
+            self._dropped += 1
+            return
+        self._waiting.append(entry)
+        if len(self._waiting) >= FLUSH_ENTRIES:
+            self.flush()
+        elif entry.level in URGENT:
+            self._flush_at = time.monotonic()
+        elif self._flush_at is None:
+            self._flush_at = time.monotonic() + FLUSH_SECONDS
 
     def note(self, **values: Any) -> None:
-        """Write facts about the run now. Raises Fenced when it is not ours."""
-        with self._platform.engine.begin() as connection:
-            write(connection, self._claim, **values)
+        """Write facts about the run with the next batch."""
+        self._notes.update(values)
+        if self._flush_at is None:
+            self._flush_at = time.monotonic() + FLUSH_SECONDS
+
+    def flush(self) -> None:
+        """Hand what waits to the writer."""
+        batch, values = self._take()
+        self._flush_at = None
+        if batch or values:
+            self._tickets.append(
+                self._writer.ask(lambda: self._write(batch, values, patience=PATIENCE_SECONDS))
+            )
+
+    def finish(self, end: Callable[[Connection], dict[str, Any]], **values: Any) -> Ticket:
+        """Write what still waits and the end of the run in one transaction.
+
+        end: called in it, and returns the values that end the attempt.
+        """
+        if self._dropped:
+            self._waiting.append(
+                Entry(
+                    "warning",
+                    "run",
+                    DROPPED_NOTE.format(
+                        count=self._dropped, entries=MOST_ENTRIES, megabytes=MOST_BYTES // 1024**2
+                    ),
+                    created_at=time.time(),
+                )
+            )
+        batch, notes = self._take()
+        last = {**notes, **values}
+        return self._writer.ask(lambda: self._write(batch, last, end, patience=END_PATIENCE_SECONDS))
 
     def unlink(self, urls: Iterable[str]) -> None:
-        """Take the links to these objects away at the end: they were rolled back, and their keys may come again."""
-        self._unlinked.update(urls)
+        """Take the links to these objects away: they were rolled back, and their keys may come again."""
+        self.flush()
+        wanted = [str(url) for url in urls]
+        self._tickets.append(self._writer.ask(lambda: self._unlink(wanted)))
 
-    def assert_owned(self) -> None:
-        """Raise Fenced when the run is not ours any more."""
-        self.note(attempt=self._claim.attempt)
+    def _take(self) -> tuple[list[Entry], dict[str, Any]]:
+        taken = self._waiting, self._notes
+        self._waiting, self._notes = [], {}
+        return taken
 
-    def finish(self, **values: Any) -> None:
-        """Write what still waits and the end of the run in one transaction. Raises Fenced when it is not ours."""
-        self._queue.put(None)
-        self._thread.join()
-        if self._error is not None:
-            raise self._error
-        self._write(self._last, values)
-        self._unlink()
+    # Called by the writer
 
-    def _unlink(self) -> None:
-        urls = sorted(self._unlinked)
+    def _unlink(self, urls: list[str]) -> None:
         for start in range(0, len(urls), FLUSH_ENTRIES):
-            with self._platform.engine.begin() as connection:
+            with self._writer.platform.engine.begin() as connection:
                 connection.execute(
                     update(LogEntry)
                     .where(
@@ -126,130 +223,139 @@ class EntryWriter:
                     .values(object_url=None)
                 )
 
-    def _work(self) -> None:
-        try:
-            while True:
-                batch, closing = self._next_batch()
-                if closing:
-                    # `finish` writes these, together with the end.
-                    self._last = batch
-                    return
-                self._write(batch, {})
-        except Exception as error:
-            self._error = error
-
-    def _next_batch(self) -> tuple[list[Entry], bool]:
-        """Wait for an entry, then a moment for more; say whether `finish` has been called."""
-        batch: list[Entry] = []
-        entry = self._queue.get()
-        deadline = time.monotonic() + FLUSH_SECONDS
-        while entry is not None:
-            batch.append(entry)
-            if len(batch) >= FLUSH_ENTRIES:
-                return batch, False
-            if entry.level in URGENT:
-                deadline = 0.0  # Only what is there already goes with it.
-            try:
-                entry = self._queue.get(timeout=max(0.0, deadline - time.monotonic()))
-            except Empty:
-                return batch, False
-        return batch, True
-
-    def _write(self, batch: list[Entry], values: dict[str, Any]) -> None:
+    def _write(
+        self,
+        batch: Sequence[Entry],
+        values: dict[str, Any],
+        end: Callable[[Connection], dict[str, Any]] | None = None,
+        *,
+        patience: float,
+    ) -> None:
         rows = [self._row(number, entry) for number, entry in enumerate(batch, self._seq + 1)]
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + patience
+        tried = False
         while True:
             try:
-                with self._platform.engine.begin() as connection:
-                    group = self._write_in(connection, rows, values)
+                with self._writer.platform.engine.begin() as connection:
+                    # A commit whose answer got lost must not be made twice.
+                    group = self._written(connection, rows) if tried else None
+                    if group is None:
+                        ended = end(connection) if end else {}
+                        group = self._write_in(connection, rows, {**values, **ended})
                 break
             except OperationalError:
                 # The database is restarting or locked: the run goes on meanwhile.
                 if time.monotonic() > deadline:
                     raise
+                tried = True
                 time.sleep(RETRY_SECONDS)
+            except IntegrityError as error:
+                # The one rule of the database that a write of ours can meet: what has ended stays ended.
+                raise Fenced(f"Run {self._claim.result_id} has ended.") from error
         # Only now that it is saved: a write that is tried again must start from the same state.
-        self._group = group
+        self._group = group or self._group
         self._seq += len(rows)
 
+    def _written(self, connection: Connection, rows: list[EntryRow]) -> _Group | None:
+        """Return the open group if this very batch is in the database already."""
+        if not rows:
+            return None
+        attempt = connection.scalar(
+            select(LogEntry.attempt).where(
+                LogEntry.result_id == self._claim.result_id, LogEntry.seq == rows[-1].seq
+            )
+        )
+        if attempt != self._claim.attempt:
+            return None
+        last = connection.execute(
+            select(EntryGroup.name, EntryGroup.first_seq)
+            .where(EntryGroup.result_id == self._claim.result_id)
+            .order_by(EntryGroup.first_seq.desc())
+            .limit(1)
+        ).one()
+        return _Group(last.name, last.first_seq)
+
     def _write_in(
-        self, connection: Connection, rows: list[dict[str, Any]], values: dict[str, Any]
+        self, connection: Connection, rows: list[EntryRow], values: dict[str, Any]
     ) -> _Group | None:
         """Write in the caller's transaction; return the group that the next entry may continue."""
         counts = _counts(rows)
         write(
             connection,
             self._claim,
+            more=counts,
             last_seq=self._seq + len(rows),
-            **{name: getattr(JobResult, name) + count for name, count in counts.items()},
             **values,
         )
         group = self._group
         if rows:
-            connection.execute(insert(LogEntry), rows)
+            insert_entries(connection, self._claim.result_id, self._claim.attempt, rows)
         for stretch in _stretches(rows):
             group = self._write_group(connection, group, stretch)
         return group
 
-    def _write_group(
-        self, connection: Connection, group: _Group | None, stretch: list[dict[str, Any]]
-    ) -> _Group:
+    def _write_group(self, connection: Connection, group: _Group | None, stretch: list[EntryRow]) -> _Group:
         first, last = stretch[0], stretch[-1]
         counts = _counts(stretch)
-        if group is not None and group.name == first["grouping"]:
-            more = {name: getattr(EntryGroup, name) + count for name, count in counts.items()}
-            connection.execute(
-                update(EntryGroup)
-                .where(EntryGroup.result_id == self._claim.result_id, EntryGroup.first_seq == group.first_seq)
-                .values(last_at=last["created_at"], **more)
-            )
+        ends_at = _moment(last.created_at)
+        key = self._claim.result_id
+        if group is not None and group.name == first.grouping:
+            more = {f"more_{name}": count for name, count in counts.items()}
+            values = {"of_result": key, "of_first": group.first_seq, "ends_at": ends_at, **more}
+            connection.execute(_lengthen(frozenset(counts)), values)
             return group
-        connection.execute(
-            insert(EntryGroup).values(
-                result_id=self._claim.result_id,
-                first_seq=first["seq"],
-                name=first["grouping"],
-                started_at=first["created_at"],
-                last_at=last["created_at"],
-                **counts,
-            )
-        )
-        return _Group(first["grouping"], first["seq"])
-
-    def _row(self, number: int, entry: Entry) -> dict[str, Any]:
-        message = clean_text(_cut(entry.message))
-        return {
-            "result_id": self._claim.result_id,
-            "seq": number,
-            "attempt": self._claim.attempt,
-            "created_at": entry.created_at,
-            "level": entry.level,
-            "grouping": clean_text(entry.grouping),
-            "message": message,
-            "html": render(message),
-            "object_text": None if entry.object_text is None else clean_text(entry.object_text),
-            "object_url": entry.object_url,
+        values = {
+            "result_id": key,
+            "first_seq": first.seq,
+            "name": first.grouping,
+            "started_at": _moment(first.created_at),
+            "last_at": ends_at,
+            **counts,
         }
+        connection.execute(_NEW_GROUP, values)
+        return _Group(first.grouping, first.seq)
+
+    def _row(self, number: int, entry: Entry) -> EntryRow:
+        text = entry.message + CUT_NOTE.format(count=entry.more) if entry.more else entry.message
+        message = clean_text(text)
+        return EntryRow(
+            number,
+            entry.created_at,
+            entry.level,
+            clean_text(entry.grouping),
+            message,
+            render(message) if entry.markdown else verbatim(message),
+            None if entry.object_text is None else clean_text(entry.object_text),
+            entry.object_url,
+        )
 
 
-def _cut(message: str) -> str:
-    rest = len(message) - MOST_MESSAGE_CHARACTERS
-    return message if rest <= 0 else message[:MOST_MESSAGE_CHARACTERS] + CUT_NOTE.format(count=rest)
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
 
 
-def _counts(rows: list[dict[str, Any]]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for row in rows:
-        name = f"count_{row['level']}"
-        counts[name] = counts.get(name, 0) + 1
-    return counts
+def _counts(rows: Sequence[EntryRow]) -> dict[str, int]:
+    return {f"count_{level}": count for level, count in Counter(row.level for row in rows).items()}
 
 
-def _stretches(rows: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    stretches: list[list[dict[str, Any]]] = []
-    for row in rows:
-        if stretches and stretches[-1][-1]["grouping"] == row["grouping"]:
-            stretches[-1].append(row)
-        else:
-            stretches.append([row])
-    return stretches
+def _stretches(rows: Iterable[EntryRow]) -> list[list[EntryRow]]:
+    return [list(stretch) for _, stretch in groupby(rows, key=lambda row: row.grouping)]
+
+
+_GROUPS = EntryGroup.__table__
+_NEW_GROUP = insert(_GROUPS)  # type: ignore[arg-type]
+
+
+@functools.cache
+def _lengthen(counts: frozenset[str]) -> Update:
+    rows = _GROUPS.c
+    return (
+        update(_GROUPS)  # type: ignore[arg-type]
+        .where(rows.result_id == bindparam("of_result"), rows.first_seq == bindparam("of_first"))
+        .values(
+            {
+                "last_at": bindparam("ends_at"),
+                **{name: rows[name] + bindparam(f"more_{name}") for name in counts},
+            }
+        )
+    )

@@ -7,10 +7,12 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,18 @@ def is_alive(process: Process) -> bool | None:
     return start_time(process.pid) == process.started
 
 
+def memory_of(pids: Iterable[int]) -> int:
+    """Return the bytes that these processes use together; one that has ended uses none.
+
+    What they share is counted once, as far as the kernel tells: a forked child costs only what it changed.
+    """
+    if Path("/proc/self/stat").exists():
+        return sum(map(_memory_linux, pids))
+    listed = ",".join(map(str, pids))
+    answer = subprocess.run(["ps", "-o", "rss=", "-p", listed], capture_output=True, text=True, check=False)
+    return sum(int(line) * 1024 for line in answer.stdout.split())
+
+
 def die_with_parent(parent_pid: int) -> None:
     """End this process when its parent dies, however that dies. Linux only; elsewhere it does nothing."""
     if not sys.platform.startswith("linux"):
@@ -60,10 +74,84 @@ def die_with_parent(parent_pid: int) -> None:
         os._exit(1)
 
 
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose own parent ends: so none gets out of sight. Linux only."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def kill_processes(pids: Iterable[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+
+
 def kill_group(group: int) -> None:
     """Kill what is left of a process group."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)
+
+
+def descendants(pids: Iterable[int], *, leave_out: Collection[int] = (), deep: bool = True) -> list[int]:
+    """Return the children of `pids`, and theirs. What is in `leave_out` is left out, with all that came of it."""
+    # A kernel may be built without the files that list children.
+    listed = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").exists()
+    children = _children_of if listed else _children_by_parent()
+    found: list[int] = []
+    waiting = list(pids)
+    while waiting:
+        born = [pid for pid in children(waiting.pop()) if pid not in leave_out]
+        found += born
+        if deep:
+            waiting += born
+    return found
+
+
+def marked_processes(name: str, value: str) -> list[int]:
+    """Return the processes of this machine that were started with this in their environment, as far as we may look."""
+    mark = f"{name}={value}".encode()
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (entry / "environ").read_bytes().split(b"\0"):
+                found.append(int(entry.name))
+        except OSError:
+            continue  # It has ended, or is somebody else's.
+    return found
+
+
+def memory_bytes(pids: Iterable[int]) -> int:
+    """Return the memory that the processes use together, each page counted for every one of them."""
+    return sum(_resident_bytes(pid) for pid in pids)
+
+
+def _children_of(pid: int) -> list[int]:
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{task}/children", "rb") as file:
+                found += map(int, file.read().split())
+    return found
+
+
+def _children_by_parent() -> Callable[[int], list[int]]:
+    answer = subprocess.run(["ps", "-axo", "pid=,ppid="], capture_output=True, text=True, check=False)
+    children: dict[int, list[int]] = {}
+    for line in answer.stdout.splitlines():
+        pid, parent = map(int, line.split())
+        children.setdefault(parent, []).append(pid)
+    return lambda pid: children.get(pid, [])
+
+
+def _resident_bytes(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:
+            return int(file.read().split()[1]) * _PAGE_BYTES
+    except (OSError, IndexError):
+        return 0
+
+
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 def _start_time_linux(pid: int) -> str | None:
@@ -75,6 +163,23 @@ def _start_time_linux(pid: int) -> str | None:
     fields = stat.rpartition(")")[2].split()
     # A zombie has ended; only its parent has not noticed yet.
     return None if fields[0] in ("Z", "X") else fields[19]
+
+
+def _memory_linux(pid: int) -> int:
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii")
+        # "Pss:                9876 kB"
+        return int(rollup.partition("\nPss:")[2].split(maxsplit=1)[0]) * 1024
+    except (OSError, IndexError):
+        return _resident_linux(pid)
+
+
+def _resident_linux(pid: int) -> int:
+    try:
+        pages = Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]
+    except (OSError, IndexError):
+        return 0
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _boot() -> str:

@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 
 from store.data import Data
 from store.run_markers import run_markers
-from worker.ownership import Claim
 
 SAVED = "Its changes had been saved."
 NOT_SAVED = "None of its changes were saved."
@@ -27,8 +26,9 @@ TOMBSTONE_SECONDS = 2.0
 class Changes:
     """What became of the objects a run changed, as far as its own process knows."""
 
-    def __init__(self, claim: Claim) -> None:
-        self._claim = claim
+    def __init__(self, result_id: UUID, attempt: int) -> None:
+        self._result_id = result_id
+        self._attempt = attempt
         self._marked = False
         self.saved = False
 
@@ -37,7 +37,7 @@ class Changes:
 
     def commit(self, session: Session) -> None:
         if not self._marked:
-            self._marked = mark(session, self._claim.result_id, self._claim.attempt)
+            self._marked = mark(session, self._result_id, self._attempt)
         session.commit()
         self.saved = self._marked
 

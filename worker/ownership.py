@@ -4,16 +4,20 @@ Every statement here names the state it expects, so that of two processes which 
 run only one ever writes to it. `attempt` is the fencing token.
 """
 
+import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import ColumnElement, Connection, Update, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
-from store.html import clean_text
 from store.models import JobResult, Status, now
 from store.platform import Platform
+from worker import rules
+from worker.attempts import end_of_attempt, read_facts, stop_cause
+from worker.attempts import ended as ended
 from worker.host import Process
 
 
@@ -25,6 +29,8 @@ class Claim:
     attempt: int
     #: The number of the last entry of earlier attempts.
     last_seq: int
+    #: Not None: others may wait for the end of this run (see pushes.release).
+    concurrency_key: str | None = None
 
 
 class Fenced(Exception):
@@ -32,45 +38,113 @@ class Fenced(Exception):
 
 
 def claim(platform: Platform, result_id: UUID, *, worker: str, process: Process) -> Claim | None:
-    """Take a pending run; None when it was delivered twice, or canceled while it waited."""
+    """Take a pending run. None when it was delivered twice, has ended while it waited, or must wait longer."""
+    at = now()
+    values = {
+        "claimed_id": result_id,
+        "at": at,
+        "by": worker,
+        "host": process.host,
+        "pid": process.pid,
+        "started": process.started,
+    }
+    postgres = platform.engine.dialect.name == "postgresql"
+    with platform.engine.begin() as connection:
+        # Nearly always this one statement is all.
+        row = connection.execute(_claim(free=True, postgres=postgres), values).first()
+        if row is None and rules.may_start(connection, result_id, at):
+            row = connection.execute(_claim(free=False, postgres=postgres), values).first()
+            if row is not None:
+                rules.note_start(connection, result_id, at)
+    return Claim(result_id, row.attempt, row.last_seq, row.concurrency_key) if row else None
+
+
+@functools.cache
+def _claim(*, free: bool, postgres: bool) -> Update:
+    """Return the statement that claims; with `free`, only what no rule holds back."""
+    at: Any = bindparam("at", type_=JobResult.started_at.type)
     statement = (
         update(JobResult)
-        .where(JobResult.id == result_id, JobResult.status == Status.PENDING)
+        .where(JobResult.id == bindparam("claimed_id"), rules.free(at) if free else rules.PENDING)
+        .where(rules.SCHEMA_FITS)
         .values(
             status=Status.RUNNING,
+            cause=None,
             attempt=JobResult.attempt + 1,
-            started_at=now(),
-            worker=worker,
-            worker_host=process.host,
-            worker_pid=process.pid,
-            worker_started=process.started,
+            started_at=at,
+            began_at=None,
+            worker=bindparam("by"),
+            worker_host=bindparam("host"),
+            worker_pid=bindparam("pid"),
+            worker_started=bindparam("started"),
             beat=0,
         )
-        .returning(JobResult.attempt, JobResult.last_seq)
+        .returning(JobResult.attempt, JobResult.last_seq, JobResult.concurrency_key)
     )
+    if postgres:
+        # Not flushed to the disk: a server that forgets this claim shows the run as waiting, and none of its
+        # code has run, because `began` is flushed, and this with it. Set here, as that costs no round trip.
+        statement = statement.returning(func.set_config("synchronous_commit", "off", True))
+    return statement
+
+
+def began(platform: Platform, claim: Claim) -> None:
+    """Write that the job's code begins now. Raises Fenced when the run is not ours any more.
+
+    Before it does, not after: a run without this moment has certainly not begun.
+    """
     with platform.engine.begin() as connection:
-        row = connection.execute(statement).first()
-    return Claim(result_id, row.attempt, row.last_seq) if row else None
+        write(connection, claim, began_at=now())
 
 
-def write(connection: Connection, claim: Claim, **values: Any) -> None:
-    """Write to the claimed run within the caller's transaction. Raises Fenced when it is no longer ours."""
-    written = connection.execute(
-        update(JobResult)
-        .where(
-            JobResult.id == claim.result_id,
-            JobResult.attempt == claim.attempt,
-            JobResult.status == Status.RUNNING,
-        )
-        .values(**values)
-    )
-    if written.rowcount != 1:
+def write(
+    connection: Connection, claim: Claim, *, more: Mapping[str, int] | None = None, **values: Any
+) -> None:
+    """Write to the claimed run within the caller's transaction. Raises Fenced when it is no longer ours.
+
+    more: {column: what to add to it}.
+    """
+    more = more or {}
+    parameters = {
+        "of_result": claim.result_id,
+        "of_attempt": claim.attempt,
+        **{f"new_{name}": value for name, value in values.items()},
+        **{f"more_{name}": value for name, value in more.items()},
+    }
+    if connection.execute(_write(frozenset(values), frozenset(more)), parameters).rowcount != 1:
         raise Fenced(f"Run {claim.result_id} has ended or belongs to another worker.")
 
 
-def ended(status: Status, cause: str) -> dict[str, Any]:
-    """Return the values that end a run. Its sealed inputs are nobody's business any more."""
-    return {"status": status, "cause": clean_text(cause), "finished_at": now(), "sealed_data": None}
+# Every run passes here several times, and to build a statement takes longer than to execute it.
+@functools.cache
+def _write(values: frozenset[str], more: frozenset[str]) -> Update:
+    rows = JobResult.__table__.c
+    return (
+        update(JobResult.__table__)  # type: ignore[arg-type]
+        .where(
+            rows.id == bindparam("of_result"),
+            rows.attempt == bindparam("of_attempt"),
+            rows.status == Status.RUNNING,
+        )
+        .values(
+            {
+                **{name: bindparam(f"new_{name}") for name in values},
+                **{name: rows[name] + bindparam(f"more_{name}") for name in more},
+            }
+        )
+    )
+
+
+def end_values(
+    connection: Connection, claim: Claim, status: Status, cause: str, *, lost: bool = False
+) -> dict[str, Any]:
+    """Return what `write` has to write to end this attempt, in the same transaction: for good, or for a retry."""
+    if status != Status.ERRORED and claim.attempt == 1:
+        return ended(status, cause)  # Nothing before it, and nothing after it.
+    facts = read_facts(connection, claim.result_id, JobResult.attempt == claim.attempt)
+    if facts is None:
+        raise Fenced(f"Run {claim.result_id} has ended or belongs to another worker.")
+    return end_of_attempt(facts, status, cause, lost=lost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +154,8 @@ class Beat:
     attempt: int
     canceled_by: str | None
     time_limit: float
+    #: Not None: it was asked to stop; the sentence is the cause of its end.
+    stop_cause: str | None = None
 
 
 def beat(connection: Connection, result_id: UUID, *, worker: str) -> Beat | None:
@@ -89,12 +165,18 @@ def beat(connection: Connection, result_id: UUID, *, worker: str) -> Beat | None
         .where(JobResult.id == result_id, JobResult.status == Status.RUNNING, JobResult.worker == worker)
         .values(beat=JobResult.beat + 1)
         .returning(
-            JobResult.attempt, JobResult.cancel_requested_at, JobResult.canceled_by, JobResult.time_limit
+            JobResult.attempt,
+            JobResult.cancel_requested_at,
+            JobResult.canceled_by,
+            JobResult.cause,
+            JobResult.time_limit,
         )
     ).first()
     if row is None:
         return None
-    return Beat(row.attempt, row.canceled_by if row.cancel_requested_at else None, row.time_limit)
+    if row.cancel_requested_at is None:
+        return Beat(row.attempt, None, row.time_limit)
+    return Beat(row.attempt, row.canceled_by, row.time_limit, stop_cause(row.cause, row.canceled_by))
 
 
 def running_attempt(connection: Connection, result_id: UUID, *, worker: str) -> int | None:
@@ -107,28 +189,44 @@ def running_attempt(connection: Connection, result_id: UUID, *, worker: str) -> 
 
 
 def end_for_worker(
-    connection: Connection, result_id: UUID, *, worker: str, status: Status, cause: str
+    connection: Connection, result_id: UUID, *, worker: str, status: Status, cause: str, lost: bool = False
 ) -> bool:
-    """End the run that `worker` watched, if its child left it unfinished."""
-    written = connection.execute(
-        update(JobResult)
-        .where(JobResult.id == result_id, JobResult.status == Status.RUNNING, JobResult.worker == worker)
-        .values(**ended(status, cause))
+    """End the attempt that `worker` watched, if its child left it unfinished.
+
+    lost: the worker itself is why it ends, as when it has to stop.
+    """
+    return _end(connection, result_id, status, cause, JobResult.worker == worker, lost=lost)
+
+
+def end_lost(db: Session, result: Any, *, cause: str) -> bool:
+    """End an attempt whose worker is gone, unless it moved since `result` (a row, or some of it) was read."""
+    return _end(
+        db,
+        result.id,
+        Status.ERRORED,
+        cause,
+        JobResult.attempt == result.attempt,
+        JobResult.beat == result.beat,
+        JobResult.began_at.is_not_distinct_from(result.began_at),
+        lost=True,
     )
-    return bool(written.rowcount)
 
 
-def end_lost(db: Session, result: JobResult, *, cause: str) -> bool:
-    """End a run whose worker is gone, unless it moved since `result` was read."""
+def _end(
+    db: Connection | Session,
+    result_id: UUID,
+    status: Status,
+    cause: str,
+    *conditions: ColumnElement[bool],
+    lost: bool,
+) -> bool:
+    facts = read_facts(db, result_id, *conditions)
+    if facts is None:
+        return False
     written = db.execute(
         update(JobResult)
-        .where(
-            JobResult.id == result.id,
-            JobResult.attempt == result.attempt,
-            JobResult.beat == result.beat,
-            JobResult.status == Status.RUNNING,
-        )
-        .values(**ended(Status.ERRORED, cause))
+        .where(JobResult.id == result_id, JobResult.status == Status.RUNNING, *conditions)
+        .values(**end_of_attempt(facts, status, cause, lost=lost))
         .execution_options(synchronize_session=False)
     )
     return bool(written.rowcount)  # type: ignore[attr-defined]

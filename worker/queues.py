@@ -11,15 +11,20 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 from rq import Queue
+from rq.command import send_command
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from store.settings import Settings
+from store.settings import Settings, SettingsError
+from store.urls import without_password
 
 DEFAULT_QUEUE = "default"
 
 #: The only function a payload may name. Nobody imports it from there: the id alone counts.
 EXECUTE = "worker.executor.execute"
+
+#: What a worker may be told besides RQ's own commands.
+LOOK = "look"
 
 #: Seconds: a request must not hang on a Redis that is gone or does not answer.
 CONNECT_SECONDS = 1.0
@@ -27,6 +32,10 @@ ANSWER_SECONDS = 2.0
 
 #: Seconds that RQ keeps its own record of what ended; ours stays in the database.
 KEEP_SECONDS = 60
+
+#: A wake-up each is enough for this many idle workers; older ones woke nobody.
+MOST_WAKES = 64
+KEEP_WAKES_SECONDS = 3600
 
 
 def connect(settings: Settings) -> Redis:
@@ -48,10 +57,34 @@ def list_name(queue: str, priority: str) -> str:
     return queue + PRIORITIES[priority]
 
 
-def push(settings: Settings, result_id: UUID, *, queue: str, description: str) -> bool:
-    """Put the result's id on its queue; False when Redis cannot be reached or has no room."""
+def pop_lists(queue: str) -> list[str]:
+    """Return the names of the RQ queues that a worker of `queue` serves, the most urgent first."""
+    return [list_name(queue, priority) for priority in PRIORITIES]
+
+
+def wake_key(queue: str) -> str:
+    """Return the list on which idle workers of `queue` wait; what it holds means nothing but "look"."""
+    return f"errand:wake:{queue}"
+
+
+def tell_to_look(settings: Settings, worker: str) -> None:
+    """Have a worker look at once whether its run was canceled; it does within seconds anyway."""
     try:
-        _queue(settings, queue).enqueue(
+        send_command(connect(settings), worker, LOOK)
+    except RedisError:
+        return
+
+
+def push(
+    settings: Settings, result_id: UUID, *, queue: str, priority: str, description: str, front: bool = False
+) -> bool:
+    """Put the result's id on its queue and wake a worker; False when Redis cannot be reached or has no room.
+
+    front: before all that wait there with the same priority.
+    """
+    pipeline = connect(settings).pipeline()
+    try:
+        _queue(settings, queue, priority).enqueue(
             EXECUTE,
             str(result_id),
             job_id=str(result_id),
@@ -60,38 +93,62 @@ def push(settings: Settings, result_id: UUID, *, queue: str, description: str) -
             result_ttl=KEEP_SECONDS,
             failure_ttl=KEEP_SECONDS,
             description=description,
+            at_front=front,
+            pipeline=pipeline,
         )
+        # Idle workers wait on this list alone, and then look through those of all priorities.
+        wake = wake_key(queue)
+        pipeline.rpush(wake, "1")
+        pipeline.ltrim(wake, -MOST_WAKES, -1)
+        pipeline.expire(wake, KEEP_WAKES_SECONDS)
+        pipeline.execute()
     except RedisError:
         return False
     return True
 
 
-def withdraw(settings: Settings, result_id: UUID, *, queue: str) -> None:
-    """Take the id off its queue again, as far as Redis can be reached: a claim would find nothing anyway."""
+def withdraw(settings: Settings, result_id: UUID, *, queue: str, priority: str) -> bool:
+    """Take the id off its queue again; False when Redis cannot be reached. A claim would find nothing anyway."""
     try:
-        _queue(settings, queue).remove(str(result_id))
+        _queue(settings, queue, priority).remove(str(result_id))
         connect(settings).delete(Job.key_for(str(result_id)))
     except RedisError:
-        return
+        return False
+    return True
 
 
 def waiting_ids(settings: Settings, queue: str) -> set[UUID]:
-    """Return the ids that wait on `queue`. RedisError when it cannot be asked."""
-    ids = set()
-    waiting = connect(settings).lrange(_queue(settings, queue).key, 0, -1)
+    """Return the ids that wait on `queue`, with whatever priority. RedisError when it cannot be asked."""
+    return {result_id for priority in PRIORITIES for result_id in listed_ids(settings, queue, priority)}
+
+
+def listed_ids(settings: Settings, queue: str, priority: str, most: int = 0) -> list[UUID]:
+    """Return the ids on one list, the next one first; `most` of them, or all. RedisError when it cannot be asked."""
+    ids = []
+    waiting = connect(settings).lrange(_queue(settings, queue, priority).key, 0, most - 1)
     for job_id in cast(list[bytes], waiting):
         try:
-            ids.add(UUID(job_id.decode("ascii")))
+            ids.append(UUID(job_id.decode("ascii")))
         except ValueError:
             continue  # Not ours: the worker refuses it.
     return ids
 
 
 def queue_reachable(settings: Settings) -> bool:
+    return queue_trouble(settings) is None
+
+
+def queue_trouble(settings: Settings) -> str | None:
+    """Say why Redis cannot be used now; None: it can. SettingsError for a URL that never will work."""
     try:
-        return bool(connect(settings).ping())
-    except RedisError:
-        return False
+        connect(settings).ping()
+    except RedisError as error:
+        return str(error).strip().rstrip(".") or type(error).__name__
+    except (TypeError, ValueError) as error:
+        # Only its options are read so late; of the rest the settings have made sure.
+        shown = without_password(settings.redis_url)
+        raise SettingsError(f"REDIS_URL, {shown}, has an option that cannot work: {error}") from error
+    return None
 
 
 def listening_workers(settings: Settings) -> dict[str, int]:
@@ -114,15 +171,8 @@ def own_payload(job_id: str) -> bytes:
     return json.dumps([EXECUTE, None, [job_id], {}]).encode()
 
 
-def is_own_payload(data: bytes, job_id: str) -> bool:
-    try:
-        return bool(json.loads(data) == [EXECUTE, None, [job_id], {}])
-    except (ValueError, RecursionError):
-        return False
-
-
-def _queue(settings: Settings, name: str) -> Queue:
-    return Queue(name, connection=connect(settings), serializer=JSONSerializer)
+def _queue(settings: Settings, name: str, priority: str) -> Queue:
+    return Queue(list_name(name, priority), connection=connect(settings), serializer=JSONSerializer)
 
 
 @functools.cache

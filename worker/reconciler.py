@@ -3,24 +3,34 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
 from uuid import UUID
 
 from redis.exceptions import RedisError
-from sqlalchemy import Row, or_, select
+from sqlalchemy import and_, func, or_, select
+from sqlalchemy.orm import Session
 
-from store.models import JobResult, Status, now
+from store.data import Data
+from store.models import JobRecord, JobResult, Status, now
 from store.platform import Platform
 from store.settings import Settings
+from worker import rules
 from worker.host import Process, is_alive
-from worker.lookups import open_data
 from worker.markers import bury
 from worker.ownership import end_lost
-from worker.queues import waiting_ids
-from worker.submit import push_and_note
+from worker.pushes import push_in_turn, push_row, release_key
+from worker.queues import listed_ids
 
 #: A row this young is still on its way from `submit` to the queue.
 PUSH_GRACE = timedelta(seconds=3)
+
+#: At most this many rows are looked at in a pass, of each kind; the next pass goes on.
+MOST_ROWS = 500
+
+#: A list no longer than this is read whole; of a longer one only this many, unless something seems to be missing.
+LIST_HEAD = 1000
 
 #: A worker elsewhere whose beat stands still for this long, by our own clock, is gone.
 BEAT_SECONDS = 12.0
@@ -28,6 +38,20 @@ BEAT_SECONDS = 12.0
 BEAT_SECONDS_OF_LIVING = 60.0
 
 DIED = "The worker {worker} died while it ran this job."
+DIED_EARLY = "The worker {worker} died before it ran this job."
+
+#: What `_is_lost` and `end_lost` need to know of a run.
+WATCHED = (
+    JobResult.id,
+    JobResult.attempt,
+    JobResult.beat,
+    JobResult.began_at,
+    JobResult.concurrency_key,
+    JobResult.worker,
+    JobResult.worker_host,
+    JobResult.worker_pid,
+    JobResult.worker_started,
+)
 
 
 @dataclass
@@ -36,67 +60,169 @@ class Report:
 
     pushed: list[UUID] = field(default_factory=list)
     ended: list[UUID] = field(default_factory=list)
+    expired: list[UUID] = field(default_factory=list)
 
 
 class Reconciler:
-    """Remembers between passes which beat it saw when, on its own monotonic clock: clock jumps do nothing."""
+    """Remembers between passes which beat it saw when, on its own monotonic clock: clock jumps do nothing.
+
+    Every step is one conditional UPDATE, so that any number of processes may do the same at once.
+    """
 
     def __init__(self, settings: Settings, platform: Platform) -> None:
         self._settings = settings
         self._platform = platform
         self._seen: dict[UUID, tuple[tuple[int, int], float]] = {}
+        #: Where the next page of waiting rows begins.
+        self._after: tuple[datetime, UUID] | None = None
 
     def run_once(self) -> Report:
         report = Report()
+        with self._platform.reading() as db:
+            if not db.scalar(select(rules.SCHEMA_FITS)):
+                return report  # This code does not know what the rows mean by now.
         self._end_lost(report)
-        self._push_forgotten(report)
+        self._end_expired(report)
+        try:
+            self._push_due(report)
+            self._push_in_turn(report)
+            self._push_missing(report)
+        except RedisError:
+            pass  # The next pass tries again.
         return report
 
-    def _push_forgotten(self, report: Report) -> None:
-        """Push rows that wait but are not on their queue: Redis was down, or lost them, or a worker died with one."""
-        waiting: dict[str, set[UUID]] = {}
-        for row in self._waiting_rows():
-            try:
-                if row.queue not in waiting:
-                    waiting[row.queue] = waiting_ids(self._settings, row.queue)
-            except RedisError:
-                return
-            if row.id not in waiting[row.queue]:
-                with self._platform.session() as db:
-                    if push_and_note(db, self._settings, row.id, queue=row.queue, description=row.class_path):
-                        report.pushed.append(row.id)
+    # Read first, write later, row by row: on SQLite a pass must not keep everybody else waiting.
 
-    def _waiting_rows(self) -> Sequence[Row[UUID, str, str]]:
-        """Return (id, queue, class path) of what waits, the oldest first, all of it however long the queues are."""
-        settled = now() - PUSH_GRACE
-        query = (
-            select(JobResult.id, JobResult.queue, JobResult.class_path)
-            .where(
-                JobResult.status == Status.PENDING,
-                JobResult.created_at < settled,
-                or_(JobResult.pushed_at.is_(None), JobResult.pushed_at < settled),
-            )
-            .order_by(JobResult.created_at)
-        )
-        # Read first, write later, row by row: on SQLite a pass must not keep everybody else waiting.
+    def _read(self, query: Any) -> Sequence[Any]:
         with self._platform.reading() as db:
             return db.execute(query).all()
 
-    def _end_lost(self, report: Report) -> None:
-        with self._platform.reading() as db:
-            running = db.scalars(select(JobResult).where(JobResult.status == Status.RUNNING)).all()
-        for row in filter(self._is_lost, running):
-            # Before the end is written: from here on nothing of this run can be saved any more.
-            changes = bury(open_data(self._settings), row.id, row.attempt)
+    def _end_expired(self, report: Report) -> None:
+        at = now()
+        query = select(JobResult.id, JobResult.created_at, JobResult.expires_at).where(
+            rules.PENDING, JobResult.expires_at.is_not(None), JobResult.expires_at <= at
+        )
+        for row in self._read(query.limit(MOST_ROWS)):
             with self._platform.session() as db:
-                ended = end_lost(db, row, cause=f"{DIED.format(worker=row.worker)} {changes}")
+                if rules.end_expired(db, row):
+                    report.expired.append(row.id)
+                db.commit()
+
+    def _push_due(self, report: Report) -> None:
+        """Push rows that no rule keeps from starting: Redis was down, or the time of their retry has come."""
+        at = now()
+        query = (
+            select(*rules.PUSHED)
+            .outerjoin(JobRecord, JobRecord.id == JobResult.job_id)
+            .where(_unpushed(at), ~_ruled())
+            .order_by(*rules.ORDER)
+            .limit(MOST_ROWS)
+        )
+        for row in self._read(query):
+            self._push(row, report)
+
+    def _push_in_turn(self, report: Report) -> None:
+        """Push rows that rules hold back, as many as may start by now."""
+        at = now()
+        query = (
+            select(JobResult.job_id, JobResult.concurrency_key, JobRecord.rate_limit)
+            .join(JobRecord, JobRecord.id == JobResult.job_id)
+            .where(_unpushed(at), _ruled())
+            .distinct()
+            .limit(MOST_ROWS)
+        )
+        # Of jobs with a rate: how many may still start now.
+        room: dict[UUID, int] = {}
+        for row in self._read(query):
+            with self._platform.session() as db:
+                limit = rules.rate(row.rate_limit)
+                if limit is not None and row.job_id not in room:
+                    room[row.job_id], _ = rules.room_in_rate(db, row.job_id, limit, at)
+                if limit is not None and room[row.job_id] <= 0:
+                    continue
+                pushed = self._release(db, row, room.get(row.job_id, 0), at)
+            room[row.job_id] = room.get(row.job_id, 0) - len(pushed)
+            report.pushed += pushed
+
+    def _release(self, db: Session, row: Any, room: int, at: datetime) -> list[UUID]:
+        if row.concurrency_key is not None:
+            return release_key(db, self._settings, row.concurrency_key)
+        return push_in_turn(db, self._settings, rules.in_turn(db, JobResult.job_id == row.job_id, room, at))
+
+    def _push_missing(self, report: Report) -> None:
+        """Push rows that should be on their queue and are not: Redis lost them, or a worker died with one."""
+        rows = self._page()
+        for (queue, priority), group in groupby(
+            sorted(rows, key=lambda row: (row.queue, row.priority)), lambda row: (row.queue, row.priority)
+        ):
+            for row in self._missing(queue, priority, list(group)):
+                self._push(row, report)
+
+    def _page(self) -> Sequence[Any]:
+        """Return the next rows that were pushed and still wait, the oldest first; after the last, begin again."""
+        query = select(*rules.PUSHED).where(
+            JobResult.status == Status.PENDING, JobResult.pushed_at < now() - PUSH_GRACE
+        )
+        if self._after is not None:
+            created_at, key = self._after
+            query = query.where(
+                JobResult.created_at >= created_at,
+                or_(JobResult.created_at > created_at, JobResult.id > key),
+            )
+        rows = self._read(query.order_by(JobResult.created_at, JobResult.id).limit(MOST_ROWS))
+        self._after = (rows[-1].created_at, rows[-1].id) if len(rows) == MOST_ROWS else None
+        return rows
+
+    def _missing(self, queue: str, priority: str, rows: Sequence[Any]) -> Sequence[Any]:
+        head = listed_ids(self._settings, queue, priority, LIST_HEAD)
+        near = set(head)
+        missing = [row for row in rows if row.id not in near]
+        if len(head) < LIST_HEAD or not missing:
+            return missing
+        # A long list, and they may simply be further back. They are not if they went there before its head did.
+        first = self._first_pushed(head)
+        missing = [row for row in missing if first is None or row.pushed_at < first]
+        listed = set(listed_ids(self._settings, queue, priority)) if missing else set()
+        return [row for row in missing if row.id not in listed]
+
+    def _first_pushed(self, ids: Sequence[UUID]) -> datetime | None:
+        with self._platform.reading() as db:
+            return db.scalar(
+                select(func.min(JobResult.pushed_at)).where(
+                    JobResult.id.in_(ids), JobResult.status == Status.PENDING
+                )
+            )
+
+    def _push(self, row: Any, report: Report) -> None:
+        with self._platform.session() as db:
+            if push_row(db, self._settings, row):
+                report.pushed.append(row.id)
+
+    def _end_lost(self, report: Report) -> None:
+        running = self._read(select(*WATCHED).where(JobResult.status == Status.RUNNING))
+        for row in filter(self._is_lost, running):
+            cause = DIED_EARLY.format(worker=row.worker)
+            if row.began_at is not None:
+                # Before the end is written: from here on nothing of this run can be saved any more.
+                changes = self._bury(row)
+                cause = f"{DIED.format(worker=row.worker)} {changes}"
+            with self._platform.session() as db:
+                ended = end_lost(db, row, cause=cause)
                 db.commit()
             if ended:
                 report.ended.append(row.id)
         kept = {row.id for row in running}
         self._seen = {key: seen for key, seen in self._seen.items() if key in kept}
 
-    def _is_lost(self, row: JobResult) -> bool:
+    def _bury(self, row: Any) -> str:
+        # Opened for the moment only: workers do not die every day.
+        data = Data(self._settings.data_database_url)
+        try:
+            return bury(data, row.id, row.attempt)
+        finally:
+            data.dispose()
+
+    def _is_lost(self, row: Any) -> bool:
         alive = is_alive(Process(row.worker_host or "", row.worker_pid or 0, row.worker_started or ""))
         if alive is False:
             return True
@@ -108,3 +234,15 @@ class Reconciler:
             self._seen[row.id] = (state, time.monotonic())
             return False
         return time.monotonic() - since > patience
+
+
+def _unpushed(at: datetime) -> Any:
+    return and_(rules.due(at), JobResult.pushed_at.is_(None))
+
+
+def _ruled() -> Any:
+    """Say that other runs decide when this one may start."""
+    return or_(
+        and_(JobResult.concurrency_key.is_not(None), func.coalesce(JobRecord.concurrency_limit, 0) > 0),
+        func.coalesce(JobRecord.rate_limit, "") != "",
+    )

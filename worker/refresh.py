@@ -1,16 +1,22 @@
 """Refresh: what discovery found becomes job records."""
 
 import os
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from jobs.loading import Source
+from store.html import clean_text
 from store.models import JobRecord, JobSource, LoadError, now
 from store.settings import Settings
 from worker.discover import MODULE_SECONDS, Found, discover
-from worker.sources import job_sources
+from worker.snapshots import MOST_FILE_BYTES, Snapshot, TooLarge, keep, remove_old, take
+from worker.sources import is_here, job_sources
+
+#: Of a long list of files, so many are named.
+MOST_NAMED = 5
 
 
 @dataclass
@@ -22,6 +28,8 @@ class RefreshReport:
     #: Class paths whose class is not there any more.
     gone: list[str] = field(default_factory=list)
     errors: list[LoadError] = field(default_factory=list)
+    #: Sentences about whole sources, which hinder no job on this machine.
+    notes: list[str] = field(default_factory=list)
 
 
 def refresh(
@@ -35,20 +43,69 @@ def refresh(
     # What the caller has read so far must not keep SQLite's only write turn while files load.
     db.commit()
     found = discover(sources, module_seconds=module_seconds)
-    return store_found(db, sources, found, enable_new=enable_new)
+    snapshots, notes = _take_snapshots(sources)
+    return store_found(db, sources, found, enable_new=enable_new, snapshots=snapshots, notes=notes)
 
 
 def store_found(
-    db: Session, sources: list[Source], found: list[Found], *, enable_new: bool = False
+    db: Session,
+    sources: list[Source],
+    found: list[Found],
+    *,
+    enable_new: bool = False,
+    snapshots: Sequence[Snapshot] = (),
+    notes: Mapping[str, str] | None = None,
 ) -> RefreshReport:
-    """Bring the records up to what discovery found. Commits `db`."""
-    report = _store_records(db, found, enable_new=enable_new)
-    _store_sources(db, sources)
+    """Bring the records up to what discovery found. Commits `db`.
+
+    notes: {source name: sentence}.
+    """
+    elsewhere = _elsewhere(db, sources)
+    report = _store_records(db, found, kept=elsewhere.keys(), enable_new=enable_new)
+    keep(db, snapshots)
+    report.notes = _store_sources(db, sources, elsewhere, snapshots, notes or {})
+    remove_old(db)
     db.commit()
     return report
 
 
-def _store_records(db: Session, found: list[Found], *, enable_new: bool) -> RefreshReport:
+def _take_snapshots(sources: list[Source]) -> tuple[list[Snapshot], dict[str, str]]:
+    """Take a snapshot of each source that has files; return them, and a sentence about each that lacks some."""
+    snapshots = []
+    notes = {}
+    for source in sources:
+        try:
+            snapshot = take(source)
+        except TooLarge as error:
+            notes[source.name] = str(error)
+            continue
+        if snapshot is not None:
+            snapshots.append(snapshot)
+            if snapshot.left_out:
+                notes[source.name] = _left_out(snapshot)
+    return snapshots, notes
+
+
+def _left_out(snapshot: Snapshot) -> str:
+    count = len(snapshot.left_out)
+    names = ", ".join(name.partition("/")[2] for name in snapshot.left_out[:MOST_NAMED])
+    more = f" and {count - MOST_NAMED} more" if count > MOST_NAMED else ""
+    return clean_text(
+        f"Workers on other machines do not get these files of {snapshot.source}, which are larger than "
+        f"{MOST_FILE_BYTES >> 20} MB, cannot be read or are links to other folders: {names}{more}."
+    )
+
+
+def _elsewhere(db: Session, sources: list[Source]) -> dict[str, JobSource]:
+    """Return what is known of the sources whose files are on another machine: what is not seen here is not gone."""
+    absent = [source.name for source in sources if source.folders and not is_here(source)]
+    known = db.scalars(select(JobSource).where(JobSource.name.in_(absent), JobSource.digest != ""))
+    return {row.name: row for row in known}
+
+
+def _store_records(
+    db: Session, found: list[Found], *, kept: Collection[str], enable_new: bool
+) -> RefreshReport:
     report = RefreshReport()
     moment = now()
     records = {record.class_path: record for record in db.scalars(select(JobRecord))}
@@ -71,7 +128,7 @@ def _store_records(db: Session, found: list[Found], *, enable_new: bool) -> Refr
         record.installed = True
         record.refreshed_at = moment
     for class_path, record in records.items():
-        if class_path not in described and record.installed:
+        if class_path not in described and record.installed and record.source not in kept:
             record.installed = False
             report.gone.append(class_path)
     report.jobs = len(described)
@@ -85,14 +142,37 @@ def _store_records(db: Session, found: list[Found], *, enable_new: bool) -> Refr
     return report
 
 
-def _store_sources(db: Session, sources: list[Source]) -> None:
-    db.execute(delete(JobSource))
+def _store_sources(
+    db: Session,
+    sources: list[Source],
+    elsewhere: Mapping[str, JobSource],
+    snapshots: Sequence[Snapshot],
+    notes: Mapping[str, str],
+) -> list[str]:
+    """Write the sources anew, but for those elsewhere; return what there is to say about them."""
+    digests = {snapshot.source: snapshot.digest for snapshot in snapshots}
+    said = []
+    db.execute(delete(JobSource).where(JobSource.name.not_in(list(elsewhere))))
     for source in sources:
+        location = os.pathsep.join(source.folders or source.modules)
+        if source.name in elsewhere:
+            said.append(
+                f"{location} is not on this machine: the jobs of {source.name} stay as they were. "
+                "Refresh where the files are; an empty folder here would remove them."
+            )
+            continue
+        note = notes.get(source.name, "")
         db.add(
             JobSource(
                 name=source.name,
                 kind="folder" if source.folders else "plugin",
-                location=os.pathsep.join(source.folders or source.modules),
+                location=location,
+                digest=digests.get(source.name, ""),
+                note=note,
                 refreshed_at=now(),
             )
         )
+        said += [note] if note else []
+    # Written now, for whoever removes the snapshots that no source names.
+    db.flush()
+    return said

@@ -1,16 +1,13 @@
-"""The RQ worker: takes ids from its queues and watches over the child that executes each.
+"""The RQ worker: takes ids from its queues and has each run executed under its eyes.
 
 `./errand worker` starts it, and so does RQ's own command:
     rq worker --worker-class worker.rq_worker.Worker default
-Whatever a payload says, nothing is imported or unpickled from it: the id alone counts.
+Whatever lies in Redis, nothing is imported or unpickled from it: the id alone counts.
 """
 
-import os
 import signal
-import sys
 import time
-import zlib
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import rq
@@ -18,33 +15,44 @@ import rq.job
 import rq.utils
 from redis import Redis
 from redis.exceptions import RedisError
+from rq.command import parse_payload
+from rq.executions import Execution
+from rq.job import JobStatus
 from rq.serializers import JSONSerializer
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
-from sqlalchemy.pool import NullPool
+from rq.worker.base import WorkerStatus
+from sqlalchemy.exc import SQLAlchemyError
 
-from store.data import Data
 from store.html import warm_up
 from store.models import Status
-from store.platform import make_engine
-from store.settings import VARIABLES, Settings, load_settings
-from worker import executor
-from worker.host import die_with_parent, kill_group, this_process
-from worker.markers import bury
-from worker.ownership import Beat, beat, end_for_worker, running_attempt
-from worker.queues import connect, is_own_payload, own_payload
+from store.platform import Platform
+from store.settings import Settings, load_settings
+from worker.children import Children
+from worker.duty import Duty, Facts
+from worker.host import this_process
+from worker.presence import BUSY, DRAINING, IDLE, WORKER
+from worker.queues import KEEP_SECONDS, LOOK, connect, own_payload, pop_lists, wake_key
+from worker.supervisor import BEAT_SECONDS, Reason, Supervisor
 
-#: How often the parent looks at its child, raises the beat and learns of a cancel.
-WATCH_SECONDS = 2
+#: An idle worker looks at its queues this often even when nobody woke it.
+IDLE_SECONDS = 5
 
-#: A run may end by itself for this long after its limit (its `post_run`), or after the worker was told to stop.
-LIMIT_GRACE_SECONDS = 10.0
+#: A run may go on for this long after the worker was told to stop.
 STOP_GRACE_SECONDS = 60.0
 
-#: How long the end of a run is tried to be written while the database is away.
-SETTLE_SECONDS = 30.0
-RETRY_SECONDS = 0.5
+#: `rq suspend` is seen this soon.
+SUSPENSION_SECONDS = 1.0
 
-STOPPED = "The worker was stopped while the job was running."
+#: How long to wait before Redis is asked again that did not answer.
+RETRY_SECONDS = 1.0
+
+#: Takes the first id there is from pairs of lists (where ids wait, where they are on their way), in this order.
+POP = """
+for number = 1, #KEYS, 2 do
+    local id = redis.call('LMOVE', KEYS[number], KEYS[number + 1], 'LEFT', 'RIGHT')
+    if id then return {number, id} end
+end
+return false
+"""
 
 #: What RQ's record of a job may say. Everything else in it could name code to import or addresses to call.
 _KNOWN = frozenset(
@@ -53,17 +61,10 @@ _KNOWN = frozenset(
 )
 
 
-class ForeignPayload(Exception):
-    """Something in the queue that Errand did not put there."""
-
-
 class QueuedRun(rq.job.Job):
     """RQ's view of a queued id."""
 
-    foreign = False
-
     def restore(self, raw_data: dict[bytes, bytes]) -> None:
-        self.foreign = not is_own_payload(_payload(raw_data), self.id)
         known = {key: value for key, value in raw_data.items() if key in _KNOWN}
         own = {b"data": own_payload(self.id)}
         try:
@@ -73,17 +74,8 @@ class QueuedRun(rq.job.Job):
             super().restore(own)
 
 
-def _payload(raw_data: dict[bytes, bytes]) -> bytes:
-    """Return the payload as it was pushed: RQ compresses it."""
-    data = raw_data.get(b"data", b"")
-    try:
-        return zlib.decompressobj().decompress(data, 10_000)
-    except zlib.error:
-        return data
-
-
 class Worker(rq.Worker):
-    """Forks a child for each run; the parent watches from outside."""
+    """Runs are executed in processes that a nursery forks; this one watches (see worker.supervisor)."""
 
     job_class = QueuedRun
 
@@ -91,31 +83,65 @@ class Worker(rq.Worker):
         # Set whatever RQ's command line says: a pickle from the queue would be code from the queue.
         kwargs["serializer"] = JSONSerializer
         kwargs["job_class"] = QueuedRun
-        kwargs["job_monitoring_interval"] = WATCH_SECONDS
+        kwargs["job_monitoring_interval"] = int(BEAT_SECONDS)
         kwargs["maintenance_interval"] = 30
         kwargs["worker_ttl"] = 60
         super().__init__(*args, **kwargs)
         # RQ's own command makes plain queues, whose jobs may name functions to call when they fail.
-        self.queues = [self._own_queue(queue) for queue in self.queues]
+        self.queues = [self._own_queue(queue.name) for queue in self.queues]
         self._ordered_queues = self.queues[:]
         self.settings = settings or load_settings()
-        warm_up()
-        self.process = this_process()
         self.stop_grace_seconds = STOP_GRACE_SECONDS
         self.log_job_description = False
-        # No pool: a connection that a child inherits is a connection that two processes use.
-        self._engine = make_engine(self.settings.database_url, poolclass=NullPool)
-        self._reading = self._engine.execution_options(sqlite_begin="DEFERRED")
-        self._data = Data(self.settings.data_database_url)
+        #: (queue, list of its ids), the most urgent first.
+        self._lists = [
+            (queue.name, self._own_queue(name)) for queue in self.queues for name in pop_lists(queue.name)
+        ]
+        self._pop_script = self.connection.register_script(POP)
         # For what must not wait: the other connection waits minutes for a Redis that hangs.
         self._brisk = connect(self.settings)
-        self._end: tuple[Status, str] | None = None
-        self._exit_status: int | None = None
-        self._began = 0.0
-        self._told_to_stop_at: float | None = None
+        self._now_running: tuple[QueuedRun, Execution] | None = None
+        self._done = self._failed = 0
+        self._asked_for_suspension_at = float("-inf")
         self._leaving = False
 
-    # In the parent
+    # Beginning and end
+
+    def bootstrap(self, *args: Any, **kwargs: Any) -> None:
+        # Here and not when it is made: RQ also makes workers only to read what it says of them.
+        children = Children(self.settings, self.name, adopt=True)
+        children.start()
+        warm_up()
+        platform = Platform(self.settings.database_url, pool_pre_ping=False)
+        self.supervisor = Supervisor(
+            self.settings,
+            platform,
+            children,
+            worker=self.name,
+            process=this_process(),
+            stop_grace_seconds=self.stop_grace_seconds,
+        )
+        self.supervisor.on_beat = self._beat
+        self.duty = Duty(
+            self.settings,
+            kind=WORKER,
+            name=self.name,
+            queues=self.queue_names(),
+            process=self.supervisor.process,
+            facts=self._facts,
+        )
+        super().bootstrap(*args, **kwargs)
+        self.duty.start()
+
+    def teardown(self) -> None:
+        self.supervisor.close()
+        self.supervisor.children.stop()
+        self.supervisor.platform.dispose()
+        self.duty.end()
+        try:
+            super().teardown()  # type: ignore[no-untyped-call]
+        except RedisError as error:
+            self.log.warning("Worker %s: it could not say good-bye to Redis: %s", self.name, error)
 
     def _set_ip_address(self, connection: Redis) -> None:
         try:
@@ -124,170 +150,207 @@ class Worker(rq.Worker):
             # The client library cannot read an answer that names a socket with a blank in its path.
             self.ip_address = "unknown"
 
-    def clean_registries(self) -> None:
-        try:
-            super().clean_registries()  # type: ignore[no-untyped-call]
-        except ValueError as error:
-            # Something that is no id lies in a list of RQ's. Our own reconciler does not need this cleaning.
-            self.log.warning("Worker %s: RQ could not clean up: %s", self.name, error)
-
-    def _own_queue(self, queue: rq.Queue) -> rq.Queue:
-        return rq.Queue(
-            queue.name, connection=self.connection, serializer=JSONSerializer, job_class=QueuedRun
-        )
-
-    def execute_job(self, job: rq.job.Job, queue: rq.Queue) -> None:
-        self._end, self._exit_status, self._began = None, None, time.monotonic()
-        try:
-            super().execute_job(job, queue)
-        finally:
-            # Also when the worker is being stopped, or broke: the run must not be left as running, nor its child.
-            if self.horse_pid:
-                self.kill_horse(signal.SIGKILL)
-                self.wait_for_horse()
-            self._settle(job)
-
-    def fork_work_horse(self, job: rq.job.Job, queue: rq.Queue) -> None:
-        self._data.dispose()
-        # What is buffered would be written twice, by the parent and by the child.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        super().fork_work_horse(job, queue)
-
-    def wait_for_horse(self) -> Any:
-        group = self.horse_pid
-        pid, status, usage = super().wait_for_horse()
-        self._exit_status = status
-        # What the job started and left behind ends with it.
-        kill_group(group)
-        return pid, status, usage
-
-    def maintain_heartbeats(self, job: rq.job.Job, execution: Any) -> None:
-        self._watch(job)
-        blocking, self.connection = self.connection, self._brisk
-        try:
-            super().maintain_heartbeats(job, execution)
-        except RedisError as error:
-            # The run does not need Redis. It goes on, and so does the watch over it.
-            self.log.warning("Worker %s: Redis does not answer: %s", self.name, error)
-        finally:
-            self.connection = blocking
+    def _own_queue(self, name: str) -> rq.Queue:
+        return rq.Queue(name, connection=self.connection, serializer=JSONSerializer, job_class=QueuedRun)
 
     def request_stop(self, signum: Any, frame: Any) -> None:
-        self._told_to_stop_at = time.monotonic()
+        self.supervisor.told_to_stop_at = time.monotonic()
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
-    def request_force_stop(self, signum: Any, frame: Any) -> None:
+    def request_force_stop(self, signum: int, frame: Any) -> None:
         if self._leaving:
-            return  # A third signal must not interrupt it while it writes the end of the run.
-        # RQ kills the child now; without this its end would read like a crash.
-        self._end = self._end or (Status.ERRORED, STOPPED)
+            return  # It is writing how its run ended; being told again must not keep it from that.
         try:
             super().request_force_stop(signum, frame)
         except SystemExit:
             self._leaving = True
             raise
 
-    def _watch(self, job: rq.job.Job) -> None:
-        """Raise the beat, and end the child when its time is up or somebody canceled the run."""
-        state = self._beat(job)
-        if state is None:
+    # What others ask of it
+
+    def handle_payload(self, message: dict[str, Any]) -> None:
+        if parse_payload(message).get("command") == LOOK:
+            self.supervisor.look()
             return
-        if state.canceled_by:
-            self._end_child(Status.CANCELED, f"Canceled by {state.canceled_by}.")
-        elif time.monotonic() - self._began > state.time_limit + LIMIT_GRACE_SECONDS:
-            cause = f"The run did not end at its time limit of {state.time_limit:g} seconds and was killed."
-            self._end_child(Status.ERRORED, cause)
-        elif self._stopping_for() > self.stop_grace_seconds:
-            self._end_child(Status.ERRORED, STOPPED)
+        super().handle_payload(message)  # type: ignore[no-untyped-call]
 
-    def _beat(self, job: rq.job.Job) -> Beat | None:
+    def request_stop_execution(self, execution_id: str) -> None:
+        """Called for RQ's commands that stop a job."""
+        if execution_id in self.executions:
+            self.supervisor.ask_to_end(Reason(Status.CANCELED, "Stopped by a command of RQ.", 0))
+
+    def kill_horse(self, sig: signal.Signals = signal.SIGKILL) -> None:
+        self.supervisor.ask_to_end(Reason(Status.ERRORED, "Killed by a command of RQ.", 0))
+
+    # What RQ does besides; none of it may end the worker
+
+    def check_for_suspension(self, burst: bool) -> None:
+        # Not before every run: it is a way to Redis and back.
+        if time.monotonic() - self._asked_for_suspension_at < SUSPENSION_SECONDS:
+            return
+        self._asked_for_suspension_at = time.monotonic()
         try:
-            with self._engine.begin() as connection:
-                return beat(connection, UUID(job.id), worker=self.name)
-        except SQLAlchemyError as error:
-            # The database is restarting: the child writes when it is back, and so does the next beat.
-            self.log.warning("Worker %s: no beat for %s: %s", self.name, job.id, error)
-            return None
+            super().check_for_suspension(burst)
+        except RedisError:
+            return  # What follows waits until it is back.
 
-    def _stopping_for(self) -> float:
-        return 0.0 if self._told_to_stop_at is None else time.monotonic() - self._told_to_stop_at
+    def run_maintenance_tasks(self) -> None:
+        try:
+            super().run_maintenance_tasks()  # type: ignore[no-untyped-call]
+        except (RedisError, ValueError) as error:
+            # Also when something that is no id lies in a list of RQ's. Our own reconciler does not need this.
+            self.last_cleaned_at = cast(Any, rq.utils.now())
+            self.log.warning("Worker %s: RQ could not clean up: %s", self.name, error)
 
-    def _end_child(self, status: Status, cause: str) -> None:
-        self._end = (status, cause)
-        self.kill_horse(signal.SIGKILL)
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        """Say in Redis that the worker lives; not oftener than every second."""
+        if self.last_heartbeat and (rq.utils.now() - self.last_heartbeat).total_seconds() < 1:
+            return
+        super().heartbeat(timeout, pipeline)
 
-    def _settle(self, job: rq.job.Job) -> None:
-        """End the run in the child's place, if the child could not."""
-        status, cause = self._end or (Status.ERRORED, self._said())
-        deadline = time.monotonic() + SETTLE_SECONDS
+    def _beat(self) -> None:
+        if self._now_running is None:
+            return
+        job, execution = self._now_running
+        # RQ expects an answer to each of the commands it sends now.
+        self.last_heartbeat = None
+        blocking, self.connection = self.connection, self._brisk
+        try:
+            self.maintain_heartbeats(job, execution)
+        except RedisError as error:
+            # The run does not need Redis. It goes on, and so does the watch over it.
+            self.log.warning("Worker %s: Redis does not answer: %s", self.name, error)
+        finally:
+            self.connection = blocking
+
+    def _facts(self) -> Facts:
+        running = self._now_running
+        draining = self._stop_requested or self.duty.drain
+        return Facts(
+            state=DRAINING if draining else BUSY if running else IDLE,
+            result_id=UUID(running[0].id) if running else None,
+            memory_bytes=self.supervisor.memory_bytes(),
+            done=self._done,
+            failed=self._failed,
+        )
+
+    # Taking ids
+
+    def dequeue_job_and_maintain_ttl(
+        self, timeout: int | None, max_idle_time: int | None = None
+    ) -> tuple[rq.job.Job, rq.Queue] | None:
+        """Wait for the next id. No `timeout`: None as soon as there is none.
+
+        Not RQ's own way: with several queues it takes an id out of Redis before anything says where it went.
+        """
+        idle_since = time.monotonic()
         while True:
+            if self.duty.drain:
+                return None
             try:
-                self._end_run(UUID(job.id), status, cause)
-                return
-            except ValueError:
-                return  # No id of ours.
-            except OperationalError as error:
-                self.log.error("Worker %s: the end of %s is not written yet: %s", self.name, job.id, error)
-                if time.monotonic() > deadline:
-                    return  # The reconciler ends it: nobody raises its beat any more.
+                taken = self._pop()
+                if taken is not None or timeout is None:
+                    return taken
+                if max_idle_time is not None and time.monotonic() - idle_since >= max_idle_time:
+                    return None
+                self._wait_for_more()
+            except RedisError as error:
+                self.log.error("Worker %s: Redis does not answer: %s", self.name, error)
                 time.sleep(RETRY_SECONDS)
 
-    def _end_run(self, result_id: UUID, status: Status, cause: str) -> None:
-        with self._reading.connect() as connection:
-            attempt = running_attempt(connection, result_id, worker=self.name)
-        if attempt is None:
-            return  # Its child ended it, as it should.
-        # Before the end is written: from here on nothing of this run can be saved any more.
-        cause = f"{cause} {bury(self._data, result_id, attempt)}"
-        with self._engine.begin() as connection:
-            if end_for_worker(connection, result_id, worker=self.name, status=status, cause=cause):
-                self.log.warning("Worker %s: %s ended: %s", self.name, result_id, cause)
-
-    def _said(self) -> str:
-        """Say in words how the child ended without writing the end itself."""
-        if self._exit_status is None:
-            return STOPPED if self._told_to_stop_at else "The worker broke in mid-run."
-        return _said_of_exit(self._exit_status)
-
-    # In the child
-
-    def main_work_horse(self, job: rq.job.Job, queue: rq.Queue) -> None:
-        die_with_parent(self.process.pid)
-        # A first step only: the engine that is to come gives a job a process that never knew them.
-        for name in VARIABLES:
-            os.environ.pop(name, None)
-        super().main_work_horse(job, queue)
-
-    def setup_work_horse_signals(self) -> None:
-        super().setup_work_horse_signals()  # type: ignore[no-untyped-call]
-        # Whoever stops a service signals all of its processes; the worker decides when a run has to end. A handler,
-        # and not SIG_IGN: programs that the job starts get the usual behaviour back.
-        signal.signal(signal.SIGTERM, lambda *_: None)
-
-    def perform_job(self, job: rq.job.Job, queue: rq.Queue, execution: Any) -> bool:
-        """Execute the run the id stands for. RQ's own way of calling a function is never taken."""
+    def _pop(self) -> tuple[rq.job.Job, rq.Queue] | None:
+        self._state = WorkerStatus.IDLE
+        lists = [queue for name, queue in self._lists if name not in self.duty.paused]
+        keys = [key for queue in lists for key in (queue.key, queue.intermediate_queue_key)]
+        with self.connection.pipeline(transaction=False) as pipeline:
+            self.set_state(WorkerStatus.IDLE, pipeline)
+            self.heartbeat(pipeline=pipeline)
+            self._pop_script(keys, client=pipeline)
+            answer = pipeline.execute()[-1]
+        if not answer:
+            return None
+        queue = lists[(answer[0] - 1) // 2]
         try:
-            if not isinstance(job, QueuedRun) or job.foreign:
-                raise ForeignPayload(f"{job.id} was not put on the queue by Errand; it is not run.")
-            self.prepare_job_execution(job, len(self.queues) == 1)
-            job.started_at = rq.utils.now()
-            executor.execute(self.settings, UUID(job.id), worker=self.name, process=self.process)
-            self._finalize_success(job, queue, execution, None)
-        except Exception:
-            self._finalize_failure(job, queue, execution, sys.exc_info())
-            return False
+            job_id = str(UUID(answer[1].decode("ascii")))
+        except ValueError:
+            # Not ours, and nothing anybody could run.
+            self.connection.lrem(queue.intermediate_queue_key, 1, answer[1])
+            return self._pop()
+        return QueuedRun(job_id, connection=self.connection, serializer=JSONSerializer), queue
+
+    def _wait_for_more(self) -> None:
+        """Wait until something is pushed to one of the queues, or for a moment."""
+        self.supervisor.idle()
+        if self.should_run_maintenance_tasks:
+            self.run_maintenance_tasks()
+        self.connection.blpop(
+            [wake_key(queue.name) for queue in self.queues], timeout=1 if self.duty.paused else IDLE_SECONDS
+        )
+
+    # Executing
+
+    def execute_job(self, job: rq.job.Job, queue: rq.Queue) -> None:
+        run = cast(QueuedRun, job)
+        run.origin = queue.name
+        execution = self._note_start(run, queue)
+        self._now_running = (run, execution)
+        status: str | None = None
+        try:
+            status = self.supervisor.execute(UUID(run.id))
+        except SQLAlchemyError as error:
+            # The row waits, or its beat stands still now: a reconciler sees to both.
+            self.log.error("Worker %s: the database does not answer: %s", self.name, error)
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-        return True
+            self._now_running = None
+            self._done += status is not None
+            self._failed += status in (Status.FAILED, Status.ERRORED)
+            self._note_end(run, queue, execution, status)
 
+    def _note_start(self, job: QueuedRun, queue: rq.Queue) -> Execution:
+        """Have RQ's registries tell what runs where."""
+        try:
+            with self.connection.pipeline() as pipeline:
+                execution = Execution.create(
+                    job, self.get_heartbeat_ttl(job), pipeline=pipeline, worker_name=self.name
+                )
+                self.executions[execution.id] = execution
+                self.set_state(WorkerStatus.BUSY, pipeline=pipeline)
+                job.prepare_for_execution(self.name, pipeline=pipeline)
+                pipeline.lrem(queue.intermediate_queue_key, 1, job.id)
+                pipeline.execute()
+            return execution
+        except RedisError as error:
+            self.log.warning("Worker %s: Redis does not answer: %s", self.name, error)
+            self._state = WorkerStatus.BUSY
+            return Execution("unnoted", job.id, self.connection, self.name)
 
-def _said_of_exit(exit_status: int) -> str:
-    if os.WIFSIGNALED(exit_status):
-        number = os.WTERMSIG(exit_status)
-        hint = " (out of memory?)" if number == signal.SIGKILL else ""
-        how = f"was killed by signal {number}, {signal.strsignal(number)}{hint}"
-    else:
-        how = f"exited with status {os.WEXITSTATUS(exit_status)} without a result"
-    return f"The job's process {how}."
+    def _note_end(self, job: QueuedRun, queue: rq.Queue, execution: Execution, status: str | None) -> None:
+        done = rq.utils.now()
+        self.executions.pop(execution.id, None)
+        registry, rq_status = {
+            Status.COMPLETED: (queue.finished_job_registry, JobStatus.FINISHED),
+            Status.FAILED: (queue.failed_job_registry, JobStatus.FAILED),
+            Status.ERRORED: (queue.failed_job_registry, JobStatus.FAILED),
+            Status.CANCELED: (queue.canceled_job_registry, JobStatus.CANCELED),
+        }.get(status, (None, None))  # type: ignore[call-overload]
+        try:
+            with self.connection.pipeline() as pipeline:
+                execution.delete(job, pipeline=pipeline)
+                if registry is None:
+                    # Nothing has ended: somebody else has it, or it waits again.
+                    pipeline.delete(job.key)
+                else:
+                    pipeline.hset(
+                        job.key, mapping={"status": rq_status, "ended_at": rq.utils.utcformat(done)}
+                    )
+                    pipeline.expire(job.key, KEEP_SECONDS)
+                    pipeline.zadd(registry.key, {job.id: int(done.timestamp()) + KEEP_SECONDS})
+                    if rq_status is JobStatus.FINISHED:
+                        self.increment_successful_job_count(pipeline)
+                    else:
+                        self.increment_failed_job_count(pipeline)
+                    if job.started_at:
+                        self.increment_total_working_time(done - job.started_at, pipeline)
+                pipeline.execute()
+        except RedisError as error:
+            self.log.warning("Worker %s: Redis does not answer: %s", self.name, error)

@@ -12,7 +12,6 @@ from rq.serializers import JSONSerializer
 from store.settings import Settings
 from worker.queues import DEFAULT_QUEUE, connect_blocking
 from worker.rq_worker import STOP_GRACE_SECONDS, QueuedRun, Worker
-from worker.sources import job_sources
 
 
 def main(
@@ -26,7 +25,6 @@ def main(
     stop_grace_seconds: how long a run may go on after SIGTERM before it is ended.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    job_sources(settings)  # Plugins are imported once here, not in every child.
     connection = connect_blocking(settings)
     watched = [
         Queue(name, connection=connection, serializer=JSONSerializer, job_class=QueuedRun) for name in queues

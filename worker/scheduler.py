@@ -1,23 +1,22 @@
-"""The scheduler process: it reconciles, over and over."""
+"""The scheduler process: it does the duty of all, and tidies up."""
 
-import logging
+import os
+import secrets
 import signal
+import socket
 import threading
 
 from sqlalchemy import delete
-from sqlalchemy.exc import SQLAlchemyError
 
 from store.models import SignInLink, UserSession, now
 from store.platform import Platform
 from store.settings import Settings
-from worker.reconciler import Reconciler
-
-PASS_SECONDS = 3.0
+from worker.duty import Duty, Facts
+from worker.host import memory_of, this_process
+from worker.presence import SCHEDULER, forget_gone
 
 #: Passes between two rounds of tidying up.
 TIDY_EVERY = 200
-
-logger = logging.getLogger("errand.scheduler")
 
 
 def main(settings: Settings) -> None:
@@ -29,33 +28,31 @@ def main(settings: Settings) -> None:
 
 
 def run(settings: Settings, stop: threading.Event) -> None:
-    platform = Platform(settings.database_url)
-    reconciler = Reconciler(settings, platform)
-    passes = 0
-    try:
-        while not stop.is_set():
-            try:
-                report = reconciler.run_once()
-                for result_id in report.pushed:
-                    logger.warning("Pushed %s again: its queue had lost it.", result_id)
-                for result_id in report.ended:
-                    logger.warning("Ended %s: its worker died.", result_id)
-                if passes % TIDY_EVERY == 0:
-                    tidy(platform)
-                passes += 1
-            except SQLAlchemyError as error:
-                # A database that restarts is back soon; what was missed is found in the next pass. The
-                # reconciler starts its clocks anew: a beat that nobody could write proves nothing.
-                logger.error("The database did not answer: %s", error)
-                reconciler = Reconciler(settings, platform)
-            stop.wait(PASS_SECONDS)
-    finally:
-        platform.dispose()
+    duty = Duty(
+        settings,
+        kind=SCHEDULER,
+        name=_name(),
+        queues=(),
+        process=this_process(),
+        facts=lambda: Facts(memory_bytes=memory_of([os.getpid()])),
+    )
+    duty.stop = stop
+    duty.run(after_pass=_tidy_at_times)
+
+
+def _tidy_at_times(platform: Platform, number: int) -> None:
+    if number % TIDY_EVERY == 0:
+        tidy(platform)
 
 
 def tidy(platform: Platform) -> None:
-    """Remove sessions and links that nobody can use any more."""
+    """Remove sessions and links that nobody can use any more, and processes that have long ended."""
     with platform.session() as db:
         db.execute(delete(UserSession).where(UserSession.expires_at < now()))
         db.execute(delete(SignInLink).where(SignInLink.expires_at < now()))
+        forget_gone(db)
         db.commit()
+
+
+def _name() -> str:
+    return f"scheduler-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"

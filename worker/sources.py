@@ -1,8 +1,18 @@
-"""Where this instance's jobs come from."""
+"""Where this instance's jobs come from, and which code a run uses."""
+
+import functools
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from sqlalchemy import exists, select
 
 from jobs.loading import Source
+from store.models import JobSource, SourceSnapshot
+from store.platform import Platform
 from store.plugins import load_plugins
 from store.settings import Settings
+from worker.snapshots import NoSnapshot, materialise
 
 
 def job_sources(settings: Settings) -> list[Source]:
@@ -10,3 +20,67 @@ def job_sources(settings: Settings) -> list[Source]:
     modules = [module for plugin in load_plugins(settings) for module in plugin.jobs]
     sources = [Source("local", folders=tuple(str(folder) for folder in settings.jobs_roots))]
     return [*sources, Source("plugins", modules=tuple(modules))] if modules else sources
+
+
+def sources_for_run(
+    platform: Platform, settings: Settings, class_path: str, source_digest: str | None = None
+) -> list[Source]:
+    """Return the sources for a run of `class_path`, that of its own job as this machine can have it.
+
+    Where its folders are here, the files in them are the code: an edit counts at once. Elsewhere, and everywhere
+    with ERRAND_JOBS_FROM=database, it is the snapshot the run names (`source_digest`), else that of the last refresh.
+    Cheap enough to be called before every run. Raises NoSnapshot.
+    """
+    name = class_path.partition("/")[0]
+    return [
+        _as_unpacked(platform, settings, source, source_digest)
+        if source.name == name and _comes_from_database(settings, source)
+        else source
+        for source in _known_sources(settings)
+    ]
+
+
+def snapshot_of(sources: list[Source], class_path: str) -> str | None:
+    """Return the digest of the snapshot a run's code comes from, for its `source_digest`."""
+    name = class_path.partition("/")[0]
+    return next((source.snapshot for source in sources if source.name == name), None)
+
+
+# A look through all installed packages for plugins takes milliseconds, and always finds the same.
+@functools.cache
+def _known_sources(settings: Settings) -> tuple[Source, ...]:
+    return tuple(job_sources(settings))
+
+
+def _comes_from_database(settings: Settings, source: Source) -> bool:
+    return bool(source.folders) and (settings.jobs_from_database or not is_here(source))
+
+
+def is_here(source: Source) -> bool:
+    """Tell whether this machine has the source's folders, or some of them."""
+    return any(Path(folder).is_dir() for folder in source.folders)
+
+
+def _as_unpacked(platform: Platform, settings: Settings, source: Source, source_digest: str | None) -> Source:
+    with platform.reading() as db:
+        kept = source_digest and db.scalar(select(exists().where(SourceSnapshot.digest == source_digest)))
+        digest = (
+            source_digest
+            if kept
+            else db.scalar(select(JobSource.digest).where(JobSource.name == source.name))
+        )
+    if not digest:
+        raise NoSnapshot(_missing(settings, source))
+    return replace(source, folders=materialise(platform, settings, digest), snapshot=digest)
+
+
+def _missing(settings: Settings, source: Source) -> str:
+    why = (
+        "ERRAND_JOBS_FROM=database asks for a snapshot"
+        if settings.jobs_from_database
+        else f"{os.pathsep.join(source.folders)} is not on this machine"
+    )
+    return (
+        f"The job files of {source.name} cannot be had here: {why}, and the database has none. "
+        "Run ./errand jobs refresh on the machine that has the files; it says if they are too large."
+    )

@@ -1,12 +1,17 @@
 """The only door to a run: form, API, command line and all that comes later ask here."""
 
+import hashlib
+import hmac
+import json
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Select, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from jobs.data import clean
 from jobs.errors import InvalidData
@@ -14,12 +19,20 @@ from store.models import JobRecord, JobResult, Status, User, now
 from store.permissions import Forbidden, require
 from store.secrets import seal
 from store.settings import Settings
+from worker import rules
 from worker.lookups import object_lookup
-from worker.queues import push
+from worker.pushes import push_first
+from worker.queues import withdraw
+
+LONGEST_KEY = 200
 
 
 class NotRunnable(Forbidden):
     """The job as such cannot be run now, whoever asks."""
+
+
+class KeyReused(InvalidData):
+    """The idempotency key belongs to a request that asked for something else."""
 
 
 def submit(
@@ -32,22 +45,61 @@ def submit(
     commit: bool | None = None,
     queue: str | None = None,
     form: bool = False,
+    idempotency_key: str | None = None,
 ) -> JobResult:
     """Store one run of `job`, queue it, and return its row. Commits `db`.
 
     raw: {variable name: JSON value}; with `form`, text or lists of text as a browser sends them.
     commit: None stands for the job's own default.
-    Raises InvalidData, NotRunnable or Forbidden, before anything is stored. That Redis cannot be
-    reached is no error: the row has `pushed_at` None then, and the reconciler pushes it later.
+    idempotency_key: what the request calls itself. Where this user's key is known, nothing is stored, and the
+    row of the first request is returned, with `repeated` set.
+    Raises InvalidData (KeyReused among them), NotRunnable or Forbidden, before anything is stored. That Redis cannot
+    be reached is no error: the row has `pushed_at` None then, and the reconciler pushes it later. A rule of the job
+    may have canceled it already: it says so in its cause.
     """
     require(user, "run", job)
+    user_id, digest = user.id, None
+    if idempotency_key is not None:
+        _check_key(idempotency_key)
+        digest = _digest(settings, job, raw, commit=commit, queue=queue)
+        if _is_known(db, user_id, idempotency_key):
+            return _repeated(db, user_id, idempotency_key, digest)
     _require_runnable(job)
     chosen = _queue(job, queue)
     with object_lookup(settings) as objects:
         data = clean(job.variables, raw, objects=objects, form=form)
-    result_id = uuid4()
-    result = JobResult(
-        id=result_id,
+    result = _row(settings, job, data, user, queue=chosen, commit=commit)
+    result.idempotency_key, result.idempotency_digest = idempotency_key, digest
+    policy = rules.admit(db, result, limit=job.concurrency_limit, policy=job.concurrency_policy)
+    replaced = [(old.id, old.queue, old.priority) for old in policy]
+    db.add(result)
+    result_id, class_path, priority, skipped = result.id, job.class_path, result.priority, result.finished
+    # Commit before pushing: a fast worker must find the row. And read nothing in between: on SQLite that
+    # would begin a transaction, and a Redis that hangs would keep every other writer waiting.
+    try:
+        db.commit()
+    except IntegrityError:
+        db.rollback()
+        if idempotency_key is None or digest is None or not _is_known(db, user_id, idempotency_key):
+            raise
+        # The same request, in another process, was faster.
+        return _repeated(db, user_id, idempotency_key, digest)
+    pushed = skipped or push_first(
+        db, settings, result_id, queue=chosen, priority=priority, class_path=class_path
+    )
+    _withdraw(settings, replaced)
+    if not pushed:
+        # Said without reading the row again: on SQLite that would take the write turn from the waiting worker.
+        set_committed_value(result, "pushed_at", None)
+    return result
+
+
+def _row(
+    settings: Settings, job: JobRecord, data: dict[str, Any], user: User, *, queue: str, commit: bool | None
+) -> JobResult:
+    asked_at = now()
+    return JobResult(
+        id=uuid4(),
         job_id=job.id,
         class_path=job.class_path,
         name=job.name,
@@ -55,42 +107,62 @@ def submit(
         username=user.username,
         status=Status.PENDING,
         commit=False if job.read_only else job.commit_default if commit is None else commit,
-        queue=chosen,
+        queue=queue,
         priority=job.priority,
         soft_time_limit=job.effective_soft_time_limit,
         time_limit=job.effective_time_limit,
         memory_limit=job.effective_memory_limit,
+        concurrency_key=rules.concurrency_key(job, data, settings.secret_key),
         sensitive=job.has_sensitive_variables,
         data={} if job.has_sensitive_variables else data,
         sealed_data=seal(settings.secret_key, data) if job.has_sensitive_variables else None,
+        created_at=asked_at,
+        # Said before it is done: that saves a write, and what a dying process did not push is found by a reconciler.
+        pushed_at=asked_at,
+        expires_at=asked_at + timedelta(seconds=job.expires) if job.expires else None,
     )
-    db.add(result)
-    class_path = job.class_path
-    # Commit before pushing: a fast worker must find the row. And read nothing in between: on SQLite that
-    # would begin a transaction, and a Redis that hangs would keep every other writer waiting.
-    db.commit()
-    try:
-        push_and_note(db, settings, result_id, queue=chosen, description=class_path)
-    except OperationalError:
-        # The run is accepted and pushed; only when that was could not be noted. It must not look refused.
-        db.rollback()
-    db.refresh(result)
+
+
+# --- the same request again --------------------------------------------------------------------------------------
+
+
+def _check_key(key: str) -> None:
+    if not 0 < len(key) <= LONGEST_KEY or not key.isprintable():
+        raise InvalidData({"_idempotency_key": [f"Give 1 to {LONGEST_KEY} printable characters."]})
+
+
+def _digest(
+    settings: Settings, job: JobRecord, raw: Mapping[str, Any], *, commit: bool | None, queue: str | None
+) -> str:
+    """Tell this request from others. With a secret, because nobody may learn inputs from it by trying."""
+    asked = json.dumps([str(job.id), raw, commit, queue or None], sort_keys=True, default=str)
+    return hmac.new(settings.secret_key.encode(), asked.encode(), hashlib.sha256).hexdigest()
+
+
+def _is_known(db: Session, user_id: int, key: str) -> bool:
+    # On a connection that only reads: the inputs are still to be checked, and that is no work for the write turn.
+    with db.get_bind().engine.execution_options(sqlite_begin="DEFERRED").connect() as connection:
+        return connection.scalar(_of_key(select(JobResult.id), user_id, key)) is not None
+
+
+def _repeated(db: Session, user_id: int, key: str, digest: str) -> JobResult:
+    result: JobResult = db.scalars(_of_key(select(JobResult), user_id, key)).one()
+    if result.idempotency_digest != digest:
+        raise KeyReused(
+            {"_idempotency_key": ["This key was used before, for another job or with other inputs."]}
+        )
+    result.repeated = True
     return result
 
 
-def push_and_note(db: Session, settings: Settings, result_id: UUID, *, queue: str, description: str) -> bool:
-    """Push the id and keep when that was; False when Redis cannot be reached. Commits `db`."""
-    if not push(settings, result_id, queue=queue, description=description):
-        return False
-    # By a statement of its own: the worker may have written the row since, and must not be overwritten.
-    db.execute(
-        update(JobResult)
-        .where(JobResult.id == result_id)
-        .values(pushed_at=now())
-        .execution_options(synchronize_session=False)
-    )
-    db.commit()
-    return True
+def _of_key(query: Select[Any], user_id: int, key: str) -> Select[Any]:
+    return query.where(JobResult.user_id == user_id, JobResult.idempotency_key == key)
+
+
+def _withdraw(settings: Settings, replaced: list[tuple[UUID, str, str]]) -> None:
+    for result_id, queue, priority in replaced:
+        if not withdraw(settings, result_id, queue=queue, priority=priority):
+            return
 
 
 def _require_runnable(job: JobRecord) -> None:

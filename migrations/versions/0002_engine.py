@@ -30,11 +30,19 @@ RESULT_COLUMNS = [
 ]
 NULLABLE_RESULT_COLUMNS = [
     ("idempotency_key", sa.String(length=200)),
+    ("idempotency_digest", sa.String(length=64)),
     ("concurrency_key", sa.String(length=500)),
     ("not_before", sa.DateTime(timezone=True)),
     ("expires_at", sa.DateTime(timezone=True)),
     ("began_at", sa.DateTime(timezone=True)),
     ("source_digest", sa.String(length=64)),
+]
+
+#: Only of the few rows that do not simply wait on their queue; those that do never touch them. The state comes
+#: first, although it is always the same: SQLite would prefer the larger index that begins with it.
+WAITING_INDEXES = [
+    ("ix_job_results_unpushed", "not_before", "status = 'pending' AND pushed_at IS NULL"),
+    ("ix_job_results_expiring", "expires_at", "status = 'pending' AND expires_at IS NOT NULL"),
 ]
 
 #: SQLite drops a table's triggers when Alembic copies the table: a later revision that does so makes it anew.
@@ -48,6 +56,7 @@ def upgrade() -> None:
             table.add_column(sa.Column(name, kind, nullable=False, server_default=default))
     with op.batch_alter_table("job_sources") as table:
         table.add_column(sa.Column("digest", sa.String(length=64), nullable=False, server_default=""))
+        table.add_column(sa.Column("note", sa.Text(), nullable=False, server_default=""))
     with op.batch_alter_table("job_results") as table:
         for name, kind, default in RESULT_COLUMNS:
             table.add_column(sa.Column(name, kind, nullable=False, server_default=default))
@@ -57,6 +66,21 @@ def upgrade() -> None:
             "uq_job_results_user_id_idempotency_key", ["user_id", "idempotency_key"]
         )
     op.create_index("ix_job_results_concurrency_key_status", "job_results", ["concurrency_key", "status"])
+    for name, column, condition in WAITING_INDEXES:
+        where = sa.text(condition)
+        op.create_index(name, "job_results", ["status", column], sqlite_where=where, postgresql_where=where)
+    op.create_table(
+        "job_starts",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("job_id", sa.Uuid(), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["job_id"], ["job_records.id"], name=op.f("fk_job_starts_job_id_job_records"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_job_starts")),
+    )
+    op.create_index("ix_job_starts_job_id_started_at", "job_starts", ["job_id", "started_at"])
+    op.create_index("ix_job_results_started_at_queue", "job_results", ["started_at", "queue"])
     op.create_table(
         "source_snapshots",
         sa.Column("digest", sa.String(length=64), nullable=False),
@@ -84,6 +108,7 @@ def upgrade() -> None:
         sa.Column("failed", sa.Integer(), nullable=False),
         sa.Column("beat", sa.Integer(), nullable=False),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("reconciled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("drain", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
@@ -100,19 +125,31 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_queues")),
         sa.UniqueConstraint("name", name=op.f("uq_queues_name")),
     )
+    op.create_table(
+        "file_chunks",
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("key", "number", name=op.f("pk_file_chunks")),
+    )
     _make_trigger()
 
 
 def downgrade() -> None:
     _drop_trigger()
-    for table_name in ("queues", "worker_processes", "source_snapshots"):
+    for table_name in ("file_chunks", "queues", "worker_processes", "source_snapshots", "job_starts"):
         op.drop_table(table_name)
+    for name, *_ in WAITING_INDEXES:
+        op.drop_index(name, "job_results")
+    op.drop_index("ix_job_results_started_at_queue", "job_results")
     op.drop_index("ix_job_results_concurrency_key_status", "job_results")
     with op.batch_alter_table("job_results") as table:
         table.drop_constraint("uq_job_results_user_id_idempotency_key", type_="unique")
         for name, *_ in (*NULLABLE_RESULT_COLUMNS, *RESULT_COLUMNS):
             table.drop_column(name)
     with op.batch_alter_table("job_sources") as table:
+        table.drop_column("note")
         table.drop_column("digest")
     with op.batch_alter_table("job_records") as table:
         for name, *_ in RECORD_COLUMNS:

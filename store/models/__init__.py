@@ -2,8 +2,9 @@
 
 from store.models.base import Base, now
 from store.models.entry import EntryGroup, LogEntry
+from store.models.file import FileChunk
 from store.models.job import JobRecord, JobSource, LoadError, SourceSnapshot
-from store.models.result import JobResult
+from store.models.result import JobResult, JobStart
 from store.models.states import FAMILIES, FAMILY_OF, FINAL, LEVELS, Status
 from store.models.user import ApiToken, SignInLink, User, UserSession
 from store.models.worker import Queue, WorkerProcess
@@ -16,9 +17,11 @@ __all__ = [
     "ApiToken",
     "Base",
     "EntryGroup",
+    "FileChunk",
     "JobRecord",
     "JobResult",
     "JobSource",
+    "JobStart",
     "LoadError",
     "LogEntry",
     "Queue",

@@ -112,6 +112,8 @@ class JobSource(Base):
     location: Mapped[LongText]
     #: The snapshot of its files at the last refresh (see SourceSnapshot); empty: it was too large to keep.
     digest: Mapped[str] = mapped_column(String(64), default="")
+    #: What its snapshot lacks, in a sentence.
+    note: Mapped[LongText] = mapped_column(default="")
     refreshed_at: Mapped[datetime]
 
 

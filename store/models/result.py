@@ -4,10 +4,10 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from store.models.base import Base, CreatedAt, LongText, RandomKey, now
+from store.models.base import Base, CreatedAt, Key, LongText, RandomKey, now
 from store.models.job import JobRecord
 from store.models.states import FAMILIES, FINAL, LEVELS, Status
 from store.models.user import User
@@ -36,6 +36,11 @@ class LevelCounts:
         return {family: sum(counts[level] for level in levels) for family, levels in FAMILIES.items()}
 
 
+def _index_of_pending(name: str, column: str, condition: str) -> Index:
+    where = text(f"status = 'pending' AND {condition}")
+    return Index(name, "status", column, sqlite_where=where, postgresql_where=where)
+
+
 class JobResult(LevelCounts, Base):
     __tablename__ = "job_results"
     __table_args__ = (
@@ -43,8 +48,13 @@ class JobResult(LevelCounts, Base):
         Index("ix_job_results_job_id_created_at", "job_id", "created_at"),
         Index("ix_job_results_user_id_created_at", "user_id", "created_at"),
         Index("ix_job_results_status_created_at", "status", "created_at"),
+        # How many runs began lately, by queue.
+        Index("ix_job_results_started_at_queue", "started_at", "queue"),
         # The runs that may not be active beside each other.
         Index("ix_job_results_concurrency_key_status", "concurrency_key", "status"),
+        # Of the few that do not simply wait on their queue: they cost the others nothing.
+        _index_of_pending("ix_job_results_unpushed", "not_before", "pushed_at IS NULL"),
+        _index_of_pending("ix_job_results_expiring", "expires_at", "expires_at IS NOT NULL"),
         # One run for one key, however often its request arrives.
         UniqueConstraint("user_id", "idempotency_key"),
     )
@@ -58,7 +68,7 @@ class JobResult(LevelCounts, Base):
     #: Kept beside the key, so that a result says who asked even when that person is gone.
     username: Mapped[str] = mapped_column(String(150))
     status: Mapped[str] = mapped_column(String(20), default=Status.PENDING)
-    #: Why it ended as it did, in a sentence.
+    #: Why it ended as it did, in a sentence; of a pending one why it does not start yet.
     cause: Mapped[str | None] = mapped_column(Text)
     commit: Mapped[bool] = mapped_column(default=True)
     queue: Mapped[str] = mapped_column(String(100), default="default")
@@ -71,6 +81,8 @@ class JobResult(LevelCounts, Base):
     memory_limit: Mapped[float] = mapped_column(default=0.0)
     #: What the request called itself; a second one with the same key gets this very run.
     idempotency_key: Mapped[str | None] = mapped_column(String(200))
+    #: Tells what the request asked for (an HMAC): the same key with something else is refused.
+    idempotency_digest: Mapped[str | None] = mapped_column(String(64))
     #: What the run shares with those it may not run beside (see JobRecord.concurrency_key); None: nothing.
     concurrency_key: Mapped[str | None] = mapped_column(String(500))
     #: The inputs; empty where some may be sensitive.
@@ -84,7 +96,7 @@ class JobResult(LevelCounts, Base):
     #: What the job itself kept in `self.job_result.data`.
     results: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_at: Mapped[CreatedAt]
-    #: When its id last went to the queue; None: the queue could not be reached yet.
+    #: When its id last went to the queue; None: the queue could not be reached yet, or it is not its turn.
     pushed_at: Mapped[datetime | None]
     #: It does not start before this: a retry that waits, or a rate limit.
     not_before: Mapped[datetime | None]
@@ -115,12 +127,20 @@ class JobResult(LevelCounts, Base):
     #: The number of the last entry.
     last_seq: Mapped[int] = mapped_column(default=0)
 
+    #: Set by `worker.submit` on the row of an earlier request with the same idempotency key.
+    repeated = False
+
     job: Mapped[JobRecord | None] = relationship(lazy="raise")
     user: Mapped[User | None] = relationship(lazy="raise")
 
     @property
     def finished(self) -> bool:
         return self.status in FINAL
+
+    @property
+    def unreached(self) -> bool:
+        """Whether it waits for nothing but its queue, which could not be reached."""
+        return self.status == Status.PENDING and self.pushed_at is None and self.cause is None
 
     @property
     def short_id(self) -> str:
@@ -138,3 +158,14 @@ class JobResult(LevelCounts, Base):
         """From the request to the start of the run, or to its end without one, or until now."""
         until = self.started_at or self.finished_at or now()
         return max(0.0, (until - self.created_at).total_seconds())
+
+
+class JobStart(Base):
+    """A start of a job with a rate limit, kept for as long as the limit counts it."""
+
+    __tablename__ = "job_starts"
+    __table_args__ = (Index("ix_job_starts_job_id_started_at", "job_id", "started_at"),)
+
+    id: Mapped[Key]
+    job_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("job_records.id", ondelete="CASCADE"))
+    started_at: Mapped[datetime]

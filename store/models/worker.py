@@ -37,10 +37,21 @@ class WorkerProcess(Base):
     beat: Mapped[int] = mapped_column(default=0)
     #: When it last raised its beat, by its own clock.
     seen_at: Mapped[datetime]
+    #: When it last compared the runs with the facts (see worker.reconciler).
+    reconciled_at: Mapped[datetime | None]
     #: Somebody wants it to end after its current run.
     drain: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[CreatedAt]
     ended_at: Mapped[datetime | None]
+
+    @property
+    def here(self) -> bool:
+        return self.ended_at is None
+
+    @property
+    def shown_state(self) -> str:
+        """Its state, where "draining" begins with the wish and not with the worker's next beat."""
+        return "draining" if self.here and self.drain else self.state
 
 
 class Queue(Base):

@@ -442,3 +442,29 @@ def test_a_part_that_is_not_utf8_never_breaks_anything(call, hello):
 def test_too_many_parts_are_a_413(call, db, hello):
     assert parts(call, {"text": "x", "colours": ["r"] * 2000}).status_code == 413
     assert stored(db) == []
+
+
+# --- the same request again --------------------------------------------------------------------------------------
+
+
+def test_a_repeated_request_gets_the_first_run(call, db, plain):
+    headers = {"Idempotency-Key": "3f1c"}
+    first = call("POST", "/jobs/local/plain/Plain/run", json={}, headers=headers)
+    again = call("POST", "/jobs/local/plain/Plain/run", json={}, headers=headers)
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json == first.json
+    assert again.headers["Location"] == first.headers["Location"]
+    assert len(stored(db)) == 1
+
+
+def test_a_key_that_was_used_for_something_else_is_refused(call, hello, plain):
+    headers = {"Idempotency-Key": "3f1c"}
+    call("POST", "/jobs/local/plain/Plain/run", json={}, headers=headers)
+    answer = call("POST", "/jobs/local/hello/Hello/run", json={"data": {"text": "x"}}, headers=headers)
+    assert answer.status_code == 422
+    assert list(answer.json["errors"]) == ["_idempotency_key"]
+
+
+def test_an_empty_key_is_refused(call, plain):
+    answer = call("POST", "/jobs/local/plain/Plain/run", json={}, headers={"Idempotency-Key": ""})
+    assert (answer.status_code, list(answer.json["errors"])) == (422, ["_idempotency_key"])

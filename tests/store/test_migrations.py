@@ -3,11 +3,12 @@
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, make_url
 
 from store import migrate
 from store.models import Base
-from store.platform import make_engine
+from store.platform import SCHEMA, make_engine
 from store.settings import Settings
 
 
@@ -43,6 +44,13 @@ def test_the_migrations_make_what_the_models_say(url: str):
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
     engine.dispose()
+
+
+def test_the_code_knows_the_newest_revision():
+    script = ScriptDirectory(
+        str(migrate.MIGRATIONS), version_locations=[str(migrate.MIGRATIONS / "versions")]
+    )
+    assert script.get_heads() == [SCHEMA]
 
 
 def test_a_database_says_whether_it_is_current(settings: Settings, tmp_path):

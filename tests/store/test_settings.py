@@ -5,7 +5,9 @@ import stat
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
+from store.migrate import own_schema
 from store.settings import (
     LONGEST_SOCKET_PATH,
     PROJECT_ROOT,
@@ -112,3 +114,30 @@ def test_a_folder_that_was_mistyped_is_told_and_not_made(tmp_path: Path):
     with pytest.raises(SettingsError, match="no instance"):
         load_settings(tmp_path / "typo", {}, create=False)
     assert not (tmp_path / "typo").exists()
+
+
+def test_options_of_a_postgresql_url_reach_the_driver(tmp_path: Path):
+    url = "postgresql://u:p@h/d?sslmode=verify-full&sslrootcert=/etc/ca.pem&target_session_attrs=read-write"
+    given = {"sslmode": "verify-full", "sslrootcert": "/etc/ca.pem", "target_session_attrs": "read-write"}
+    settings = load_settings(tmp_path, {"DATABASE_URL": url})
+    for made in (settings.database_url, settings.data_database_url):
+        parsed = make_url(made)
+        _, arguments = parsed.get_dialect()().create_connect_args(parsed)
+        assert given.items() <= arguments.items()
+
+
+def test_the_schema_of_objects_keeps_the_options_of_the_server(tmp_path: Path):
+    url = "postgresql://u:p@h/d?options=-cstatement_timeout%3D5000"
+    data_url = load_settings(tmp_path, {"DATABASE_URL": url}).data_database_url
+    assert make_url(data_url).query["options"] == "-cstatement_timeout=5000 -csearch_path=errand_data"
+    assert own_schema(data_url) == "errand_data"
+    assert own_schema("postgresql://h/d?options=-csearch_path%3Done,two%20-cwork_mem%3D8MB") == "one"
+    assert own_schema("postgresql://h/d?options=-csearch_path%3Done%20-cwork_mem%3D8MB") == "one"
+    assert own_schema("postgresql://h/d") is None
+
+
+def test_a_database_url_that_cannot_be_read_is_told_without_its_password(tmp_path: Path):
+    for url in ("postgresql://u:hunter2@h:port/d", "postgresql//u:hunter2@h/d"):
+        with pytest.raises(SettingsError, match="percent-encoded") as error:
+            load_settings(tmp_path, {"DATABASE_URL": url})
+        assert "hunter2" not in str(error.value)

@@ -129,6 +129,7 @@ def test_the_pages_work_on_both_databases(root, job, live_platform):
         f"{url}choices/maker?q-maker=%00'%25",
         "/results/?q=%00'%25&older=x&status=warnings",
         f"/results/{result.id}/log.txt",
+        "/workers/",
         "/objects/",
         "/objects/inventory.manufacturer/?q=acme",
         "/objects/inventory.manufacturer/1",
@@ -136,6 +137,13 @@ def test_the_pages_work_on_both_databases(root, job, live_platform):
         with root.get(path) as answer:
             assert answer.status_code in (200, 302), path
     assert root.get("/objects/inventory.manufacturer/%00").status_code == 404
+    assert root.post("/workers/queues/default/pause").status_code == 303
+    page = text(root.get("/workers/"))
+    assert "Paused by root" in page
+    assert re.search(r"Redis, [\d.]+ ms, [\d]+ MB", page)
+    assert root.post("/workers/queues/default/resume").status_code == 303
+    assert root.post("/workers/queues/%00/pause").status_code == 404
+    assert root.post("/workers/%00/drain").status_code == 303
     assert root.post(f"/results/{result.id}/cancel").status_code == 303
     assert root.post(f"/results/{result.id}/rerun").status_code == 303
     assert root.post(f"{url}disable").status_code == 303

@@ -64,7 +64,7 @@ def test_every_route_refuses_those_whose_account_is_closed(app, db, cast):
         assert answer.status_code in (303, 401, 404), f"{method} {endpoint}: {answer.status}"
 
 
-@pytest.mark.parametrize("path", ["/now", "/jobs/", "/welcome"])
+@pytest.mark.parametrize("path", ["/now", "/jobs/", "/workers/", "/workers/live", "/welcome"])
 def test_fragments_never_lead_strangers_away_from_their_page(stranger, path):
     answer = stranger.fragment(path, follow_redirects=False)
     assert answer.status_code == 401
@@ -295,7 +295,7 @@ def test_the_api_reads_no_cookie(alice):
 
 
 @pytest.mark.parametrize(
-    "path", ["/jobs/", "/results/", "/objects/", "/welcome", "/nothing-here", "/healthz"]
+    "path", ["/jobs/", "/results/", "/workers/", "/objects/", "/welcome", "/nothing-here", "/healthz"]
 )
 def test_every_answer_is_guarded(alice, path):
     headers = alice.get(path).headers

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from store.models import JobResult, Status, now
+from webapp.paging import PAGE_SIZE
 
 from .conftest import NOON, described, text
 
@@ -96,7 +97,8 @@ def test_the_list_finds_ids(alice, make_job, make_result):
 def test_pages_neither_lose_nor_repeat_results(alice, make_job, make_result, same_moment):
     job = make_job()
     made = [
-        make_result(job, created_at=NOON + timedelta(seconds=0 if same_moment else n)) for n in range(120)
+        make_result(job, created_at=NOON + timedelta(seconds=0 if same_moment else n))
+        for n in range(2 * PAGE_SIZE + 20)
     ]
     address, seen, visited = "/results/?person=alice", [], []
     while address:
@@ -111,7 +113,7 @@ def test_pages_neither_lose_nor_repeat_results(alice, make_job, make_result, sam
     assert len(visited) == 3
     newer = re.search(r'href="([^"]+)">Newer', visited[2])[1].replace("&amp;", "&")
     second = re.findall(r'<a class="name" href="/results/([^"]+)"', text(alice.fragment(newer)))
-    assert second == seen[50:100]
+    assert second == seen[PAGE_SIZE : 2 * PAGE_SIZE]
 
 
 # --- A run while it goes --------------------------------------------------------------------------------------
@@ -233,6 +235,18 @@ def test_the_head_follows_the_state(alice, make_job, make_result, db):
     assert "Running" in news
     assert "Worker w-1" in news
     assert alice.fragment(poll_url(news)).status_code == 204
+
+
+def test_a_run_that_is_held_back_says_why(alice, make_job, make_result, db):
+    cause = "It waits until it is its turn: one run at once."
+    result = make_result(make_job(), "pending", pushed_at=None, cause=cause)
+    page = text(alice.get(url(result)))
+    assert cause in page
+    assert "unreachable" not in page
+    result.status, result.started_at, result.cause = Status.RUNNING, now(), None
+    db.commit()
+    news = text(alice.fragment(poll_url(page)))
+    assert ("Running" in news, cause in news) == (True, False)
 
 
 def test_polls_slow_down_when_nothing_happens(alice, make_job, make_result, db):

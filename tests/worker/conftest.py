@@ -1,27 +1,32 @@
 """What the tests of the engine room share."""
 
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from store.models import EntryGroup, JobRecord, JobResult, LogEntry, User
+from store.models import EntryGroup, JobRecord, JobResult, LogEntry, User, now
 from store.platform import Platform
-from store.settings import Settings
+from store.settings import Settings, load_settings
 from tests import servers
 from tests.conftest import load_fixture_jobs, make_cast
+from tests.worker.engine import Clock, Engine
 from worker.cancel import cancel
-from worker.executor import execute
+from worker.children import Children
 from worker.host import this_process
 from worker.submit import submit
+from worker.supervisor import Supervisor
 
 
 class Portal:
     """A live instance in the hands of a test: submit, execute here and now, look."""
 
-    def __init__(self, settings: Settings, platform: Platform) -> None:
+    def __init__(self, settings: Settings, platform: Platform, children: Children | None = None) -> None:
         self.settings = settings
         self.platform = platform
+        self._children = children
+        self._supervisor: Supervisor | None = None
         with platform.session() as db:
             self.cast: dict[str, User] = make_cast(db)
             self.jobs: dict[str, JobRecord] = load_fixture_jobs(db, settings)
@@ -38,9 +43,24 @@ class Portal:
             )
 
     def execute(self, result: JobResult) -> JobResult:
-        """Execute in this process, as a worker's child would."""
-        execute(self.settings, result.id, worker="test", process=this_process())
+        """Execute as a worker does, in a child of a nursery of this test's own."""
+        self.supervisor().execute(result.id)
         return self.result(result)
+
+    def supervisor(self) -> Supervisor:
+        # Made anew when a test has changed the settings.
+        if self._supervisor is None or self._supervisor.settings != self.settings:
+            self.close()
+            assert self._children is not None
+            self._supervisor = Supervisor(
+                self.settings, self.platform, self._children, worker="test", process=this_process()
+            )
+        return self._supervisor
+
+    def close(self) -> None:
+        if self._supervisor is not None:
+            self._supervisor.close()
+            self._supervisor = None
 
     def run(self, job: str, **options: Any) -> JobResult:
         return self.execute(self.submit(job, **options))
@@ -69,9 +89,39 @@ class Portal:
         return [(entry.level, entry.grouping, entry.message) for entry in self.entries(result)]
 
 
+@pytest.fixture(scope="session")
+def children(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Children]:
+    """One nursery for all tests: to start one takes longer than most of them."""
+    settings = load_settings(tmp_path_factory.mktemp("nursery"), {"ERRAND_PLUGINS": "examples.inventory"})
+    children = Children(settings, "test")
+    yield children
+    children.stop()
+
+
 @pytest.fixture
-def portal(live: Settings, live_platform: Platform) -> Portal:
-    return Portal(live, live_platform)
+def portal(live: Settings, live_platform: Platform, children: Children) -> Iterator[Portal]:
+    portal = Portal(live, live_platform, children)
+    yield portal
+    portal.close()
+
+
+@pytest.fixture
+def engine(portal: Portal) -> Engine:
+    return Engine(portal)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Let the clock of the rules go by hand: call it with the seconds to go on."""
+    moment = [now()]
+
+    def go_on(seconds: float) -> datetime:
+        moment[0] += timedelta(seconds=seconds)
+        return moment[0]
+
+    for module in ("ownership", "attempts", "reconciler", "pushes", "submit", "rules"):
+        monkeypatch.setattr(f"worker.{module}.now", lambda: moment[0])
+    return go_on
 
 
 @pytest.fixture

@@ -92,7 +92,7 @@ def test_a_canceled_run_says_what_became_of_its_changes(
 def test_a_commit_that_comes_late_fails_on_the_tombstone(portal: Portal, data: Data):
     claim = Claim(uuid4(), 1, 0)
     assert bury(data, claim.result_id, claim.attempt) == NOT_SAVED
-    changes = Changes(claim)
+    changes = Changes(claim.result_id, claim.attempt)
     with data.run_session(wait_seconds=5, on_wait=lambda: None) as session:
         Manufacturer(name="Late", slug="late").save()
         with pytest.raises(IntegrityError):
@@ -102,7 +102,7 @@ def test_a_commit_that_comes_late_fails_on_the_tombstone(portal: Portal, data: D
 
 def test_a_tombstone_on_a_marker_says_the_changes_were_saved(portal: Portal, data: Data):
     claim = Claim(uuid4(), 1, 0)
-    changes = Changes(claim)
+    changes = Changes(claim.result_id, claim.attempt)
     with data.run_session(wait_seconds=5, on_wait=lambda: None) as session:
         Manufacturer(name="First", slug="first").save()
         changes.commit(session)

@@ -3,7 +3,7 @@ so that no foreign page can make a signed-in browser act through it."""
 
 from flask import Blueprint, Flask
 
-from webapp.api import errors, jobs, objects, results, sources, tokens
+from webapp.api import errors, jobs, objects, results, sources, tokens, workers
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 blueprint.before_request(tokens.identify)
@@ -20,6 +20,12 @@ blueprint.add_url_rule("/results/<result_id>/files", "files", results.files)
 blueprint.add_url_rule("/results/<result_id>/report", "report", results.report)
 blueprint.add_url_rule("/results/<result_id>/cancel", "cancel", results.cancel, methods=["POST"])
 blueprint.add_url_rule("/sources", "sources", sources.sources)
+blueprint.add_url_rule("/workers", "workers", workers.workers)
+blueprint.add_url_rule("/workers/<path:name>/drain", "drain", workers.drain, methods=["POST"])
+blueprint.add_url_rule("/workers/<path:name>/resume", "keep", workers.keep, methods=["POST"])
+blueprint.add_url_rule("/queues", "queues", workers.queues)
+blueprint.add_url_rule("/queues/<path:name>/pause", "pause", workers.pause, methods=["POST"])
+blueprint.add_url_rule("/queues/<path:name>/resume", "resume", workers.resume, methods=["POST"])
 
 for _error in errors.ANSWERED:
     blueprint.register_error_handler(_error, errors.answer)

@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from flask import Response, current_app, jsonify, url_for
+from flask import Response, current_app, jsonify, request, url_for
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import MethodNotAllowed, NotFound
@@ -58,8 +58,11 @@ def run(reference: str) -> tuple[Response, int, dict[str, str]]:
         user=user(),
         commit=asked.commit,
         queue=asked.queue,
+        idempotency_key=request.headers.get("Idempotency-Key"),
     )
-    return jsonify(shapes.result(result)), 201, {"Location": url_for("api.result", result_id=result.id)}
+    # The answer to the first request may have been lost on its way: the caller gets it now.
+    status = 200 if result.repeated else 201
+    return jsonify(shapes.result(result)), status, {"Location": url_for("api.result", result_id=result.id)}
 
 
 def _find(reference: str, session: Session) -> JobRecord | None:

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from store.models import JobRecord, JobResult, JobSource, LoadError, LogEntry, Status
+from store.models import JobRecord, JobResult, JobSource, LoadError, LogEntry, WorkerProcess
 from store.objects import text_of
+from worker.queue_facts import QueueFacts
 
 #: What a variable's description may say besides what every variable has.
 VARIABLE_OPTIONS = (
@@ -99,7 +100,7 @@ def result(row: JobResult) -> dict[str, Any]:
         "output": row.output,
         "results": row.results,
         # In words, as the page says it: a run that waits for Redis is accepted, and nothing is wrong with it.
-        "note": UNREACHABLE if row.status == Status.PENDING and row.pushed_at is None else None,
+        "note": UNREACHABLE if row.unreached else None,
         "cancel_requested_at": time(row.cancel_requested_at),
         "canceled_by": row.canceled_by,
         "code_digest": row.code_digest,
@@ -130,6 +131,8 @@ def source(row: JobSource, errors: Iterable[LoadError]) -> dict[str, Any]:
         "name": row.name,
         "kind": row.kind,
         "location": row.location,
+        "snapshot": row.digest or None,
+        "note": row.note or None,
         "refreshed_at": time(row.refreshed_at),
         "load_errors": [load_error(error) for error in errors],
     }
@@ -142,6 +145,45 @@ def load_error(row: LoadError) -> dict[str, Any]:
         "message": row.message,
         "traceback": row.traceback,
         "seen_at": time(row.seen_at),
+    }
+
+
+def worker(row: WorkerProcess, result_id: uuid.UUID | None) -> dict[str, Any]:
+    """A worker or scheduler. result_id: of the run it has in hand, if the reader may know of it."""
+    return {
+        "name": row.name,
+        "kind": row.kind,
+        "host": row.host,
+        "pid": row.pid,
+        "version": row.version,
+        "queues": row.queues,
+        "state": row.shown_state,
+        "drain": row.drain,
+        "result": _id(result_id),
+        "memory_bytes": row.memory_bytes,
+        "done": row.done,
+        "failed": row.failed,
+        "started_at": time(row.created_at),
+        "seen_at": time(row.seen_at),
+        "reconciled_at": time(row.reconciled_at),
+        "ended_at": time(row.ended_at),
+    }
+
+
+def queue(facts: QueueFacts) -> dict[str, Any]:
+    seconds = facts.oldest_seconds
+    return {
+        "name": facts.name,
+        "paused": facts.paused,
+        "paused_by": facts.paused_by,
+        "paused_at": time(facts.paused_at),
+        "waiting": facts.waiting,
+        "later": facts.later,
+        "oldest_wait_seconds": None if seconds is None else round(seconds, 3),
+        "running": facts.running,
+        "started_per_minute": facts.started_per_minute,
+        "workers": facts.workers,
+        "queued": facts.queued,
     }
 
 

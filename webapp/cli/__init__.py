@@ -17,8 +17,11 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "scheduler": ("webapp.cli.processes", "scheduler", "Watch over runs and put right what was lost."),
     "db": ("webapp.cli.db", "db", "Upgrade the databases."),
     "jobs": ("webapp.cli.jobs", "jobs", "List, refresh, enable and disable jobs."),
+    "queues": ("webapp.cli.workers", "queues", "List queues, pause and resume them."),
     "token": ("webapp.cli.token", "token", "Create API tokens."),
     "user": ("webapp.cli.user", "user", "Create users."),
+    "workers": ("webapp.cli.workers", "workers", "List workers, and have one end after its run."),
+    "bench": ("webapp.cli.bench", "bench", "Measure how fast Errand is on this machine."),
 }
 
 

@@ -47,6 +47,8 @@ def refresh(settings: "Settings") -> None:
         report = refresh_records(session, settings)
         lines = [_error_line(error) for error in report.errors]
     click.echo(f"{_count(report.jobs, 'job')}, {len(report.new)} new.")
+    for note in report.notes:
+        click.echo(note, err=True)
     for line in lines:
         click.echo(line, err=True)
     if lines:

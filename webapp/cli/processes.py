@@ -116,16 +116,19 @@ def worker(settings: "Settings", queues: str, count: int, burst: bool, grace: fl
 
 def wait_for_redis(settings: "Settings", *, patient: bool) -> None:
     """Wait until there is a Redis to take work from; who is not patient gives up at once."""
-    from worker.queues import queue_reachable
+    from store.urls import without_password
+    from worker.queues import queue_trouble
 
-    where = "started by ./errand up" if settings.embedded_redis else "named in REDIS_URL"
-    said = False
-    while not queue_reachable(settings):
+    shown = without_password(settings.redis_url)
+    where = "started by ./errand up" if settings.embedded_redis else f"named in REDIS_URL, {shown},"
+    said = ""
+    while trouble := queue_trouble(settings):
         if not patient:
-            raise click.ClickException(f"The Redis {where} does not answer.")
-        if not said:
-            click.echo(f"The Redis {where} does not answer; waiting for it.", err=True)
-            said = True
+            raise click.ClickException(f"The Redis {where} does not answer: {trouble}.")
+        # Again when it is another trouble: a server that is up now may not know our password.
+        if trouble != said:
+            click.echo(f"The Redis {where} does not answer: {trouble}. Waiting for it.", err=True)
+            said = trouble
         time.sleep(1)
 
 

@@ -1,0 +1,160 @@
+"""Rows as years of use would leave them, put straight into the tables."""
+
+import random
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import Connection, Text, cast, insert, literal, select, text
+
+from benchmarks.site import USERNAME, Site
+from store.models import EntryGroup, JobRecord, JobResult, LogEntry, Status, User, now
+
+BATCH = 2_000
+
+DAYS = 90
+
+#: Entries under one heading of the log.
+GROUP = 1_000
+
+#: What a result says of its job.
+JOB = (JobRecord.id, JobRecord.class_path, JobRecord.name)
+
+#: Of a hundred runs.
+ENDS = {Status.COMPLETED: 90, Status.FAILED: 5, Status.ERRORED: 3, Status.CANCELED: 2}
+CAUSES = {
+    Status.FAILED: "3 of 40 hosts did not answer.",
+    Status.ERRORED: "The job's process was killed by signal 9, Killed (out of memory?).",
+    Status.CANCELED: "Canceled by bench.",
+}
+
+
+def add_jobs(site: Site, total: int) -> None:
+    """Add job records until there are `total`."""
+    with site.platform.session() as db:
+        there = len(db.scalars(select(JobRecord.id)).all())
+        db.add_all(_job(number) for number in range(total - there))
+        db.commit()
+
+
+def _job(number: int) -> JobRecord:
+    module = f"area{number // 12}"
+    return JobRecord(
+        class_path=f"local/{module}/Job{number}",
+        source="local",
+        module=module,
+        class_name=f"Job{number}",
+        name=f"Look after service {number}",
+        grouping=f"Area {number // 12}",
+        description=f"Check what service {number} does, and put it right where it does not.\n\nMore is in the book.",
+        enabled=True,
+        refreshed_at=now(),
+    )
+
+
+def add_results(site: Site, total: int) -> None:
+    """Add ended runs of all jobs, spread over the last months."""
+    with site.platform.reading() as db:
+        jobs = db.execute(select(*JOB)).all()
+        user_id = db.scalars(select(User.id)).one()
+    rows = _results([tuple(job) for job in jobs], user_id, total)
+    while batch := list(islice(rows, BATCH)):
+        with site.platform.engine.begin() as connection:
+            connection.execute(insert(JobResult), batch)
+    settle(site)
+
+
+def _results(jobs: list[tuple[Any, ...]], user_id: int, total: int) -> Iterator[dict[str, Any]]:
+    dice = random.Random(1)
+    begin, step = now() - timedelta(days=DAYS), timedelta(days=DAYS) / total
+    for number in range(total):
+        job_id, class_path, name = dice.choice(jobs)
+        [status] = dice.choices(list(ENDS), list(ENDS.values()))
+        moment = begin + number * step
+        yield {
+            "id": uuid4(),
+            "job_id": job_id,
+            "class_path": class_path,
+            "name": name,
+            "user_id": user_id,
+            "username": USERNAME,
+            "status": status,
+            "cause": CAUSES.get(status),
+            "queue": "default",
+            "commit": True,
+            "soft_time_limit": 300.0,
+            "time_limit": 600.0,
+            "memory_limit": 1024.0,
+            "created_at": moment,
+            "pushed_at": moment,
+            "started_at": moment + timedelta(milliseconds=20),
+            "began_at": moment + timedelta(milliseconds=25),
+            "finished_at": moment + timedelta(seconds=dice.expovariate(0.1) + 0.1),
+            "attempt": 1,
+            "worker": "host-1-abcd",
+            "last_seq": 12,
+            "count_info": 11,
+            "count_warning": 1 if dice.random() < 0.1 else 0,
+            "count_failure": 1 if status == Status.FAILED else 0,
+        }
+
+
+def add_result(site: Site, job: str, entries: int, **values: Any) -> UUID:
+    """Add one run of `job` with so many entries, ended unless `values` say otherwise; return its id."""
+    moment = now()
+    with site.platform.engine.begin() as connection:
+        record = connection.execute(select(*JOB).where(JobRecord.class_name == job)).one()
+        user_id = connection.scalars(select(User.id)).one()
+        times = dict.fromkeys(("created_at", "pushed_at", "started_at", "began_at", "finished_at"), moment)
+        counts = {"last_seq": entries, "count_info": entries, "count_warning": 0, "count_failure": 0}
+        row = {
+            **next(_results([tuple(record)], user_id, 1)),
+            "status": Status.COMPLETED,
+            "cause": None,
+            **times,
+            **counts,
+            **values,
+        }
+        connection.execute(insert(JobResult), [row])
+        _add_entries(connection, row["id"], entries, moment)
+    settle(site)
+    found: UUID = row["id"]
+    return found
+
+
+def _add_entries(connection: Connection, result_id: UUID, count: int, moment: datetime) -> None:
+    numbers = select(literal(1).label("seq")).cte("numbers", recursive=True)
+    numbers = numbers.union_all(select(numbers.c.seq + 1).where(numbers.c.seq < count))
+    message = literal("Step ") + cast(numbers.c.seq, Text) + literal(": a host has answered in 12 ms")
+    values: dict[str, Any] = {
+        "result_id": literal(result_id, LogEntry.result_id.type),
+        "seq": numbers.c.seq,
+        "attempt": literal(1),
+        "created_at": literal(moment, LogEntry.created_at.type),
+        "level": literal("info"),
+        "grouping": literal("main"),
+        "message": message,
+        "html": literal("<p>") + message + literal("</p>"),
+    }
+    connection.execute(insert(LogEntry).from_select(list(values), select(*values.values())))
+    groups = [
+        {
+            "result_id": result_id,
+            "first_seq": first,
+            "name": f"hosts {first}",
+            "started_at": moment,
+            "last_at": moment,
+            "count_info": min(GROUP, count - first + 1),
+        }
+        for first in range(1, count + 1, GROUP)
+    ]
+    connection.execute(insert(EntryGroup), groups)
+
+
+def settle(site: Site) -> None:
+    """Let the database take in what it was given at once, as it would by itself with the time."""
+    connection = site.platform.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    with connection:
+        connection.execute(text("VACUUM ANALYZE" if connection.dialect.name == "postgresql" else "ANALYZE"))

@@ -1,0 +1,82 @@
+"""How much memory a whole instance takes, and whether that grows with what it has done."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from redis import Redis
+from sqlalchemy import func, select
+
+from benchmarks.figures import Figure
+from benchmarks.processes import family, pss_bytes
+from benchmarks.site import Site
+from benchmarks.waiting import until
+from store.models import FINAL, JobResult
+
+MOST_MB = 350.0
+MOST_GROWTH = 0.05
+
+#: All processes have done everything once after so many runs.
+FIRST_RUNS = 200
+
+RUN_SECONDS = 2.0
+
+#: Seconds: RQ forgets what ended within a minute, and Redis gives that memory back.
+FORGET_SECONDS = 90.0
+
+MEGABYTE = 1024 * 1024
+
+
+def memory(site: Site) -> Iterable[Figure]:
+    web = site.start_web()
+    programs = {
+        "web": [web.program.pid],
+        "workers": [site.start_worker().pid, site.start_worker().pid],
+        "scheduler": [site.start("scheduler").pid],
+        "redis": [site.redis.pid],
+    }
+    _use(site, FIRST_RUNS)
+    for _ in range(20):
+        web.get("/jobs/")
+        web.get("/results/")
+    before = _megabytes(programs)
+    _use(site, site.plan.memory_runs)
+    after = _megabytes(programs)
+    first, last = sum(before.values()), sum(after.values())
+    yield Figure(
+        label="memory (PSS) of web, 2 workers, scheduler, Redis, idle",
+        ours=first,
+        unit="MB",
+        must=f"< {MOST_MB:g} MB",
+        held=first < MOST_MB,
+        details=before,
+    )
+    yield Figure(
+        label=f"memory after {site.plan.memory_runs} more runs",
+        ours=last,
+        unit="MB",
+        bare=first,
+        bare_label="before them",
+        must=f"flat: <= {1 + MOST_GROWTH:g} x before",
+        held=last <= first * (1 + MOST_GROWTH),
+        details=after,
+    )
+
+
+def _megabytes(programs: Mapping[str, Sequence[int]]) -> dict[str, float]:
+    return {name: pss_bytes(family(pids)) / MEGABYTE for name, pids in programs.items()}
+
+
+def _use(site: Site, runs: int) -> None:
+    """Do so many runs, then wait until all is quiet again."""
+    with Redis.from_url(site.redis_url) as connection:
+        keys = connection.dbsize()
+        with site.submitting("NoOp") as ask:
+            for _ in range(runs):
+                ask()
+        until(lambda: _all_ended(site), "all runs end", seconds=60 + RUN_SECONDS * runs, pause=0.5)
+        until(lambda: connection.dbsize() <= keys + 20, "Redis forgets", seconds=FORGET_SECONDS, pause=0.5)
+
+
+def _all_ended(site: Site) -> bool:
+    open_runs = select(func.count()).where(JobResult.status.not_in(FINAL))
+    with site.platform.reading() as db:
+        return not db.scalar(open_runs)

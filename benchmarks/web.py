@@ -1,0 +1,110 @@
+"""A real web server, and somebody who has signed in to it."""
+
+import http.client
+import socket
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from benchmarks.figures import WentWrong
+from benchmarks.processes import Program
+from benchmarks.waiting import until
+from store.models import SignInLink, User, now
+from store.platform import Platform
+from store.secrets import new_token
+
+if TYPE_CHECKING:
+    from benchmarks.site import Site
+
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: bytes
+    #: From before the request to the last byte.
+    ms: float
+
+
+class Web:
+    """One browser's connection to the server, which is kept as browsers keep theirs."""
+
+    def __init__(self, program: Program, port: int, platform: Platform) -> None:
+        self.program = program
+        self.port = port
+        self._platform = platform
+        self._connection = http.client.HTTPConnection(HOST, port, timeout=60)
+        self.cookie = ""
+        until(self._answers, "the web server answers")
+        self.cookie = self._sign_in()
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    def get(self, path: str, *, fragment: bool = False) -> Answer:
+        """Ask for a page, or for a part of one as HTMX does. Raises WentWrong for anything but an answer."""
+        headers = {"Cookie": self.cookie, **({"HX-Request": "true"} if fragment else {})}
+        began = time.monotonic()
+        response, body = self._request(path, headers)
+        ms = 1000 * (time.monotonic() - began)
+        if response.status not in (200, 204):
+            raise WentWrong(f"{path} answered with {response.status}.")
+        return Answer(response.status, body, ms)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def sign_in_path(self) -> str:
+        """Make a fresh link that signs in, once."""
+        token, token_hash = new_token("link")
+        with self._platform.session() as db:
+            user = db.scalars(select(User)).one()
+            in_an_hour = now() + timedelta(hours=1)
+            db.add(SignInLink(user_id=user.id, token_hash=token_hash, expires_at=in_an_hour))
+            db.commit()
+        return f"/login/{token}"
+
+    def _answers(self) -> bool:
+        if not self.program.running():
+            raise WentWrong(f"The web server ended: {self.program.last_words()}")
+        try:
+            return self._request("/healthz", {})[0].status == 200
+        except OSError:
+            return False
+
+    def _sign_in(self) -> str:
+        response, _ = self._request(self.sign_in_path(), {})
+        return (response.getheader("Set-Cookie") or "").partition(";")[0]
+
+    def _request(self, path: str, headers: dict[str, str]) -> tuple[http.client.HTTPResponse, bytes]:
+        try:
+            return self._ask(path, headers)
+        except OSError:
+            # The server closes a connection that nobody has used for a while.
+            self._connection.close()
+        try:
+            return self._ask(path, headers)
+        except OSError:
+            self._connection.close()
+            raise
+
+    def _ask(self, path: str, headers: dict[str, str]) -> tuple[http.client.HTTPResponse, bytes]:
+        self._connection.request("GET", path, headers=headers)
+        response = self._connection.getresponse()
+        return response, response.read()
+
+
+def start_web(site: "Site") -> Web:
+    port = _free_port()
+    return Web(site.start("web", "--port", str(port)), port, site.platform)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])

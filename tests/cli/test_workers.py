@@ -1,0 +1,58 @@
+"""`./errand workers` and `./errand queues`."""
+
+import json
+
+import pytest
+from sqlalchemy import select
+
+from store.models import Queue, WorkerProcess
+from worker.host import this_process
+from worker.presence import Presence
+
+
+@pytest.fixture
+def worker(platform):
+    made = Presence(platform, kind="worker", name="w-1", queues=["bulk", "default"], process=this_process())
+    made.enter()
+    return made
+
+
+def test_workers_are_listed_one_a_line(errand, worker):
+    assert errand("workers", "list").stdout == "w-1\tidle\tbulk,default\n"
+    (told,) = json.loads(errand("workers", "list", "--json").stdout)
+    assert (told["name"], told["state"]) == ("w-1", "idle")
+
+
+def test_a_worker_is_drained_and_kept(errand, worker, db):
+    assert errand("workers", "drain", "w-1").exit_code == 0
+    assert worker.beat("busy") is True
+    assert errand("workers", "list").stdout == "w-1\tdraining\tbulk,default\n"
+    assert errand("workers", "resume", "w-1").exit_code == 0
+    assert worker.beat("busy") is False
+
+
+def test_a_worker_that_is_not_here_is_an_error(errand, worker, db):
+    outcome = errand("workers", "drain", "w-2")
+    assert outcome.exit_code == 1
+    assert "Did you mean w-1?" in outcome.stderr
+    assert db.scalars(select(WorkerProcess.drain)).all() == [False]
+
+
+def test_queues_are_listed_one_a_line(errand, worker):
+    assert errand("queues", "list").stdout == "bulk\topen\t0\t0\t1\ndefault\topen\t0\t0\t1\n"
+    told = json.loads(errand("queues", "list", "--json").stdout)
+    assert [(row["name"], row["paused"]) for row in told] == [("bulk", False), ("default", False)]
+
+
+def test_a_queue_is_paused_and_resumed(errand, worker, db):
+    assert errand("queues", "pause", "bulk").exit_code == 0
+    assert errand("queues", "list").stdout.startswith("bulk\tpaused\t")
+    assert errand("queues", "resume", "bulk").exit_code == 0
+    assert errand("queues", "list").stdout.startswith("bulk\topen\t")
+
+
+def test_a_queue_that_nothing_speaks_of_is_an_error(errand, worker, db):
+    outcome = errand("queues", "pause", "bulky")
+    assert outcome.exit_code == 1
+    assert "Did you mean bulk?" in outcome.stderr
+    assert db.scalars(select(Queue)).all() == []

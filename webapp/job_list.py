@@ -1,0 +1,152 @@
+"""The list of jobs: of all of them what filters and headings say, of those in sight the rest."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from sqlalchemy import ScalarSelect, func, select
+
+from store.models import FINAL, JobRecord, JobResult, Status
+from store.permissions import visible
+from webapp.auth import current_user
+from webapp.database import db
+from webapp.history import Run, as_runs, runs_of_job
+from webapp.looks import Pulse, failing, pulse
+
+Show = Literal["all", "failing", "running", "disabled", "hidden"]
+SHOWS: tuple[Show, ...] = ("all", "failing", "running", "disabled", "hidden")
+
+#: A page opens with so many jobs; those of the groups further down come when the reader gets there.
+SHOWN = 20
+
+
+class Known(NamedTuple):
+    """A job as far as filters and headings need it: every page asks this of all jobs."""
+
+    class_path: str
+    #: How many of its runs run now.
+    running: int
+    name: str
+    grouping: str
+    description: str
+    installed: bool
+    enabled: bool
+    hidden: bool
+    #: The state of the latest run that has ended.
+    status: str | None
+
+    @property
+    def failing(self) -> bool:
+        return failing(self)
+
+    def belongs_to(self, show: Show) -> bool:
+        if show == "hidden":
+            return self.hidden
+        if show == "disabled":
+            return not (self.installed and self.enabled)
+        if self.hidden:
+            return False
+        return show == "all" or (self.failing if show == "failing" else self.running > 0)
+
+    def matches(self, words: Iterable[str]) -> bool:
+        summary = self.description.strip().split("\n", 1)[0]
+        text = " ".join((self.name, self.grouping, self.class_path, summary)).lower()
+        return all(word in text for word in words)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A job as a line of the list."""
+
+    job: JobRecord
+    runs: Sequence[Run]
+
+    @property
+    def latest(self) -> Run | None:
+        return self.runs[0] if self.runs else None
+
+    @property
+    def pulse(self) -> Pulse:
+        return pulse(self.runs)
+
+
+@dataclass(slots=True)
+class Group:
+    name: str
+    jobs: list[Known]
+    #: Its lines as far as they are in this answer, and how many follow.
+    lines: list[Listed] = field(default_factory=list)
+    rest: int = 0
+
+    @property
+    def running(self) -> int:
+        return sum(1 for job in self.jobs if job.running)
+
+    @property
+    def failing(self) -> int:
+        return sum(1 for job in self.jobs if job.failing)
+
+    @property
+    def last(self) -> str | None:
+        """The job after which the rest follows; None: the rest is all there is."""
+        return self.lines[-1].job.class_path if self.lines else None
+
+
+def known_jobs() -> list[Known]:
+    """Return all jobs the reader may view, in the order of the list."""
+    columns: list[Any] = [
+        JobRecord.class_path,
+        JobRecord.name,
+        JobRecord.grouping,
+        JobRecord.description,
+        JobRecord.installed,
+        JobRecord.enabled,
+        JobRecord.hidden,
+        _latest_end(),
+    ]
+    query = visible(select(*columns), current_user(), JobRecord)
+    rows = db.session.execute(query.order_by(JobRecord.grouping, JobRecord.name, JobRecord.class_path))
+    running = _running()
+    return [Known(path, running.get(path, 0), *about) for path, *about in rows]
+
+
+def grouped(jobs: Iterable[Known]) -> list[Group]:
+    groups: dict[str, Group] = {}
+    for job in jobs:
+        groups.setdefault(job.grouping, Group(job.grouping, [])).jobs.append(job)
+    return list(groups.values())
+
+
+def fill(groups: Iterable[Group], most: int = SHOWN, after: str | None = None) -> None:
+    """Give the groups up to `most` lines together, beginning after the job whose class path is `after`."""
+    wanted: list[tuple[Group, list[Known]]] = []
+    for group in groups:
+        paths = [job.class_path for job in group.jobs]
+        start = paths.index(after) + 1 if after in paths else 0
+        part = group.jobs[start : start + most]
+        most -= len(part)
+        group.rest = len(group.jobs) - start - len(part)
+        wanted.append((group, part))
+    lines = _lines([job.class_path for _, part in wanted for job in part])
+    for group, part in wanted:
+        group.lines = [lines[job.class_path] for job in part if job.class_path in lines]
+
+
+def _latest_end() -> ScalarSelect[Any]:
+    # One step into the index of each job, however long its history is.
+    query = visible(select(JobResult.status), current_user(), JobResult).correlate(JobRecord)
+    query = query.where(JobResult.job_id == JobRecord.id, JobResult.status.in_(sorted(FINAL)))
+    return query.order_by(JobResult.created_at.desc()).limit(1).scalar_subquery()
+
+
+def _running() -> dict[str, int]:
+    """Return how many runs of each job run now, by class path."""
+    query = select(JobResult.class_path, func.count()).where(JobResult.status == Status.RUNNING)
+    return {row[0]: row[1] for row in db.session.execute(query.group_by(JobResult.class_path))}
+
+
+def _lines(class_paths: Sequence[str]) -> dict[str, Listed]:
+    if not class_paths:
+        return {}
+    query = select(JobRecord, runs_of_job()).where(JobRecord.class_path.in_(class_paths))
+    return {job.class_path: Listed(job, as_runs(rows)) for job, rows in db.session.execute(query)}

@@ -1,0 +1,302 @@
+"""A process that runs jobs, one after the other, as the nursery forked it.
+
+It holds what jobs need and the DATA database, nothing else: entries, questions and the end of each run go to its
+worker as frames, in the order they are listed here.
+
+    to the child    ["run", order]                          the facts of a run (see Order)
+    from the child  ["stale"]                               job code on disk has changed: another child must run it
+                    ["code", digest]                        of the module that was loaded
+                    ["e", level, grouping, message, more, object text, object url, time, is markdown]
+                    ["unlink", [url, ...]]                  what these objects were was rolled back
+                    ["commit"]                              may changes be saved? Answered by ["commit", yes or no]
+                    ["end", outcome, what sticks]           the process can take another run unless something sticks
+"""
+
+import atexit
+import contextvars
+import faulthandler
+import gc
+import importlib
+import os
+import resource
+import signal
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, NoReturn, TypedDict
+from uuid import UUID
+
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+
+from jobs.data import restore
+from jobs.errors import JobNotFound, RunEnded, SoftTimeLimitExceeded
+from jobs.job import BaseJob, JobResultView
+from jobs.lifecycle import Outcome, run
+from jobs.loading import Source, install, is_stale, load_class, loaded_digest
+from store.data import Data
+from store.objects import LookupFailed, ObjectLookup, ObjectModel
+from worker.capture import captured
+from worker.host import die_with_parent
+from worker.hygiene import Baseline
+from worker.line import Interruptions, Line
+from worker.markers import Changes, has_changed_anything
+
+#: What an entry may hold; the rest is counted.
+MOST_MESSAGE_CHARACTERS = 64_000
+
+#: Everything a URL needs to be opened is imported before children are forked.
+_DRIVERS = {"postgresql": "psycopg", "sqlite": "sqlite3"}
+
+
+class Order(TypedDict):
+    """The facts of a run, as JSON."""
+
+    result_id: str
+    attempt: int
+    class_path: str
+    username: str
+    data: dict[str, Any]
+    commit: bool
+    soft_time_limit: float
+    time_limit: float
+    memory_limit: float
+    data_url: str
+    sources: list[dict[str, Any]]
+
+
+class CannotBegin(Exception):
+    """The run ends before its job's code is called, as a sentence; details are for the log."""
+
+    def __init__(self, sentence: str, details: str = "") -> None:
+        super().__init__(sentence)
+        self.details = details
+
+
+def prepare(database: str) -> None:
+    """Do once, in the nursery, what every child would have to do for itself."""
+    with suppress(ImportError):
+        importlib.import_module(_DRIVERS.get(database, "sqlite3"))
+        importlib.import_module(f"sqlalchemy.dialects.{database}")
+    Data("sqlite://").dispose()
+
+
+def main(line: int, out: int, err: int, *, parent_pid: int) -> NoReturn:
+    """Live as a child: after the fork, until the worker lets go of the line."""
+    status = 1
+    try:
+        die_with_parent(parent_pid)
+        os.setsid()
+        _handle_signals()
+        for descriptor, standard in ((out, 1), (err, 2)):
+            os.dup2(descriptor, standard)
+            os.close(descriptor)
+        _limit()
+        # Where a library crashes is worth knowing: it goes to stderr, and so into the log.
+        faulthandler.enable(file=2)
+        _Child(line).serve()
+        status = 0
+    except SystemExit:
+        pass
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        # What a job registered to be done at the end of its process.
+        with suppress(BaseException):
+            atexit._run_exitfuncs()
+        os._exit(status)
+
+
+def _handle_signals() -> None:
+    # Handlers, and not SIG_IGN: programs that a job starts get the usual behaviour back.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: None)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+
+def _limit() -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+
+
+class _Child:
+    def __init__(self, descriptor: int) -> None:
+        self._interruptions = Interruptions()
+        self._line = Line(descriptor, self._interruptions)
+        self._sources: list[dict[str, Any]] | None = None
+        self._data: tuple[str, Data] | None = None
+        self._baseline = Baseline()
+
+    def serve(self) -> None:
+        while (frame := self._line.receive()) is not None:
+            if frame[0] == "run":
+                self._take(frame[1])
+
+    def _take(self, order: Order) -> None:
+        if self._sources not in (None, order["sources"]) or is_stale():
+            self._line.send("stale")
+            return
+        outcome = self._perform(order)
+        self._line.send("end", outcome, self._baseline.restore())
+
+    def _perform(self, order: Order) -> dict[str, Any]:
+        """Run the job. The one place that catches everything: the author's code may raise what it likes."""
+        changes = Changes(UUID(order["result_id"]), order["attempt"])
+        context = _Context(self._line, changes)
+        self._baseline.limit_memory(order["memory_limit"])
+        try:
+            with captured(context.keep), self._interruptions.armed(order["soft_time_limit"]):
+                outcome = contextvars.copy_context().run(self._run, order, context)
+        except BaseException as error:
+            self._leave_if_forked()
+            outcome = _ended_by(error, context, changes)
+        self._leave_if_forked()
+        return {
+            "status": outcome.status,
+            "cause": outcome.cause,
+            "return_value": outcome.return_value,
+            "output": outcome.output,
+            "results": outcome.results,
+            "changes": str(changes),
+        }
+
+    def _leave_if_forked(self) -> None:
+        """A process that the job forked came back here: the run is not its to end."""
+        if os.getpid() != self._line.pid:
+            os._exit(0)
+
+    def _run(self, order: Order, context: "_Context") -> Outcome:
+        with self._objects(order, context) as (session, objects):
+            context.use(session)
+            job = self._make_job(order, context)
+            data = _restore(job, order["data"], objects)
+            return run(job, data, commit=order["commit"])
+
+    @contextmanager
+    def _objects(self, order: Order, context: "_Context") -> Iterator[tuple[Session, ObjectLookup]]:
+        """Open the DATA database for this run; what it does not commit is rolled back."""
+        if self._data is None or self._data[0] != order["data_url"]:
+            self._data = (order["data_url"], Data(order["data_url"]))
+        data = self._data[1]
+        with data.run_session(wait_seconds=order["time_limit"], on_wait=context.say_waiting) as session:
+            yield session, ObjectLookup(session)
+
+    def _make_job(self, order: Order, context: "_Context") -> BaseJob:
+        sources = [Source.from_data(source) for source in order["sources"]]
+        if self._sources is None:
+            install(sources)
+            self._sources = order["sources"]
+        try:
+            cls, module = load_class(sources, order["class_path"])
+            # A run says which code it ran, whatever the record knew at the last refresh.
+            self._line.send("code", loaded_digest(module))
+            job = cls()
+        except JobNotFound as error:
+            raise CannotBegin(str(error)) from error
+        except SoftTimeLimitExceeded:
+            raise
+        except Exception as error:
+            sentence = f"{order['class_path']} cannot be loaded: {type(error).__name__}: {error}"
+            details = "".join(traceback.format_exception(error))
+            raise CannotBegin(sentence, f"\n\n```\n{details.rstrip()}\n```") from error
+        job._context = context
+        job.job_result = JobResultView(id=order["result_id"], user=order["username"])
+        context.job = job
+        return job
+
+
+def _restore(job: BaseJob, data: dict[str, Any], objects: ObjectLookup) -> dict[str, Any]:
+    descriptions = [variable.describe() for variable in type(job)._get_vars().values()]
+    try:
+        return restore(descriptions, data, objects)
+    except LookupFailed as error:
+        raise CannotBegin(f"An object this run was given is not there any more: {error}") from error
+
+
+def _ended_by(error: BaseException, context: "_Context", changes: Changes) -> Outcome:
+    """Say how a run ended whose job did not come to its end."""
+    match error:
+        case CannotBegin():
+            context.log("failure", f"{error}{error.details}", grouping="initialization")
+            cause = str(error)
+        case RunEnded() | KeyboardInterrupt():
+            # The worker knows why, and says so.
+            cause = str(changes)
+        case SystemExit():
+            cause = f"The job called exit({error.code!r}). {changes}"
+        case SoftTimeLimitExceeded():
+            cause = f"Before the job began, {error}."
+        case _:
+            context.log("failure", f"{type(error).__name__}: {error}", grouping="main")
+            cause = f"The run broke: {type(error).__name__}: {error}"
+    # Its frames hold on to the job and all that belongs to it.
+    error.__traceback__ = None
+    gc.collect()
+    return Outcome("errored", cause, return_value=None, output="", results={})
+
+
+class _Context:
+    """What the run lends its job (see jobs.context.RunContext)."""
+
+    def __init__(self, line: Line, changes: Changes) -> None:
+        self._line = line
+        self._changes = changes
+        self._session: Session | None = None
+        #: The pages of objects that were made since the last commit.
+        self._made: set[str] = set()
+        self.job: BaseJob | None = None
+
+    def use(self, session: Session) -> None:
+        self._session = session
+        event.listen(session, "after_flush", self._note_made)
+
+    def log(
+        self,
+        level: str,
+        message: str,
+        *,
+        grouping: str,
+        object_text: str | None = None,
+        object_url: str | None = None,
+        markdown: bool = True,
+    ) -> None:
+        more = len(message) - MOST_MESSAGE_CHARACTERS
+        if more > 0:
+            message = message[:MOST_MESSAGE_CHARACTERS]
+        self._line.send(
+            "e", level, grouping, message, max(0, more), object_text, object_url, time.time(), markdown
+        )
+
+    def keep(self, level: str, text: str) -> None:
+        """Keep what the process said by another way than the job's own log."""
+        grouping = str(self.job.active_test or "main")[:100] if self.job else "initialization"
+        self.log(level, text, grouping=grouping, markdown=False)
+
+    def say_waiting(self) -> None:
+        self.log(
+            "info",
+            "Waiting for another run that is changing objects: on SQLite they take turns.",
+            grouping="run",
+        )
+
+    def commit(self) -> None:
+        session = self._open_session()
+        # A run that was given up meanwhile must not save anything any more.
+        if has_changed_anything(session) and not self._line.ask("commit"):
+            raise RunEnded("The run belongs to another worker by now.")
+        self._changes.commit(session)
+        self._made.clear()
+
+    def rollback(self) -> None:
+        self._changes.rollback(self._open_session())
+        if self._made:
+            self._line.send("unlink", sorted(self._made))
+        self._made.clear()
+
+    def _open_session(self) -> Session:
+        if self._session is None:
+            raise RuntimeError("No database is open.")
+        return self._session
+
+    def _note_made(self, session: Session, _context: object) -> None:
+        self._made.update(obj.get_absolute_url() for obj in session.new if isinstance(obj, ObjectModel))

@@ -1,0 +1,173 @@
+"""What there is to say of the queues: counted in the database, beside what Redis holds."""
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import rq
+from redis.exceptions import RedisError
+from sqlalchemy import case, func, or_, select
+from sqlalchemy.orm import Session
+
+from store.models import JobRecord, JobResult, Queue, Status, WorkerProcess, now
+from store.settings import Settings
+from worker.pausing import paused_queues
+from worker.presence import is_listening
+from worker.queues import DEFAULT_QUEUE, PRIORITIES, connect, list_name
+
+#: The rate of a queue is that of the last minutes.
+RATE_MINUTES = 10
+
+#: No run can name a longer one.
+LONGEST_QUEUE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFacts:
+    """One queue, now."""
+
+    name: str
+    paused: bool = False
+    paused_by: str | None = None
+    paused_at: datetime | None = None
+    #: Runs that could start now.
+    waiting: int = 0
+    #: Runs that may not start yet: a retry, or a rate limit.
+    later: int = 0
+    #: Since when the first of those that could start waits.
+    oldest_at: datetime | None = None
+    running: int = 0
+    started_per_minute: float = 0.0
+    #: How many workers take runs from it.
+    workers: int = 0
+    #: Ids that Redis holds; None while it cannot be asked.
+    queued: int | None = None
+
+    @property
+    def oldest_seconds(self) -> float | None:
+        return None if self.oldest_at is None else max(0.0, (now() - self.oldest_at).total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class RedisFacts:
+    """Redis, now. `queued` holds how many ids wait in it, by queue."""
+
+    reachable: bool
+    milliseconds: float = 0.0
+    memory_bytes: int = 0
+    queued: dict[str, int] = field(default_factory=dict)
+
+
+def present_workers(db: Session) -> Sequence[WorkerProcess]:
+    """Return every worker and scheduler on the record, also those who are gone, by name."""
+    return db.scalars(select(WorkerProcess).order_by(WorkerProcess.name)).all()
+
+
+def known_queues(db: Session) -> set[str]:
+    """Return the names of all queues that anything speaks of."""
+    waiting, running = _active(db)
+    listening = _listening(present_workers(db))
+    return {*paused_queues(db), *waiting, *running, *_rates(db), *listening, *_of_jobs(db)}
+
+
+def queue_facts(
+    db: Session, settings: Settings, workers: Iterable[WorkerProcess]
+) -> tuple[list[QueueFacts], RedisFacts]:
+    """Return all queues that anything speaks of, by name, and what is to say of Redis.
+
+    workers: as `present_workers` gives them.
+    """
+    paused = {row.name: row for row in db.scalars(select(Queue).where(Queue.paused))}
+    waiting, running = _active(db)
+    rates = _rates(db)
+    listening = _listening(workers)
+    names = sorted({*paused, *waiting, *running, *rates, *listening, *_of_jobs(db)})
+    redis = redis_facts(settings, names)
+    facts = [
+        QueueFacts(
+            name=name,
+            paused=name in paused,
+            paused_by=paused[name].paused_by if name in paused else None,
+            paused_at=paused[name].paused_at if name in paused else None,
+            **waiting.get(name, {}),
+            running=running.get(name, 0),
+            started_per_minute=rates.get(name, 0) / RATE_MINUTES,
+            workers=listening[name],
+            queued=redis.queued.get(name),
+        )
+        for name in names
+    ]
+    return facts, redis
+
+
+def redis_facts(settings: Settings, names: Sequence[str]) -> RedisFacts:
+    connection = connect(settings)
+    try:
+        asked_at = time.perf_counter()
+        connection.ping()
+        milliseconds = (time.perf_counter() - asked_at) * 1000
+        pipeline = connection.pipeline(transaction=False)
+        pipeline.info("memory")
+        for name in names:
+            for priority in PRIORITIES:
+                pipeline.llen(rq.Queue.redis_queue_namespace_prefix + list_name(name, priority))
+        memory, *lengths = pipeline.execute()
+    except RedisError:
+        return RedisFacts(reachable=False)
+    each = len(PRIORITIES)
+    queued = {name: sum(lengths[each * i : each * (i + 1)]) for i, name in enumerate(names)}
+    return RedisFacts(True, milliseconds, int(memory["used_memory"]), queued)
+
+
+def _active(db: Session) -> tuple[dict[str, dict[str, Any]], dict[str, int]]:
+    """Return what is to say of the waiting runs, and the number of the running ones, by queue."""
+    moment = now()
+    due = or_(JobResult.not_before.is_(None), JobResult.not_before <= moment)
+    # A retry has not waited for a worker since it was first asked for.
+    since = case(
+        (JobResult.not_before > JobResult.created_at, JobResult.not_before), else_=JobResult.created_at
+    )
+    query = (
+        select(
+            JobResult.queue,
+            JobResult.status,
+            func.count().label("number"),
+            func.sum(case((due, 1), else_=0)).label("due"),
+            func.min(case((due, since))).label("oldest_at"),
+        )
+        .where(JobResult.status.in_((Status.PENDING, Status.RUNNING)))
+        .group_by(JobResult.queue, JobResult.status)
+    )
+    waiting: dict[str, dict[str, Any]] = {}
+    running: dict[str, int] = {}
+    for row in db.execute(query):
+        if row.status == Status.RUNNING:
+            running[row.queue] = row.number
+        else:
+            waiting[row.queue] = {
+                "waiting": int(row.due),
+                "later": row.number - int(row.due),
+                "oldest_at": row.oldest_at,
+            }
+    return waiting, running
+
+
+def _rates(db: Session) -> dict[str, int]:
+    """Return how many runs started in the last minutes, by queue."""
+    since = now() - timedelta(minutes=RATE_MINUTES)
+    query = select(JobResult.queue, func.count().label("number"))
+    query = query.where(JobResult.started_at >= since).group_by(JobResult.queue)
+    return {row.queue: row.number for row in db.execute(query)}
+
+
+def _listening(workers: Iterable[WorkerProcess]) -> Counter[str]:
+    return Counter(str(name) for row in workers if is_listening(row) for name in row.queues)
+
+
+def _of_jobs(db: Session) -> set[str]:
+    records = db.execute(select(JobRecord.queues).where(JobRecord.installed))
+    names = {str(name) for (queues,) in records for name in (queues or [DEFAULT_QUEUE])}
+    return {name for name in names if len(name) <= LONGEST_QUEUE}

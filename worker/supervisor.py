@@ -1,0 +1,706 @@
+"""One run in the hands of its worker: claimed, given to a child, watched from outside, ended once.
+
+The child says what the job logs and how it ended; everything else is decided here: limits on a clock that nobody
+can set, cancels, memory, processes that were left behind, and what is written when the child can say nothing more.
+"""
+
+import logging
+import math
+import os
+import re
+import selectors
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import Connection, bindparam, select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import load_only
+
+from jobs.errors import JobNotFound
+from jobs.levels import LEVELS
+from store.data import Data
+from store.html import clean_json, clean_text
+from store.models import JobRecord, JobResult, Status, User
+from store.permissions import allowed
+from store.platform import Platform
+from store.secrets import CannotUnseal, unseal
+from store.settings import Settings
+from worker import frames
+from worker.capture import Lines
+from worker.child import Order
+from worker.children import Child, Children
+from worker.entries import Entry, RunLog, Ticket, Writer
+from worker.host import Process, kill_processes, memory_bytes, memory_of
+from worker.line import END_SIGNAL, LOST_LINE
+from worker.markers import bury
+from worker.ownership import Claim, Fenced, beat, began, claim, end_values
+from worker.pushes import release
+from worker.sources import snapshot_of, sources_for_run
+
+T = TypeVar("T")
+
+logger = logging.getLogger("errand.worker")
+
+#: How often the beat is raised and a cancel is seen at the latest.
+BEAT_SECONDS = 2.0
+
+#: How often memory and processes are looked at, and in mid-run the limits.
+LOOK_SECONDS = 0.25
+
+#: After the hard limit, or a cancel, a run has this long to end by itself.
+LIMIT_GRACE_SECONDS = 10.0
+CANCEL_GRACE_SECONDS = 5.0
+
+#: A child whose line is gone has this long to be gone itself.
+LINE_SECONDS = 1.0
+
+#: Between two tries of a database that does not answer.
+RETRY_SECONDS = 0.5
+
+#: All that a run may start.
+MOST_PROCESSES = 512
+
+#: A child is replaced after so many runs whatever happens.
+MOST_RUNS = 1_000
+
+#: What is read of a program's output at once.
+OUTPUT_BYTES = 65_536
+
+_SAFE_URL = re.compile(r"(/(?![/\\])|https?://)[^\x00-\x20\x7f-\x9f\\\ud800-\udfff]*")
+
+STOPPED = "The worker was stopped while the job was running."
+LOST = "Another worker has taken this run for lost."
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why the worker ends a run, and how long the run may still take to end by itself."""
+
+    status: Status
+    cause: str
+    grace_seconds: float
+    #: The job has nothing to do with it: one that may run again does.
+    lost: bool = False
+
+
+class CannotBegin(Exception):
+    """The run ends before its job's code is called, as a sentence."""
+
+
+class Supervisor:
+    """Executes runs, one at a time. `told_to_stop_at` says when its worker was told to stop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        platform: Platform,
+        children: Children,
+        *,
+        worker: str,
+        process: Process,
+        stop_grace_seconds: float = math.inf,
+    ) -> None:
+        self.settings = settings
+        self.platform = platform
+        self.children = children
+        self.worker = worker
+        self.process = process
+        self.writer = Writer(platform)
+        self.data = Data(settings.data_database_url)
+        self.stop_grace_seconds = stop_grace_seconds
+        self.told_to_stop_at: float | None = None
+        #: Called about every BEAT_SECONDS while a run goes on.
+        self.on_beat: Callable[[], None] = lambda: None
+        self._child: Child | None = None
+        self._watch: _Watch | None = None
+        self._wake_reading, self._wake_writing = os.pipe()
+        os.set_blocking(self._wake_reading, False)
+        os.set_blocking(self._wake_writing, False)
+
+    def execute(self, result_id: UUID) -> str | None:
+        """Execute the run if it is still to be done; return the state it ended in, None when it was not ours."""
+        child = self._ready_child()
+        claimed = self.patiently(
+            lambda: claim(self.platform, result_id, worker=self.worker, process=self.process)
+        )
+        if claimed is None:
+            return None  # Delivered twice, or canceled while it waited.
+        self._watch = _Watch(self, claimed)
+        try:
+            return self._watch.through(child)
+        finally:
+            self._watch = None
+
+    def ask_to_end(self, reason: Reason) -> None:
+        """Have the run that goes on end. Any thread may call this."""
+        if self._watch is not None:
+            self._watch.asked = reason
+        self.look()
+
+    def look(self) -> None:
+        """Have the run that goes on look at once whether it was canceled. Any thread may call this."""
+        try:
+            os.write(self._wake_writing, b"x")
+        except BlockingIOError:
+            pass
+
+    def patiently(self, work: Callable[[], T]) -> T:
+        """Do what needs the database as soon as it answers, unless the worker is told to stop meanwhile."""
+        while True:
+            try:
+                return work()
+            except OperationalError as error:
+                if self.told_to_stop_at is not None:
+                    raise
+                logger.warning("The database does not answer: %s", error.orig)
+                self.on_beat()
+                time.sleep(RETRY_SECONDS)
+
+    def drain_wakes(self) -> bool:
+        try:
+            return bool(os.read(self._wake_reading, 4096))
+        except BlockingIOError:
+            return False
+
+    @property
+    def wake(self) -> int:
+        return self._wake_reading
+
+    def idle(self) -> None:
+        """What is to be done between runs."""
+        self.children.notice()
+        self.children.kill_late()
+
+    def close(self) -> None:
+        """Let go of all but the nursery, which whoever made it has to stop."""
+        if self._child is not None:
+            self.children.let_go(self._child)
+            self._child = None
+        self.writer.close()
+        self.data.dispose()
+        for end in (self._wake_reading, self._wake_writing):
+            os.close(end)
+
+    def memory_bytes(self) -> int:
+        return memory_of([os.getpid(), *self.children.memory_pids()])
+
+    def _ready_child(self) -> Child:
+        """Have a child before the run is claimed: nothing stands between the claim and its start then."""
+        self.children.notice()
+        if self._child is not None and self._child.ended:
+            self._child.close()
+            self._child = None
+        if self._child is None:
+            self._child = self.children.take()
+        return self._child
+
+    def fresh_child(self) -> Child:
+        """Replace the child."""
+        if self._child is not None:
+            self.children.let_go(self._child)
+            self._child = None
+        self._child = self.children.take()
+        return self._child
+
+    def forget_child(self) -> None:
+        self._child = None
+
+
+class _Watch:
+    """Watches over one claimed run."""
+
+    def __init__(self, supervisor: Supervisor, claimed: Claim) -> None:
+        self._supervisor = supervisor
+        self._claim = claimed
+        self._log = RunLog(supervisor.writer, claimed)
+        self._outcome: dict[str, Any] | None = None
+        self._sticks: list[str] = []
+        self._stale = False
+        self._reason: Reason | None = None
+        self._asked_to_end_at = 0.0
+        self._killed = False
+        self._grouping = "main"
+        self._beat: Ticket | None = None
+        self._began_at = self._beat_at = self._look_at = time.monotonic()
+        self._peak_bytes = 0
+        self._line_gone_at = 0.0
+        self._fresh = False
+        #: The state in which the run is after this attempt.
+        self._ended_as: str = Status.RUNNING
+        #: Why others want the run to end.
+        self.asked: Reason | None = None
+
+    def through(self, child: Child) -> str:
+        """See the run through to its end, and return the state it ended in."""
+        try:
+            order = self._supervisor.patiently(self._prepare)
+        except CannotBegin as error:
+            self._log.add(Entry("failure", "initialization", str(error), created_at=time.time()))
+            return self._finish({"status": Status.ERRORED, "cause": str(error)})
+        if self._fresh and child.runs:
+            child = self._supervisor.fresh_child()
+        try:
+            self._supervisor.patiently(lambda: began(self._supervisor.platform, self._claim))
+            child = self._give(child, order)
+            return self._finish(self._end(child))
+        except Fenced:
+            self._supervisor.children.kill(child)
+            self._supervisor.forget_child()
+            logger.warning("Run %s is not ours any more.", self._claim.result_id)
+            return "lost"
+        except BaseException:
+            # The worker is being ended by force, or broke: the run must not go on without it.
+            self._supervisor.children.kill(child)
+            self._supervisor.forget_child()
+            self._reason = self._reason or Reason(Status.ERRORED, STOPPED, 0, lost=True)
+            self._finish(self._end_without_outcome(child))
+            raise
+
+    # Before the job's code
+
+    def _prepare(self) -> Order:
+        """Return the facts of the run for its child. Asks again whether it may run: much may have changed. Raises CannotBegin."""
+        with self._supervisor.platform.reading() as db:
+            # One way to the database, not three: this stands before every run.
+            row = db.execute(_FACTS, {"result_id": self._claim.result_id}).one()
+        self._limits = row.JobResult
+        self._fresh = _check_may_run(*row).fresh_process
+        return self._order(row.JobResult)
+
+    def _order(self, result: JobResult) -> Order:
+        settings = self._supervisor.settings
+        try:
+            data = unseal(settings.secret_key, result.sealed_data) if result.sealed_data else result.data
+        except CannotUnseal as error:
+            raise CannotBegin(str(error)) from error
+        return Order(
+            result_id=str(result.id),
+            attempt=self._claim.attempt,
+            class_path=result.class_path,
+            username=result.username,
+            data=data,
+            commit=result.commit,
+            soft_time_limit=result.soft_time_limit,
+            time_limit=result.time_limit,
+            memory_limit=result.memory_limit,
+            data_url=settings.data_database_url,
+            sources=self._sources(result),
+        )
+
+    def _sources(self, result: JobResult) -> list[dict[str, Any]]:
+        supervisor = self._supervisor
+        try:
+            sources = sources_for_run(
+                supervisor.platform, supervisor.settings, result.class_path, result.source_digest
+            )
+        except JobNotFound as error:
+            raise CannotBegin(str(error)) from error
+        if snapshot := snapshot_of(sources, result.class_path):
+            self._log.note(source_digest=snapshot)
+        return [source.as_data() for source in sources]
+
+    # While it runs
+
+    def _give(self, child: Child, order: Order) -> Child:
+        """Give the run to a child, and watch it until it says the end, or has ended itself. Returns that child."""
+        while True:
+            child.runs += 1
+            self._stale = False
+            self._began_at = time.monotonic()
+            try:
+                child.line.setblocking(True)
+                child.line.sendall(frames.encode("run", order))
+                child.line.setblocking(False)
+            except OSError:
+                pass  # It has ended: the watch sees that.
+            self._watch_over(child)
+            if not self._stale:
+                return child
+            # It has not begun: another child knows nothing of the old code.
+            child = self._supervisor.fresh_child()
+
+    def _watch_over(self, child: Child) -> None:
+        control = self._supervisor.children.control
+        outputs = {descriptor: Lines(self._keep_output) for descriptor in (child.out, child.err)}
+        with selectors.DefaultSelector() as selector:
+            for source in (child.line, child.out, child.err, control, self._supervisor.wake):
+                selector.register(source, selectors.EVENT_READ)
+            while self._outcome is None and not self._stale and not child.ended:
+                throttled = self._log.full
+                for key, _ in selector.select(0.005 if throttled else self._patience()):
+                    self._take(key.fd, child, outputs, control.fileno(), selector, throttled=throttled)
+                self._look(child)
+        # What was written before the end lies in the pipes still.
+        if child.ended:
+            self._read_line(child)
+        for descriptor, lines in outputs.items():
+            while self._read_output(descriptor, lines):
+                pass
+            lines.end()
+
+    def _take(
+        self,
+        descriptor: int,
+        child: Child,
+        outputs: dict[int, Lines],
+        control: int,
+        selector: selectors.BaseSelector,
+        *,
+        throttled: bool,
+    ) -> None:
+        if descriptor == control:
+            self._supervisor.children.notice()
+        elif descriptor == self._supervisor.wake:
+            self._supervisor.drain_wakes()
+            self._beat_at = 0.0
+        elif throttled:
+            return  # Back-pressure: what is not read keeps the job waiting.
+        elif descriptor in outputs:
+            if not self._read_output(descriptor, outputs[descriptor]):
+                selector.unregister(descriptor)
+        elif not self._read_line(child):
+            # It has ended, most likely, and its nursery is about to say how.
+            selector.unregister(child.line)
+            self._line_gone_at = time.monotonic()
+
+    def _patience(self) -> float:
+        """Return for how many seconds there is nothing to do unless something arrives."""
+        now = time.monotonic()
+        due = [self._look_at, self._beat_at + BEAT_SECONDS]
+        if self._log.flush_at is not None:
+            due.append(self._log.flush_at)
+        return max(0.0, min(due) - now)
+
+    def _look(self, child: Child) -> None:
+        now = time.monotonic()
+        if self._log.flush_at is not None and now >= self._log.flush_at:
+            self._log.flush()
+        if now - self._beat_at >= BEAT_SECONDS:
+            self._raise_beat(now)
+        self._see_beat(child)
+        if self._line_gone_at and now - self._line_gone_at > LINE_SECONDS:
+            # It lives, but it can say nothing any more.
+            self._end_run(child, Reason(Status.ERRORED, "The job closed the line to its worker.", 0))
+        if self.asked is not None:
+            self._end_run(child, self.asked)
+        if now >= self._look_at:
+            self._look_at = now + LOOK_SECONDS
+            self._check_limits(child, now)
+        if self._asked_to_end_at and not self._killed:
+            assert self._reason is not None  # noqa: S101
+            if now - self._asked_to_end_at >= self._reason.grace_seconds:
+                self._kill(child)
+
+    def _raise_beat(self, now: float) -> None:
+        self._beat_at = now
+        if self._beat is None:
+            self._beat = self._supervisor.writer.ask(self._write_beat)
+        self._supervisor.on_beat()
+
+    def _write_beat(self) -> Any:
+        with self._supervisor.platform.engine.begin() as connection:
+            return beat(connection, self._claim.result_id, worker=self._supervisor.worker)
+
+    def _see_beat(self, child: Child) -> None:
+        if self._beat is None or not self._beat.done:
+            return
+        ticket, self._beat = self._beat, None
+        if isinstance(ticket.error, OperationalError):
+            return  # The database is restarting: the next beat may be written.
+        if ticket.error or ticket.value is None or ticket.value.attempt != self._claim.attempt:
+            raise Fenced(LOST)
+        if ticket.value.stop_cause:
+            self._end_run(child, Reason(Status.CANCELED, ticket.value.stop_cause, CANCEL_GRACE_SECONDS))
+
+    def _check_limits(self, child: Child, now: float) -> None:
+        if isinstance(self._log.error, Fenced):
+            raise self._log.error
+        if self._log.error is not None:
+            cause = f"Its log could not be written: {type(self._log.error).__name__}."
+            self._end_run(child, Reason(Status.ERRORED, cause, 0))
+        limit = self._limits.time_limit
+        if now - self._began_at >= limit:
+            cause = f"The run was ended at its time limit of {limit:g} seconds: raise `time_limit` if it needs longer."
+            self._end_run(child, Reason(Status.ERRORED, cause, LIMIT_GRACE_SECONDS))
+        if self._supervisor.told_to_stop_at is not None:
+            waited = now - self._supervisor.told_to_stop_at
+            if waited >= self._supervisor.stop_grace_seconds:
+                self._end_run(child, Reason(Status.ERRORED, STOPPED, 0, lost=True))
+        self._check_resources(child)
+
+    def _check_resources(self, child: Child) -> None:
+        offspring = self._supervisor.children.offspring(child)
+        if len(offspring) > MOST_PROCESSES:
+            cause = f"The job had more than {MOST_PROCESSES} processes at once, and all of them were killed."
+            self._end_run(child, Reason(Status.ERRORED, cause, 0))
+            return
+        limit = self._limits.memory_limit * 1024**2
+        used = memory_bytes([child.pid, *offspring])
+        self._peak_bytes = max(self._peak_bytes, used)
+        if limit and used > limit:
+            cause = (
+                f"The job used {used // 1024**2:,} MB of memory, and its limit is {limit / 1024**2:,.0f} MB: "
+                "raise `memory_limit` if it needs more."
+            )
+            self._end_run(child, Reason(Status.ERRORED, cause, 0))
+
+    def _end_run(self, child: Child, reason: Reason) -> None:
+        """Ask the run to end, or kill it where there is no grace. The first reason counts."""
+        if self._reason is not None:
+            return
+        self._reason = reason
+        self._asked_to_end_at = time.monotonic()
+        if reason.grace_seconds <= 0:
+            self._kill(child)
+            return
+        for pid in self._supervisor.children.offspring(child):
+            _signal(pid, signal.SIGTERM)
+        _signal(child.pid, END_SIGNAL)
+
+    def _kill(self, child: Child) -> None:
+        self._killed = True
+        kill_processes([child.pid])
+        self._supervisor.children.kill_strays(child)
+
+    # What it says
+
+    def _read_line(self, child: Child) -> bool:
+        """Take the frames that have arrived; False when the line has ended."""
+        while True:
+            try:
+                arrived = frames.read(child.line, child.frames)
+            except frames.BrokenLine as error:
+                self._end_run(
+                    child, Reason(Status.ERRORED, f"The job wrote on the line to its worker: {error}.", 0)
+                )
+                return True
+            if arrived is None:
+                return False
+            for frame in arrived:
+                self._hear(child, frame)
+            if not arrived or not child.ended:
+                return True
+
+    def _hear(self, child: Child, frame: frames.Frame) -> None:
+        match frame:
+            case ["e", *facts]:
+                entry = _entry(facts)
+                self._grouping = entry.grouping
+                self._log.add(entry)
+            case ["code", str(digest)]:
+                self._log.note(code_digest=digest[:64])
+            case ["unlink", list(urls)]:
+                self._log.unlink(urls)
+            case ["commit"]:
+                self._answer(child, self._may_commit())
+            case ["stale"]:
+                self._stale = True
+            case ["end", dict(outcome), list(sticks)]:
+                self._outcome = outcome
+                self._sticks = [str(what) for what in sticks]
+
+    def _may_commit(self) -> bool:
+        """Ask whether the run is still ours: one that was given up meanwhile must not save anything any more."""
+        ticket = self._supervisor.writer.ask(self._write_beat)
+        ticket.wait()
+        if isinstance(ticket.error, OperationalError):
+            # Nobody can have taken it: they would need the same database. The marker decides, whoever comes first.
+            return True
+        return ticket.value is not None and ticket.value.attempt == self._claim.attempt
+
+    def _answer(self, child: Child, yes: bool) -> None:
+        try:
+            child.line.send(frames.encode("commit", yes))
+        except OSError:
+            pass  # It has ended: the watch sees that.
+
+    def _read_output(self, descriptor: int, lines: Lines) -> bool:
+        """Take what a program wrote; False when nobody can write any more, or nothing is there."""
+        try:
+            data = os.read(descriptor, OUTPUT_BYTES)
+        except BlockingIOError:
+            return False
+        lines.feed(data)
+        return bool(data)
+
+    def _keep_output(self, text: str) -> None:
+        more = max(0, len(text) - 64_000)
+        self._log.add(
+            Entry("info", self._grouping, text[:64_000], more, created_at=time.time(), markdown=False)
+        )
+
+    # The end
+
+    def _end(self, child: Child) -> dict[str, Any]:
+        """Return the values that end the run. Nothing of it lives any more, or can save anything, when this returns."""
+        outcome = self._outcome
+        badly = outcome is None or self._reason is not None or outcome.get("status") == Status.ERRORED
+        strays = self._supervisor.children.kill_strays(child) if badly or self._sticks else 0
+        if badly or self._sticks or self._fresh or child.runs >= MOST_RUNS:
+            if outcome is None:
+                self._supervisor.children.kill(child)
+                child.close()
+            else:
+                self._supervisor.children.let_go(child)
+            self._supervisor.forget_child()
+        if outcome is None:
+            return self._end_without_outcome(child)
+        if strays:
+            text = f"{strays} process{'es' if strays > 1 else ''} that the job had left running were killed."
+            self._log.add(Entry("info", self._grouping, text, created_at=time.time()))
+        values = _outcome_values(outcome)
+        if self._reason is not None:
+            changes = clean_text(str(outcome.get("changes") or ""))
+            values |= {"status": self._reason.status, "cause": f"{self._reason.cause} {changes}".rstrip()}
+        return values
+
+    def _end_without_outcome(self, child: Child) -> dict[str, Any]:
+        """End a run whose child can say nothing more."""
+        reason = self._reason or Reason(Status.ERRORED, self._said_of_exit(child), 0)
+        # Before the end is written: from here on nothing of this run can be saved any more.
+        changes = bury(self._supervisor.data, self._claim.result_id, self._claim.attempt)
+        return {"status": reason.status, "cause": f"{reason.cause} {changes}"}
+
+    def _said_of_exit(self, child: Child) -> str:
+        status = child.status or 0
+        if os.WIFSIGNALED(status):
+            number = os.WTERMSIG(status)
+            how = f"was killed by signal {number}, {signal.strsignal(number)}"
+            if number == signal.SIGKILL:
+                how += self._memory_hint()
+        elif os.WEXITSTATUS(status) == LOST_LINE:
+            how = "closed the line to its worker, among files that were not its own, and ended"
+        else:
+            how = f"exited with status {os.WEXITSTATUS(status)} without a result"
+        return f"The job's process {how}."
+
+    def _memory_hint(self) -> str:
+        limit = self._limits.memory_limit * 1024**2
+        if not limit or self._peak_bytes < limit / 2:
+            return " (out of memory, or by hand?)"
+        return (
+            f"; memory was at {self._peak_bytes / limit:.0%} of its {limit / 1024**2:,.0f} MB limit: "
+            "raise `memory_limit`"
+        )
+
+    def _finish(self, values: dict[str, Any]) -> str:
+        """Write the end of the attempt together with the last entries, and return the state the run is in then.
+
+        Raises Fenced when it is not ours any more.
+        """
+        status, cause = Status(values.pop("status")), str(values.pop("cause"))
+        ticket = self._log.finish(self._ending(status, cause), **values)
+        self._wait(ticket)
+        if ticket.error is None:
+            return self._released()
+        if isinstance(ticket.error, Fenced | OperationalError):
+            raise ticket.error
+        # Something in it cannot be stored. The end itself can, and it must not be lost with the rest.
+        logger.error("The end of %s cannot be stored whole.", self._claim.result_id, exc_info=ticket.error)
+        cause = f"{cause} Not all of it could be stored: {type(ticket.error).__name__}."
+        again = RunLog(self._supervisor.writer, self._claim)
+        ticket = again.finish(self._ending(status, cause))
+        self._wait(ticket)
+        if ticket.error is not None:
+            raise ticket.error
+        return self._released()
+
+    def _ending(self, status: Status, cause: str) -> Callable[[Connection], dict[str, Any]]:
+        """Return what ends the attempt within the transaction that writes it: for good, or for another one."""
+
+        def end(connection: Connection) -> dict[str, Any]:
+            lost = self._reason is not None and self._reason.lost
+            values = end_values(connection, self._claim, status, cause, lost=lost)
+            self._ended_as = values["status"]
+            return values
+
+        return end
+
+    def _released(self) -> str:
+        """Let those start that waited for this end, or the run itself again."""
+        if self._claim.concurrency_key is not None or self._ended_as == Status.PENDING:
+            supervisor = self._supervisor
+            release(supervisor.platform, supervisor.settings, self._claim.result_id)
+        return self._ended_as
+
+    def _wait(self, ticket: Ticket) -> None:
+        """Wait for a write. A database that restarts may take its time; the worker is still there meanwhile."""
+        while not ticket.wait(BEAT_SECONDS):
+            self._supervisor.on_beat()
+
+
+#: A run, its job and its user, with what is asked of them before it begins.
+_FACTS = (
+    select(JobResult, JobRecord, User)
+    .outerjoin(JobRecord, JobRecord.id == JobResult.job_id)
+    .outerjoin(User, User.id == JobResult.user_id)
+    .where(JobResult.id == bindparam("result_id"))
+    .options(
+        load_only(
+            JobResult.class_path,
+            JobResult.username,
+            JobResult.data,
+            JobResult.sealed_data,
+            JobResult.commit,
+            JobResult.soft_time_limit,
+            JobResult.time_limit,
+            JobResult.memory_limit,
+            JobResult.source_digest,
+        ),
+        load_only(
+            JobRecord.name,
+            JobRecord.class_path,
+            JobRecord.installed,
+            JobRecord.enabled,
+            JobRecord.fresh_process,
+        ),
+    )
+)
+
+
+def _check_may_run(result: JobResult, record: JobRecord | None, user: User | None) -> JobRecord:
+    if record is None or not record.installed:
+        raise CannotBegin(f"Unable to locate job {result.class_path} to run it!")
+    if not record.enabled:
+        raise CannotBegin(f"Job {record.name} is not enabled to be run!")
+    if not allowed(user, "run", record):
+        raise CannotBegin(f"{result.username} may not run {record.name} any more.")
+    return record
+
+
+def _entry(facts: list[Any]) -> Entry:
+    """Return the entry that a child sent, made to fit: a job's code may have written the frame."""
+    level, grouping, message, more, object_text, object_url, created_at, markdown = facts[:8]
+    return Entry(
+        level if level in LEVELS else "default",
+        str(grouping)[:100],
+        str(message)[:64_000],
+        int(more),
+        None if object_text is None else str(object_text)[:200],
+        str(object_url)[:255] if object_url and _SAFE_URL.fullmatch(str(object_url)) else None,
+        float(created_at),
+        bool(markdown),
+    )
+
+
+def _outcome_values(outcome: dict[str, Any]) -> dict[str, Any]:
+    status = outcome.get("status")
+    results = clean_json(outcome.get("results"))
+    return {
+        "status": status if status in ("completed", "failed", "errored") else "errored",
+        "cause": str(outcome.get("cause"))[:4_000],
+        "return_value": clean_json(outcome.get("return_value")),
+        "output": clean_text(str(outcome.get("output") or "")),
+        "results": results if isinstance(results, dict) else {},
+    }
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        pass
