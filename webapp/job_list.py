@@ -17,7 +17,7 @@ Show = Literal["all", "failing", "running", "disabled", "hidden"]
 SHOWS: tuple[Show, ...] = ("all", "failing", "running", "disabled", "hidden")
 
 #: A page opens with so many jobs; those of the groups further down come when the reader gets there.
-SHOWN = 20
+SHOWN = 16
 
 
 class Known(NamedTuple):

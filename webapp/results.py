@@ -30,34 +30,46 @@ from store.models import LEVELS, EntryGroup, JobRecord, JobResult, LogEntry, Sta
 from store.permissions import NotVisible, visible
 from webapp import htmx, log
 from webapp.auth import allowed, current_user, polled, require, signed_in_user
-from webapp.crowd import Crowd
 from webapp.database import db
 from webapp.history import newest_runs
 from webapp.inputs import again, shown_inputs
 from webapp.looks import LOOKS, Look, look, pulse
+from webapp.pace import Pace
 from webapp.paging import page_of_results
 from worker.cancel import AlreadyFinished
 from worker.cancel import cancel as cancel_run
 from worker.submit import submit
 
-#: The readers of this process.
-crowd = Crowd()
-
 blueprint = Blueprint("results", __name__, url_prefix="/results")
 
 #: What a list does not show and the database need not read for it.
-LARGE = (JobResult.data, JobResult.return_value, JobResult.output, JobResult.results)
+WITHOUT_LARGE = (
+    defer(JobResult.data),
+    defer(JobResult.return_value),
+    defer(JobResult.output),
+    defer(JobResult.results),
+)
 
-#: What a poll needs of the row.
-GLANCE = (
-    JobResult.status,
-    JobResult.created_at,
-    JobResult.pushed_at,
-    JobResult.started_at,
-    JobResult.finished_at,
-    JobResult.cancel_requested_at,
-    JobResult.last_seq,
-    *(getattr(JobResult, f"count_{level}") for level in LEVELS),
+#: What a poll needs of a result, and when that last logged something. Made once: nothing is asked so often.
+GLANCE: Select[Any] = select(  # type: ignore[assignment]
+    JobResult,
+    select(EntryGroup.last_at)
+    .where(EntryGroup.result_id == JobResult.id)
+    .correlate(JobResult)
+    .order_by(EntryGroup.first_seq.desc())
+    .limit(1)
+    .scalar_subquery(),
+).options(
+    load_only(
+        JobResult.status,
+        JobResult.created_at,
+        JobResult.pushed_at,
+        JobResult.started_at,
+        JobResult.finished_at,
+        JobResult.cancel_requested_at,
+        JobResult.last_seq,
+        *(getattr(JobResult, f"count_{level}") for level in LEVELS),
+    )
 )
 
 #: All that a list says of the job itself.
@@ -109,7 +121,7 @@ def index() -> str:
     query = _filtered(visible(select(JobResult), current_user(), JobResult), wanted)
     page = {
         "page": page_of_results(
-            query.options(joinedload(JobResult.user), READ_ONLY, *map(defer, LARGE)), request.args
+            query.options(joinedload(JobResult.user), READ_ONLY, *WITHOUT_LARGE), request.args
         ),
         "wanted": wanted,
     }
@@ -473,7 +485,12 @@ def _log_context(result: JobResult, window: log.Window, wanted: log.Filter) -> d
 
 
 def _interval(result: JobResult, window: log.Window) -> int:
-    return crowd.slowed(log.BUSY if window.lines else log.interval(result, log.last_moment(result)))
+    return _pace().interval(log.BUSY if window.lines else log.interval(result, log.last_moment(result)))
+
+
+def _pace() -> Pace:
+    pace: Pace = current_app.extensions["errand"].pace
+    return pace
 
 
 def _shown_group(window: log.Window) -> int:
@@ -510,49 +527,64 @@ def _refiltered(result: JobResult, wanted: log.Filter) -> Response:
 def _news(result_id: UUID, wanted: log.Filter, since: int) -> Response:
     """Answer a poll: lines, counts and state as far as they changed; an empty 204 when nothing did."""
     asked_every = log.number(request.args.get("every")) or 0
-    crowd.note(asked_every)
+    pace = _pace()
+    pace.note_poll()
     # Read before the lines: when it says that the run has ended, no line can follow those we are about to read.
     result, last_at = _glance(result_id)
-    follows = request.args.get("rows") != "0"
-    state = _state(result)
-    changed = request.args.get("state") != state
-    more = follows and result.last_seq > since
-    every = crowd.slowed(log.BUSY if more else log.interval(result, last_at))
+    more = _follows() and result.last_seq > since
+    every = pace.interval(log.BUSY if more else log.interval(result, last_at))
+
+    changed = request.args.get("state") != _state(result)
     if not more and not changed and not result.finished and every == asked_every:
         return htmx.nothing_new()
-    window = log.after(result, since, wanted) if more else log.Window([], since + 1, since, False, False)
+    return make_response(_render_news(result, wanted, since, every))
+
+
+def _render_news(result: JobResult, wanted: log.Filter, since: int, every: int) -> str:
+    follows, state = _follows(), _state(result)
+    window = log.after(result, since, wanted) if follows else log.Window([], since + 1, since, False, False)
+    growing = _growing(result, window, wanted, since)
     window = _without_shown_heading(window)
+    changed = request.args.get("state") != state
     ended = result.finished and not (follows and window.later)
     page = _log_context(result, window, wanted)
     page["shown_group"] = page["shown_group"] or log.number(request.args.get("g")) or 0
     if changed or ended:
-        page.update(_about(_find(result_id)))
-    return make_response(
-        render_template(
-            "results/_news.html",
-            **{**page, "state": state if not result.finished or ended else request.args.get("state", "")},
-            interval=every,
-            follows=follows,
-            changed=changed and (ended or not result.finished),
-            ended=ended,
-            growing=log.open_group(result, since) if since else None,
-        )
+        page.update(_about(_find(result.id)))
+    return render_template(
+        "results/_news.html",
+        **{**page, "state": state if not result.finished or ended else request.args.get("state", "")},
+        interval=every,
+        follows=follows,
+        changed=changed and (ended or not result.finished),
+        ended=ended,
+        growing=growing,
     )
+
+
+def _growing(result: JobResult, window: log.Window, wanted: log.Filter, since: int) -> EntryGroup | None:
+    """Return the heading the page shows last, if its counts have grown."""
+    if not since:
+        return None
+    if window.lines and not wanted:
+        first = window.lines[0].group
+        return first if first is not None and first.first_seq <= since else None
+    return log.open_group(result, since)
+
+
+def _follows() -> bool:
+    """Tell whether the page shows the end of the log, and so wants new lines."""
+    return request.args.get("rows") != "0"
 
 
 def _glance(result_id: UUID) -> tuple[JobResult, datetime | None]:
     """Return what a poll needs of a result, and when it last logged something: most polls need no more."""
-    query = visible(select(JobResult, _last_at()), current_user(), JobResult).where(JobResult.id == result_id)
-    row = db.session.execute(query.options(load_only(*GLANCE))).one_or_none()
+    query = visible(GLANCE, current_user(), JobResult).where(JobResult.id == result_id)
+    row = db.session.execute(query).one_or_none()
     if row is None:
         raise NotVisible
     require("view", row[0])
     return row[0], row[1]
-
-
-def _last_at() -> Any:
-    newest = select(EntryGroup.last_at).where(EntryGroup.result_id == JobResult.id).correlate(JobResult)
-    return newest.order_by(EntryGroup.first_seq.desc()).limit(1).scalar_subquery()
 
 
 def _without_shown_heading(window: log.Window) -> log.Window:
