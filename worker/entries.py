@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Update, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from store.entry_rows import EntryRow, insert_entries
-from store.html import clean_text, render, verbatim
+from store.html import entry_text, render, verbatim
 from store.models import EntryGroup, LogEntry
 from store.platform import Platform
 from worker.ownership import Claim, Fenced, write
@@ -317,15 +317,15 @@ class RunLog:
 
     def _row(self, number: int, entry: Entry) -> EntryRow:
         text = entry.message + CUT_NOTE.format(count=entry.more) if entry.more else entry.message
-        message = clean_text(text)
+        message = entry_text(text)
         return EntryRow(
             number,
             entry.created_at,
             entry.level,
-            clean_text(entry.grouping),
+            entry_text(entry.grouping),
             message,
             render(message) if entry.markdown else verbatim(message),
-            None if entry.object_text is None else clean_text(entry.object_text),
+            None if entry.object_text is None else entry_text(entry.object_text),
             entry.object_url,
         )
 
