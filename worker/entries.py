@@ -137,11 +137,12 @@ class RunLog:
         """When `flush` is due, on the monotonic clock."""
         return self._flush_at
 
-    @property
-    def full(self) -> bool:
-        """True while the job has to wait: more is on its way than the database takes."""
+    def has_room(self, *, wait_seconds: float) -> bool:
+        """Wait until the database has taken enough for the job to go on; False when it still has not."""
         self._tickets = [ticket for ticket in self._tickets if not ticket.done or ticket.error]
-        return len(self._tickets) >= MOST_WAITING
+        if len(self._tickets) < MOST_WAITING:
+            return True
+        return self._tickets[0].wait(wait_seconds)
 
     @property
     def error(self) -> Exception | None:

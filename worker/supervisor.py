@@ -54,6 +54,9 @@ LOOK_SECONDS = 0.25
 LIMIT_GRACE_SECONDS = 10.0
 CANCEL_GRACE_SECONDS = 5.0
 
+#: While a job waits for the database, limits and cancels are looked at this often.
+FULL_SECONDS = 0.1
+
 #: A child whose line is gone has this long to be gone itself.
 LINE_SECONDS = 1.0
 
@@ -329,9 +332,12 @@ class _Watch:
             for source in (child.line, child.out, child.err, control, self._supervisor.wake):
                 selector.register(source, selectors.EVENT_READ)
             while self._outcome is None and not self._stale and not child.ended:
-                throttled = self._log.full
-                for key, _ in selector.select(0.005 if throttled else self._patience()):
-                    self._take(key.fd, child, outputs, control.fileno(), selector, throttled=throttled)
+                # Back-pressure: what is not read keeps the job waiting.
+                if self._log.has_room(wait_seconds=FULL_SECONDS):
+                    for key, _ in selector.select(self._patience()):
+                        self._take(key.fd, child, outputs, control.fileno(), selector)
+                else:
+                    self._supervisor.children.notice()
                 self._look(child)
         # What was written before the end lies in the pipes still.
         if child.ended:
@@ -348,16 +354,12 @@ class _Watch:
         outputs: dict[int, Lines],
         control: int,
         selector: selectors.BaseSelector,
-        *,
-        throttled: bool,
     ) -> None:
         if descriptor == control:
             self._supervisor.children.notice()
         elif descriptor == self._supervisor.wake:
             self._supervisor.drain_wakes()
             self._beat_at = 0.0
-        elif throttled:
-            return  # Back-pressure: what is not read keeps the job waiting.
         elif descriptor in outputs:
             if not self._read_output(descriptor, outputs[descriptor]):
                 selector.unregister(descriptor)
