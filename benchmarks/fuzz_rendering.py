@@ -9,10 +9,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from store.html import clean_text, entry_text, render, sanitize, strip_ansi, verbatim
+from store.html import render, sanitize, verbatim
 from store.markdown_converter import convert
 from store.markdown_cost import too_costly
 from store.plain_line import paragraph
+from store.text import clean_text, entry_text, strip_ansi
 
 WORDS = ["word", "snake_case", "10.0.0.1/24", "sw-1.example", "[eth0]", "(60%)", "18:00:01", "x", "C:\\temp"]
 LINE_STARTS = [

@@ -17,9 +17,10 @@ from sqlalchemy import Connection, Update, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from store.entry_rows import EntryRow, insert_entries
-from store.html import entry_text, render, verbatim
+from store.html import render, verbatim
 from store.models import EntryGroup, LogEntry
 from store.platform import Platform
+from store.text import entry_text
 from worker.ownership import Claim, Fenced, write
 
 #: An entry is readable this soon after it was logged, at the latest.

@@ -23,12 +23,12 @@ from sqlalchemy.orm import load_only
 from jobs.errors import JobNotFound
 from jobs.levels import LEVELS
 from store.data import Data
-from store.html import clean_json, clean_text
 from store.models import JobRecord, JobResult, Status, User
 from store.permissions import allowed
 from store.platform import Platform
 from store.secrets import CannotUnseal, unseal
 from store.settings import Settings
+from store.text import clean_json, clean_text
 from worker import frames
 from worker.capture import Lines
 from worker.children import Child, Children

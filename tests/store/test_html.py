@@ -20,18 +20,16 @@ from store.html import (
     ALLOWED_ATTRIBUTES,
     ALLOWED_SCHEMES,
     ALLOWED_TAGS,
-    clean_text,
-    entry_text,
     json_table,
     render,
     sanitize,
-    strip_ansi,
     verbatim,
 )
 from store.markdown_cost import MOST_BRACKETS, MOST_CELLS, MOST_CHARACTERS, MOST_LINES, too_costly
 from store.plain_line import paragraph
 from store.recent_texts import RecentTexts
 from store.settings import PROJECT_ROOT
+from store.text import clean_text, entry_text, strip_ansi
 
 #: Words, punctuation, marks and odd characters in any order: about half of the lines hold no markdown.
 made_up_texts = st.lists(st.sampled_from(ATOMS), min_size=1, max_size=10).map("".join)
