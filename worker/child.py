@@ -38,6 +38,7 @@ from jobs.loading import Source, install, is_stale, load_class, loaded_digest
 from store.data import Data
 from store.objects import LookupFailed, ObjectLookup, ObjectModel
 from worker.capture import captured
+from worker.failpoints import reach
 from worker.frames import Order
 from worker.host import die_with_parent
 from worker.hygiene import Baseline
@@ -269,7 +270,9 @@ class _Context:
         # A run that was given up meanwhile must not save anything any more.
         if has_changed_anything(session) and not self._line.ask("commit"):
             raise RunEnded("The run belongs to another worker by now.")
+        reach("child.before-commit")
         self._changes.commit(session)
+        reach("child.after-commit")
         self._made.clear()
 
     def rollback(self) -> None:

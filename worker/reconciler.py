@@ -17,7 +17,9 @@ from store.models import JobRecord, JobResult, Status, now
 from store.platform import Platform
 from store.settings import Settings
 from worker import rules
-from worker.host import Process, is_alive
+from worker.children import MARK
+from worker.failpoints import reach
+from worker.host import Process, is_alive, kill_processes, marked_processes, this_host
 from worker.markers import bury
 from worker.ownership import end_lost
 from worker.pushes import push_in_turn, push_row, release_key
@@ -201,14 +203,17 @@ class Reconciler:
     def _end_lost(self, report: Report) -> None:
         running = self._read(select(*WATCHED).where(JobResult.status == Status.RUNNING))
         for row in filter(self._is_lost, running):
+            _kill_strays(row)
             cause = DIED_EARLY.format(worker=row.worker)
             if row.began_at is not None:
                 # Before the end is written: from here on nothing of this run can be saved any more.
                 changes = self._bury(row)
+                reach("reconciler.buried")
                 cause = f"{DIED.format(worker=row.worker)} {changes}"
             with self._platform.session() as db:
                 ended = end_lost(db, row, cause=cause)
                 db.commit()
+            reach("reconciler.ended")
             if ended:
                 report.ended.append(row.id)
         kept = {row.id for row in running}
@@ -234,6 +239,12 @@ class Reconciler:
             self._seen[row.id] = (state, time.monotonic())
             return False
         return time.monotonic() - since > patience
+
+
+def _kill_strays(row: Any) -> None:
+    """Kill what the run of a dead worker may have left running on this machine: its end is about to be written."""
+    if row.worker_host == this_host():
+        kill_processes(marked_processes(MARK, row.worker))
 
 
 def _unpushed(at: datetime) -> Any:

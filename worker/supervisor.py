@@ -33,6 +33,7 @@ from worker import frames
 from worker.capture import Lines
 from worker.children import Child, Children
 from worker.entries import Entry, RunLog, Ticket, Writer
+from worker.failpoints import reach
 from worker.host import Process, kill_processes, memory_bytes, memory_of
 from worker.line import END_SIGNAL, LOST_LINE
 from worker.markers import bury
@@ -131,6 +132,7 @@ class Supervisor:
         )
         if claimed is None:
             return None  # Delivered twice, or canceled while it waited.
+        reach("worker.claimed")
         self._watch = _Watch(self, claimed)
         try:
             return self._watch.through(child)
@@ -247,7 +249,9 @@ class _Watch:
             child = self._supervisor.fresh_child()
         try:
             self._supervisor.patiently(lambda: began(self._supervisor.platform, self._claim))
+            reach("worker.began")
             child = self._give(child, order)
+            reach("worker.ended")
             return self._finish(self._end(child))
         except Fenced:
             self._supervisor.children.kill(child)
@@ -317,6 +321,7 @@ class _Watch:
                 child.line.setblocking(True)
                 child.line.sendall(frames.encode("run", order))
                 child.line.setblocking(False)
+                reach("worker.gave")
             except OSError:
                 pass  # It has ended: the watch sees that.
             self._watch_over(child)
