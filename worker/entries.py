@@ -45,6 +45,8 @@ RETRY_SECONDS = 0.25
 #: What a run may log; beyond it entries are counted only.
 MOST_ENTRIES = 1_000_000
 MOST_BYTES = 256 * 1024**2
+#: Failures that are kept beyond.
+MOST_LAST_WORDS = 100
 DROPPED_NOTE = "{count:,} more entries were dropped: a run keeps at most {entries:,}, or {megabytes:,} MB."
 
 
@@ -130,6 +132,7 @@ class RunLog:
         self._bytes = 0
         self._count = 0
         self._dropped = 0
+        self._last_words = 0
 
     # Called by the worker's main thread
 
@@ -151,11 +154,11 @@ class RunLog:
         return next((ticket.error for ticket in self._tickets if ticket.error), None)
 
     def add(self, entry: Entry) -> None:
+        if self.over and not self._is_last_word(entry):
+            self.drop(1)
+            return
         self._bytes += len(entry.message)
         self._count += 1
-        if self._count > MOST_ENTRIES or self._bytes > MOST_BYTES:
-            self._dropped += 1
-            return
         self._waiting.append(entry)
         if len(self._waiting) >= FLUSH_ENTRIES:
             self.flush()
@@ -163,6 +166,15 @@ class RunLog:
             self._flush_at = time.monotonic()
         elif self._flush_at is None:
             self._flush_at = time.monotonic() + FLUSH_SECONDS
+
+    @property
+    def over(self) -> bool:
+        """True once the run has logged what it may: the rest is counted only."""
+        return self._count >= MOST_ENTRIES or self._bytes >= MOST_BYTES
+
+    def drop(self, count: int) -> None:
+        """Count entries that nobody keeps."""
+        self._dropped += count
 
     def note(self, **values: Any) -> None:
         """Write facts about the run with the next batch."""
@@ -204,6 +216,13 @@ class RunLog:
         self.flush()
         wanted = [str(url) for url in urls]
         self._tickets.append(self._writer.ask(lambda: self._unlink(wanted)))
+
+    def _is_last_word(self, entry: Entry) -> bool:
+        """Tell whether an entry beyond the limit is kept: why a run failed matters more than all it said before."""
+        if entry.level not in URGENT or self._last_words >= MOST_LAST_WORDS:
+            return False
+        self._last_words += 1
+        return True
 
     def _take(self) -> tuple[list[Entry], dict[str, Any]]:
         taken = self._waiting, self._notes
