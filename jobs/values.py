@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import regex as timed_regex
-
 from jobs.errors import InvalidValue
 
 #: Seconds a job's regular expression may take on one value.
@@ -51,7 +49,10 @@ def list_of(raw: Any) -> list[Any]:
 
 
 def matches(pattern: str, text: str) -> bool:
-    # A pattern that takes exponential time must not stall the web: this engine can be stopped.
+    # A pattern that takes exponential time must not stall the web: this engine can be stopped. Imported here,
+    # because only those who check inputs need its memory.
+    import regex as timed_regex
+
     try:
         return timed_regex.search(pattern, text, timeout=REGEX_SECONDS) is not None
     except TimeoutError as error:

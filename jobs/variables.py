@@ -9,8 +9,6 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
-import regex as timed_regex
-
 from jobs.errors import BadJob, InvalidValue
 from jobs.values import characters, integer_of, is_integer, list_of, matches, shortened, text_of
 
@@ -136,6 +134,8 @@ class StringVar(Variable):
             if getattr(self, option) is not None and not is_integer(getattr(self, option)):
                 raise BadJob(f"{option} of {self.name} must be a whole number.")
         if self.regex is not None:
+            import regex as timed_regex
+
             try:
                 timed_regex.compile(self.regex)
             except (timed_regex.error, TypeError) as error:

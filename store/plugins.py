@@ -54,6 +54,14 @@ def load_named(names: Sequence[str]) -> list[Plugin]:
     Installed packages announce theirs with an entry point of the group `errand.plugins`. May be called
     again; it then finds the same. Raises PluginError.
     """
+    plugins = find_plugins(names)
+    for plugin in plugins:
+        _register_models(plugin)
+    return plugins
+
+
+def find_plugins(names: Sequence[str]) -> list[Plugin]:
+    """Import these plugin packages, and those that are installed, but not their models: that costs memory and time."""
     plugins: dict[str, Plugin] = {}
     for plugin in [*map(_named, names), *_installed()]:
         other = plugins.setdefault(plugin.label, plugin)
@@ -62,8 +70,6 @@ def load_named(names: Sequence[str]) -> list[Plugin]:
                 f"The plugins {other.name!r} and {plugin.name!r} both claim the label {plugin.label!r}; "
                 "remove one of them."
             )
-    for plugin in plugins.values():
-        _register_models(plugin)
     return list(plugins.values())
 
 

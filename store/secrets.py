@@ -1,20 +1,21 @@
 """Passwords, tokens and sensitive inputs: how they are made, kept and compared."""
 
 import base64
+import functools
 import hashlib
 import hmac
 import json
 import secrets
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
-from cryptography.fernet import Fernet, InvalidToken
+# argon2 and cryptography are imported where they are used: a worker without sensitive inputs needs neither, and
+# together they take more memory than all of our own code.
+if TYPE_CHECKING:
+    from argon2 import PasswordHasher
+    from cryptography.fernet import Fernet
 
 SHORTEST_PASSWORD = 12
 LONGEST_PASSWORD = 128
-
-_hasher = PasswordHasher()
 
 #: Compared against when there is no user or no password, so that both cases take the same time.
 _NOBODY: list[str] = []
@@ -29,15 +30,17 @@ class WeakPassword(ValueError):
 
 
 def hash_password(password: str) -> str:
-    return _hasher.hash(password)
+    return _hasher().hash(password)
 
 
 def verify_password(password_hash: str | None, password: str) -> bool:
     """Compare in the same time whether or not there is such a user or password."""
+    from argon2.exceptions import InvalidHashError, VerificationError
+
     if not _NOBODY:
-        _NOBODY.append(_hasher.hash(secrets.token_hex(16)))
+        _NOBODY.append(_hasher().hash(secrets.token_hex(16)))
     try:
-        matches = _hasher.verify(password_hash or _NOBODY[0], password)
+        matches = _hasher().verify(password_hash or _NOBODY[0], password)
     except (VerificationError, InvalidHashError):
         return False
     return matches and password_hash is not None
@@ -73,6 +76,8 @@ def seal(secret_key: str, data: dict[str, Any]) -> bytes:
 
 def unseal(secret_key: str, sealed: bytes) -> dict[str, Any]:
     """Decrypt what `seal` made. Raises CannotUnseal."""
+    from cryptography.fernet import InvalidToken
+
     try:
         data: dict[str, Any] = json.loads(_cipher(secret_key).decrypt(sealed))
     except InvalidToken as error:
@@ -82,7 +87,16 @@ def unseal(secret_key: str, sealed: bytes) -> dict[str, Any]:
     return data
 
 
-def _cipher(secret_key: str) -> Fernet:
+@functools.cache
+def _hasher() -> "PasswordHasher":
+    from argon2 import PasswordHasher
+
+    return PasswordHasher()
+
+
+def _cipher(secret_key: str) -> "Fernet":
+    from cryptography.fernet import Fernet
+
     # A key of its own, derived: what signs cookies must not also open inputs.
     key = hmac.digest(secret_key.encode(), b"errand sealed inputs", "sha256")
     return Fernet(base64.urlsafe_b64encode(key))

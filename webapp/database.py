@@ -26,7 +26,9 @@ class _Session(RequestSession):
         return bind
 
 
-db = SQLAlchemy(metadata=Base.metadata, session_options={"class_": _Session})
+# What was committed stays readable: to read it again would begin another transaction, and on SQLite that takes the
+# write turn from the very worker that is to execute what was just asked for.
+db = SQLAlchemy(metadata=Base.metadata, session_options={"class_": _Session, "expire_on_commit": False})
 
 
 def init_app(app: Flask, url: str) -> None:

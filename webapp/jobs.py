@@ -20,9 +20,9 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
 from jobs.errors import InvalidData
-from store.html import clean_text
 from store.models import JobRecord, JobResult, JobSource, LoadError, Status
 from store.permissions import NotVisible, visible
+from store.text import clean_text
 from webapp import htmx, run_form
 from webapp.auth import allowed, current_user, require, signed_in_user
 from webapp.database import db, reading

@@ -25,9 +25,9 @@ from sqlalchemy.orm import joinedload, load_only
 
 from jobs.errors import InvalidData
 from jobs.lifecycle import LONGEST_CAUSE
-from store.html import clean_text
 from store.models import LEVELS, EntryGroup, JobRecord, JobResult, LogEntry, Status, User, now
 from store.permissions import NotVisible, visible
+from store.text import clean_text
 from webapp import htmx, log
 from webapp.auth import allowed, current_user, polled, require, signed_in_user
 from webapp.database import db

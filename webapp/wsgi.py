@@ -1,5 +1,7 @@
 """What gunicorn serves: the application of the instance that the environment names."""
 
+import argon2
+import cryptography.fernet
 from sqlalchemy.orm import configure_mappers
 
 from store.html import warm_up
@@ -7,6 +9,9 @@ from store.settings import load_settings
 from webapp.app import create_app
 
 app = create_app(load_settings())
+
+#: Loaded here for all processes of the server; elsewhere they are loaded where they are used (see store.secrets).
+LOADED = (argon2, cryptography.fernet)
 
 # Done once here, before the server forks: otherwise the first reader of each page waits for it, in every process.
 configure_mappers()

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from store.platform import Platform
 from store.settings import Settings
+from worker.failpoints import reach
 from worker.host import Process
 from worker.pausing import paused_queues
 from worker.presence import IDLE, Presence, RollCall
@@ -82,6 +83,7 @@ class Duty:
             began_at = time.monotonic()
             try:
                 self._pass()
+                reach("duty.passed")
                 if after_pass is not None:
                     after_pass(self._platform, number)
                 number += 1

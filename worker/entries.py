@@ -3,6 +3,7 @@
 The writer has a thread and a connection of its own: whatever it waits for, the worker goes on watching its child.
 """
 
+import functools
 import threading
 import time
 from collections import Counter
@@ -12,13 +13,14 @@ from itertools import groupby
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Update, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from store.entry_rows import EntryRow, insert_entries
-from store.html import clean_text, render, verbatim
-from store.models import EntryGroup, JobResult, LogEntry
+from store.html import render, verbatim
+from store.models import EntryGroup, LogEntry
 from store.platform import Platform
+from store.text import entry_text
 from worker.ownership import Claim, Fenced, write
 
 #: An entry is readable this soon after it was logged, at the latest.
@@ -43,6 +45,8 @@ RETRY_SECONDS = 0.25
 #: What a run may log; beyond it entries are counted only.
 MOST_ENTRIES = 1_000_000
 MOST_BYTES = 256 * 1024**2
+#: Failures that are kept beyond.
+MOST_LAST_WORDS = 100
 DROPPED_NOTE = "{count:,} more entries were dropped: a run keeps at most {entries:,}, or {megabytes:,} MB."
 
 
@@ -128,6 +132,7 @@ class RunLog:
         self._bytes = 0
         self._count = 0
         self._dropped = 0
+        self._last_words = 0
 
     # Called by the worker's main thread
 
@@ -136,11 +141,12 @@ class RunLog:
         """When `flush` is due, on the monotonic clock."""
         return self._flush_at
 
-    @property
-    def full(self) -> bool:
-        """True while the job has to wait: more is on its way than the database takes."""
+    def has_room(self, *, wait_seconds: float) -> bool:
+        """Wait until the database has taken enough for the job to go on; False when it still has not."""
         self._tickets = [ticket for ticket in self._tickets if not ticket.done or ticket.error]
-        return len(self._tickets) >= MOST_WAITING
+        if len(self._tickets) < MOST_WAITING:
+            return True
+        return self._tickets[0].wait(wait_seconds)
 
     @property
     def error(self) -> Exception | None:
@@ -148,11 +154,11 @@ class RunLog:
         return next((ticket.error for ticket in self._tickets if ticket.error), None)
 
     def add(self, entry: Entry) -> None:
+        if self.over and not self._is_last_word(entry):
+            self.drop(1)
+            return
         self._bytes += len(entry.message)
         self._count += 1
-        if self._count > MOST_ENTRIES or self._bytes > MOST_BYTES:
-            self._dropped += 1
-            return
         self._waiting.append(entry)
         if len(self._waiting) >= FLUSH_ENTRIES:
             self.flush()
@@ -160,6 +166,15 @@ class RunLog:
             self._flush_at = time.monotonic()
         elif self._flush_at is None:
             self._flush_at = time.monotonic() + FLUSH_SECONDS
+
+    @property
+    def over(self) -> bool:
+        """True once the run has logged what it may: the rest is counted only."""
+        return self._count >= MOST_ENTRIES or self._bytes >= MOST_BYTES
+
+    def drop(self, count: int) -> None:
+        """Count entries that nobody keeps."""
+        self._dropped += count
 
     def note(self, **values: Any) -> None:
         """Write facts about the run with the next batch."""
@@ -201,6 +216,13 @@ class RunLog:
         self.flush()
         wanted = [str(url) for url in urls]
         self._tickets.append(self._writer.ask(lambda: self._unlink(wanted)))
+
+    def _is_last_word(self, entry: Entry) -> bool:
+        """Tell whether an entry beyond the limit is kept: why a run failed matters more than all it said before."""
+        if entry.level not in URGENT or self._last_words >= MOST_LAST_WORDS:
+            return False
+        self._last_words += 1
+        return True
 
     def _take(self) -> tuple[list[Entry], dict[str, Any]]:
         taken = self._waiting, self._notes
@@ -282,8 +304,8 @@ class RunLog:
         write(
             connection,
             self._claim,
+            more=counts,
             last_seq=self._seq + len(rows),
-            **{name: getattr(JobResult, name) + count for name, count in counts.items()},
             **values,
         )
         group = self._group
@@ -296,37 +318,35 @@ class RunLog:
     def _write_group(self, connection: Connection, group: _Group | None, stretch: list[EntryRow]) -> _Group:
         first, last = stretch[0], stretch[-1]
         counts = _counts(stretch)
+        ends_at = _moment(last.created_at)
+        key = self._claim.result_id
         if group is not None and group.name == first.grouping:
-            more = {name: getattr(EntryGroup, name) + count for name, count in counts.items()}
-            connection.execute(
-                update(EntryGroup)
-                .where(EntryGroup.result_id == self._claim.result_id, EntryGroup.first_seq == group.first_seq)
-                .values(last_at=_moment(last.created_at), **more)
-            )
+            more = {f"more_{name}": count for name, count in counts.items()}
+            values = {"of_result": key, "of_first": group.first_seq, "ends_at": ends_at, **more}
+            connection.execute(_lengthen(frozenset(counts)), values)
             return group
-        connection.execute(
-            insert(EntryGroup).values(
-                result_id=self._claim.result_id,
-                first_seq=first.seq,
-                name=first.grouping,
-                started_at=_moment(first.created_at),
-                last_at=_moment(last.created_at),
-                **counts,
-            )
-        )
+        values = {
+            "result_id": key,
+            "first_seq": first.seq,
+            "name": first.grouping,
+            "started_at": _moment(first.created_at),
+            "last_at": ends_at,
+            **counts,
+        }
+        connection.execute(_NEW_GROUP, values)
         return _Group(first.grouping, first.seq)
 
     def _row(self, number: int, entry: Entry) -> EntryRow:
         text = entry.message + CUT_NOTE.format(count=entry.more) if entry.more else entry.message
-        message = clean_text(text)
+        message = entry_text(text)
         return EntryRow(
             number,
             entry.created_at,
             entry.level,
-            clean_text(entry.grouping),
+            entry_text(entry.grouping),
             message,
             render(message) if entry.markdown else verbatim(message),
-            None if entry.object_text is None else clean_text(entry.object_text),
+            None if entry.object_text is None else entry_text(entry.object_text),
             entry.object_url,
         )
 
@@ -341,3 +361,22 @@ def _counts(rows: Sequence[EntryRow]) -> dict[str, int]:
 
 def _stretches(rows: Iterable[EntryRow]) -> list[list[EntryRow]]:
     return [list(stretch) for _, stretch in groupby(rows, key=lambda row: row.grouping)]
+
+
+_GROUPS = EntryGroup.__table__
+_NEW_GROUP = insert(_GROUPS)  # type: ignore[arg-type]
+
+
+@functools.cache
+def _lengthen(counts: frozenset[str]) -> Update:
+    rows = _GROUPS.c
+    return (
+        update(_GROUPS)  # type: ignore[arg-type]
+        .where(rows.result_id == bindparam("of_result"), rows.first_seq == bindparam("of_first"))
+        .values(
+            {
+                "last_at": bindparam("ends_at"),
+                **{name: rows[name] + bindparam(f"more_{name}") for name in counts},
+            }
+        )
+    )

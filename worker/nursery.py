@@ -18,10 +18,8 @@ from collections.abc import Sequence
 
 from store.plugins import load_named
 from worker import child
-from worker.frames import encode
+from worker.frames import FORK, encode
 from worker.host import die_with_parent
-
-FORK = b"f"
 
 
 def main(control_fd: int, parent_pid: int, database: str, plugins: Sequence[str]) -> None:

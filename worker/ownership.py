@@ -5,6 +5,7 @@ run only one ever writes to it. `attempt` is the fencing token.
 """
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -55,6 +56,9 @@ def claim(platform: Platform, result_id: UUID, *, worker: str, process: Process)
             row = connection.execute(_claim(free=False, postgres=postgres), values).first()
             if row is not None:
                 rules.note_start(connection, result_id, at)
+        if row is None:
+            # The answer to an earlier claim of ours was lost, and it stands. None of the code has run yet.
+            row = connection.execute(_OURS, values).first()
     return Claim(result_id, row.attempt, row.last_seq, row.concurrency_key) if row else None
 
 
@@ -87,6 +91,17 @@ def _claim(*, free: bool, postgres: bool) -> Update:
     return statement
 
 
+_OURS = select(JobResult.attempt, JobResult.last_seq, JobResult.concurrency_key).where(
+    JobResult.id == bindparam("claimed_id"),
+    JobResult.status == Status.RUNNING,
+    JobResult.worker == bindparam("by"),
+    JobResult.worker_host == bindparam("host"),
+    JobResult.worker_pid == bindparam("pid"),
+    JobResult.worker_started == bindparam("started"),
+    JobResult.began_at.is_(None),
+)
+
+
 def began(platform: Platform, claim: Claim) -> None:
     """Write that the job's code begins now. Raises Fenced when the run is not ours any more.
 
@@ -96,19 +111,42 @@ def began(platform: Platform, claim: Claim) -> None:
         write(connection, claim, began_at=now())
 
 
-def write(connection: Connection, claim: Claim, **values: Any) -> None:
-    """Write to the claimed run within the caller's transaction. Raises Fenced when it is no longer ours."""
-    written = connection.execute(
-        update(JobResult)
-        .where(
-            JobResult.id == claim.result_id,
-            JobResult.attempt == claim.attempt,
-            JobResult.status == Status.RUNNING,
-        )
-        .values(**values)
-    )
-    if written.rowcount != 1:
+def write(
+    connection: Connection, claim: Claim, *, more: Mapping[str, int] | None = None, **values: Any
+) -> None:
+    """Write to the claimed run within the caller's transaction. Raises Fenced when it is no longer ours.
+
+    more: {column: what to add to it}.
+    """
+    more = more or {}
+    parameters = {
+        "of_result": claim.result_id,
+        "of_attempt": claim.attempt,
+        **{f"new_{name}": value for name, value in values.items()},
+        **{f"more_{name}": value for name, value in more.items()},
+    }
+    if connection.execute(_write(frozenset(values), frozenset(more)), parameters).rowcount != 1:
         raise Fenced(f"Run {claim.result_id} has ended or belongs to another worker.")
+
+
+# Every run passes here several times, and to build a statement takes longer than to execute it.
+@functools.cache
+def _write(values: frozenset[str], more: frozenset[str]) -> Update:
+    rows = JobResult.__table__.c
+    return (
+        update(JobResult.__table__)  # type: ignore[arg-type]
+        .where(
+            rows.id == bindparam("of_result"),
+            rows.attempt == bindparam("of_attempt"),
+            rows.status == Status.RUNNING,
+        )
+        .values(
+            {
+                **{name: bindparam(f"new_{name}") for name in values},
+                **{name: rows[name] + bindparam(f"more_{name}") for name in more},
+            }
+        )
+    )
 
 
 def end_values(

@@ -13,19 +13,21 @@ from store.models import JobRecord, JobResult, Status, now
 from store.platform import Platform
 from store.settings import Settings
 from worker import queues, rules
+from worker.failpoints import reach
 
 
 def push_first(
     db: Session, settings: Settings, result_id: UUID, *, queue: str, priority: str, class_path: str
-) -> None:
-    """Push a row that was stored as pushed a moment ago. Commits `db` when Redis could not be reached."""
+) -> bool:
+    """Push a row that was stored as pushed a moment ago; False, and `db` committed, when Redis could not be reached."""
     if queues.push(settings, result_id, queue=queue, priority=priority, description=class_path):
-        return
+        return True
     try:
         _note_unpushed(db, result_id)
     except OperationalError:
         # The run is accepted all the same; a reconciler will see that its queue does not have it.
         db.rollback()
+    return False
 
 
 def push_row(db: Session, settings: Settings, row: Any, *, front: bool = False) -> bool:
@@ -46,6 +48,7 @@ def push_row(db: Session, settings: Settings, row: Any, *, front: bool = False) 
     db.commit()
     if not written.rowcount:  # type: ignore[attr-defined]
         return False
+    reach("push.noted")
     pushed = queues.push(
         settings,
         row.id,
@@ -57,6 +60,7 @@ def push_row(db: Session, settings: Settings, row: Any, *, front: bool = False) 
     if not pushed:
         _note_unpushed(db, row.id)
         raise RedisError("The queue cannot be reached.")
+    reach("push.done")
     return True
 
 

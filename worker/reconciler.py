@@ -17,7 +17,8 @@ from store.models import JobRecord, JobResult, Status, now
 from store.platform import Platform
 from store.settings import Settings
 from worker import rules
-from worker.host import Process, is_alive
+from worker.failpoints import reach
+from worker.host import MARK, Process, is_alive, kill_processes, marked_processes, this_host
 from worker.markers import bury
 from worker.ownership import end_lost
 from worker.pushes import push_in_turn, push_row, release_key
@@ -201,18 +202,26 @@ class Reconciler:
     def _end_lost(self, report: Report) -> None:
         running = self._read(select(*WATCHED).where(JobResult.status == Status.RUNNING))
         for row in filter(self._is_lost, running):
+            self._kill_orphans(row)
             cause = DIED_EARLY.format(worker=row.worker)
             if row.began_at is not None:
                 # Before the end is written: from here on nothing of this run can be saved any more.
                 changes = self._bury(row)
+                reach("reconciler.buried")
                 cause = f"{DIED.format(worker=row.worker)} {changes}"
             with self._platform.session() as db:
                 ended = end_lost(db, row, cause=cause)
                 db.commit()
+            reach("reconciler.ended")
             if ended:
                 report.ended.append(row.id)
         kept = {row.id for row in running}
         self._seen = {key: seen for key, seen in self._seen.items() if key in kept}
+
+    def _kill_orphans(self, row: Any) -> None:
+        """Kill what the run may have left running on this machine: its end is about to be written."""
+        if row.worker and row.worker_host == this_host():
+            kill_processes(marked_processes(MARK, row.worker))
 
     def _bury(self, row: Any) -> str:
         # Opened for the moment only: workers do not die every day.
@@ -223,7 +232,7 @@ class Reconciler:
             data.dispose()
 
     def _is_lost(self, row: Any) -> bool:
-        alive = is_alive(Process(row.worker_host or "", row.worker_pid or 0, row.worker_started or ""))
+        alive = is_alive(_process_of(row))
         if alive is False:
             return True
         # A worker that lives here but does not beat may only be slow: it gets more time than one nobody can see.
@@ -234,6 +243,10 @@ class Reconciler:
             self._seen[row.id] = (state, time.monotonic())
             return False
         return time.monotonic() - since > patience
+
+
+def _process_of(row: Any) -> Process:
+    return Process(row.worker_host or "", row.worker_pid or 0, row.worker_started or "")
 
 
 def _unpushed(at: datetime) -> Any:

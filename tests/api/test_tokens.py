@@ -20,6 +20,12 @@ EVERYWHERE = [
     ("GET", "/results/7a5ad157-04a5-4a53-b7a3-0a8be41e9b7e/report"),
     ("POST", "/results/7a5ad157-04a5-4a53-b7a3-0a8be41e9b7e/cancel"),
     ("GET", "/sources"),
+    ("GET", "/workers"),
+    ("POST", "/workers/w-1/drain"),
+    ("POST", "/workers/w-1/resume"),
+    ("GET", "/queues"),
+    ("POST", "/queues/default/pause"),
+    ("POST", "/queues/default/resume"),
 ]
 
 
