@@ -38,6 +38,9 @@ BEAT_SECONDS = 12.0
 
 BEAT_SECONDS_OF_LIVING = 60.0
 
+#: A beat that stands still for so long may be the last one.
+SUSPICIOUS_SECONDS = 6.0
+
 DIED = "The worker {worker} died while it ran this job."
 DIED_EARLY = "The worker {worker} died before it ran this job."
 
@@ -76,6 +79,12 @@ class Reconciler:
         self._seen: dict[UUID, tuple[tuple[int, int], float]] = {}
         #: Where the next page of waiting rows begins.
         self._after: tuple[datetime, UUID] | None = None
+
+    @property
+    def suspects(self) -> bool:
+        """True while the beat of some run stands still: it is worth looking again soon."""
+        now = time.monotonic()
+        return any(now - since > SUSPICIOUS_SECONDS for _, since in self._seen.values())
 
     def run_once(self) -> Report:
         report = Report()
