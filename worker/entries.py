@@ -153,8 +153,9 @@ class RunLog:
         """What stopped the writing, if anything did."""
         return next((ticket.error for ticket in self._tickets if ticket.error), None)
 
-    def add(self, entry: Entry) -> None:
-        if self.over and not self._is_last_word(entry):
+    def add(self, entry: Entry, *, ours: bool = False) -> None:
+        """Keep an entry. ours: the worker says it, not the job, and no limit of the job's counts."""
+        if self.over and not ours and not self._is_last_word(entry):
             self.drop(1)
             return
         self._bytes += len(entry.message)

@@ -584,7 +584,7 @@ class _Watch:
         if strays:
             text = "A process" if strays == 1 else f"{strays:,} processes"
             text = f"Killed at the end of the run: {text} that the job had left running."
-            self._log.add(Entry("info", self._grouping, text, created_at=time.time()))
+            self._log.add(Entry("info", self._grouping, text, created_at=time.time()), ours=True)
         values = _outcome_values(outcome)
         if self._reason is not None:
             changes = clean_text(str(outcome.get("changes") or ""))
