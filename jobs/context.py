@@ -18,6 +18,9 @@ class RunContext(Protocol):
     ) -> None:
         """Keep an entry of the log. markdown: False for text that is no markdown, such as a program's output."""
 
+    def advice(self, error: BaseException) -> str:
+        """Return what the run knows about an exception beyond its own text, to be added to that; often ""."""
+
     def commit(self) -> None:
         """Save what the job changed since the last commit or rollback."""
 
@@ -30,6 +33,9 @@ class NoRun:
 
     def log(self, *_: Any, **__: Any) -> None:
         return None
+
+    def advice(self, error: BaseException) -> str:
+        return ""
 
     def commit(self) -> None:
         return None

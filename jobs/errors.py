@@ -1,6 +1,7 @@
 """What can go wrong with a job or its inputs, each with a sentence for a person."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 
 class InvalidData(Exception):
@@ -50,3 +51,19 @@ class BadJob(Exception):
 
 class JobNotFound(Exception):
     """No such module or class."""
+
+
+def described(error: BaseException) -> str:
+    """Name an exception with its text. It may be of the author's own making, so its text may break, too."""
+    text = text_of(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def text_of(value: Any, convert: Callable[[Any], str] = str) -> str:
+    """Return the value as text, whatever its own code does."""
+    try:
+        return str(convert(value))
+    except (SoftTimeLimitExceeded, MemoryError):
+        raise
+    except Exception as error:
+        return f"({type(value).__name__} without a text: {type(error).__name__})"

@@ -2,19 +2,26 @@
 
 import inspect
 import json
+import re
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from jobs.errors import AbortTransaction, JobFailed
+from jobs.errors import AbortTransaction, JobFailed, SoftTimeLimitExceeded, described, text_of
 from jobs.job import BaseJob
 
 ABORTED = "Database changes have been reverted due to error."
 NOT_COMMITTED = "Database changes have been reverted automatically."
 
+#: Texts whole, and brackets: nothing else tells how deep a JSON text is nested.
+_MARKS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
+
 #: What a run may keep of a return value, of its output and of its results, each.
 MOST_BYTES = 1_000_000
+
+#: Lists in lists beyond this: few readers of JSON take them.
+DEEPEST_VALUE = 100
 
 #: What a page can say in a heading.
 LONGEST_CAUSE = 1_000
@@ -87,17 +94,17 @@ class _Run:
                 self.job._context.rollback()
         except Exception as error:
             self.job._context.rollback()
-            message = f"An exception occurred during job post_run(): {_described(error)}"
+            message = f"An exception occurred during job post_run(): {described(error)}"
             self.job._log("failure", None, message + _trace(error))
-            self.error = self.error or f"post_run raised {_described(error)}"
+            self.error = self.error or f"post_run raised {described(error)}{self._advice(error)}"
             self.job.failed = True
             self._add_output(message)
 
     def _call(self, name: str, **arguments: Any) -> Any:
         self.job.active_test = name
         value = getattr(self.job, name)(**arguments)
-        if value:
-            self._add_output(str(value))
+        if text := _text_of_returned(value):
+            self._add_output(text)
         return value
 
     def _add_output(self, text: str) -> None:
@@ -115,16 +122,19 @@ class _Run:
             self._break(error)
 
     def _fail(self, failure: JobFailed) -> None:
-        self.job.log_failure(message=str(failure))
-        self.failure = str(failure)
+        self.failure = text_of(failure)
+        self.job.log_failure(message=self.failure)
         self._revert(ABORTED)
 
     def _break(self, error: Exception) -> None:
-        message = f"An exception occurred: `{_described(error)}`{_trace(error)}"
+        message = f"An exception occurred: `{described(error)}`{_trace(error)}"
         self.job._log("failure", None, message)
         self.job.failed = True
-        self.error = f"The job raised {_described(error)}"
+        self.error = f"The job raised {described(error)}{self._advice(error)}"
         self._revert(ABORTED)
+
+    def _advice(self, error: Exception) -> str:
+        return self.job._context.advice(error)
 
     def _revert(self, sentence: str) -> None:
         self.job._context.rollback()
@@ -145,7 +155,9 @@ class _Run:
         try:
             # Not a number is no JSON, whatever Python says; PostgreSQL refuses it.
             text = json.dumps(value, allow_nan=False, default=default)
-        except (TypeError, ValueError, RecursionError):
+        except SoftTimeLimitExceeded:
+            raise
+        except Exception:  # Also what the value's own methods raise.
             kind = type(value).__name__
             self.job.log_warning(
                 message=f"{what} was not kept: a value of type {kind} does not fit into JSON."
@@ -153,6 +165,11 @@ class _Run:
             return None
         if len(text) > MOST_BYTES:
             self.job.log_warning(message=f"{what} was not kept: it has more than {MOST_BYTES:,} bytes.")
+            return None
+        if _depth(text) > DEEPEST_VALUE:
+            self.job.log_warning(
+                message=f"{what} was not kept: it is nested more than {DEEPEST_VALUE} levels deep."
+            )
             return None
         return json.loads(text)
 
@@ -196,9 +213,30 @@ def _counted(failures: list[str]) -> str:
     return f"{len(failures):,} failures were logged, the first in {failures[0]}."
 
 
-def _described(error: BaseException) -> str:
-    text = str(error)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+def _text_of_returned(value: Any) -> str:
+    """Return what a method returned as text, "" for nothing. Tables of numbers, say, are neither true nor false."""
+    try:
+        if not value:
+            return ""
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception:  # The value's own code; its text still counts.
+        return text_of(value)
+    return text_of(value)
+
+
+def _depth(text: str) -> int:
+    """Return how deep a JSON text is nested, where that could be too deep."""
+    if text.count("[") + text.count("{") <= DEEPEST_VALUE:
+        return 0  # Not deep, whatever it is.
+    depth = deepest = 0
+    for mark in _MARKS.findall(text):
+        if mark in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif mark in "]}":
+            depth -= 1
+    return deepest
 
 
 def _trace(error: BaseException) -> str:

@@ -11,9 +11,14 @@ from html import escape
 from typing import Any
 
 import bleach
-import markdown
 from bleach.html5lib_shim import Filter  # type: ignore[attr-defined]
 from json2html import Json2Html
+
+from store.markdown_converter import convert
+from store.markdown_cost import too_costly
+from store.plain_line import paragraph
+from store.recent_texts import RecentTexts
+from store.text import entry_text
 
 ALLOWED_TAGS = frozenset(
     [
@@ -67,57 +72,40 @@ ALLOWED_ATTRIBUTES = {
 }
 ALLOWED_SCHEMES = frozenset({"http", "https", "mailto"})
 
-#: Markdown takes quadratic time on these, measured at 15 s for 8,000 brackets; beyond, text is shown as it is.
-MOST_MARKDOWN_CHARACTERS = 16_384
-MOST_BRACKETS = 200
-
 #: A value nested deeper, or with more members, is cut for display; the API still has all of it.
 DEEPEST_JSON = 50
 MOST_JSON_ITEMS = 1_000
 
-#: Characters that databases refuse or that could disguise a text: NUL, other controls, surrogates, direction marks.
-_REPLACED = {
-    code: "\N{REPLACEMENT CHARACTER}"
-    for code in [*range(0x20), 0x7F, *range(0x80, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
-    if chr(code) not in "\t\n\r"
-}
-
+#: Rich lines that come again, such as a table's head or `**ok**`, are looked up.
+_recent = RecentTexts(most_bytes=1_000_000, longest=1_000)
 _local = threading.local()
 
 
-def clean_text(text: str) -> str:
-    """Replace what no database or reader should get: NUL, control and direction characters, lone surrogates."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_REPLACED)
-    if text.isascii():
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def clean_json(value: Any) -> Any:
-    """Return a JSON value with every text in it cleaned."""
-    if isinstance(value, str):
-        return clean_text(value)
-    if isinstance(value, list):
-        return [clean_json(item) for item in value]
-    if isinstance(value, dict):
-        return {clean_text(str(key)): clean_json(item) for key, item in value.items()}
-    return value
-
-
 def render(text: str) -> str:
-    """Turn markdown into sanitized HTML; what markdown would choke on becomes plain escaped text."""
-    text = clean_text(text)
-    if _too_costly(text):
-        return f"<pre>{escape(text)}</pre>"
-    converter = _converter()
-    converter.reset()
-    return sanitize(converter.convert(text))
+    """Turn markdown into sanitized HTML; what markdown would choke on is shown as it was written."""
+    html = paragraph(text)
+    if html is not None:
+        return html
+    text = entry_text(text)
+    html = paragraph(text)  # Without its colours it may be plain.
+    if html is None:
+        html = _recent.get(text)
+    if html is None:
+        html = _render_markdown(text)
+        _recent.keep(text, html)
+    return html
 
 
 def verbatim(text: str) -> str:
-    """Show text that is no markdown, such as a program's output, as it is."""
-    text = clean_text(text)
-    return f"<pre>{escape(text)}</pre>"
+    """Turn text that is no markdown, such as a program's output, into HTML that shows its blanks and newlines."""
+    text = entry_text(text).rstrip()
+    if not text:
+        return ""
+    html = escape(text, quote=False)
+    if not (text[0] == " " or "  " in text or "\n" in text or "\t" in text):
+        return f"<p>{html}</p>"
+    # HTML drops a newline that follows <pre> at once.
+    return f"<pre><span></span>{html}</pre>" if text[0] == "\n" else f"<pre>{html}</pre>"
 
 
 def sanitize(html: str) -> str:
@@ -137,31 +125,19 @@ def json_table(value: Any) -> str:
 
 def warm_up() -> None:
     """Load what rendering needs, before a process forks: afterwards every child would have to."""
-    render("*warm* `up`\n\n|a|\n|-|\n|b|")
+    _render_markdown("*warm* `up`\n\n|a|\n|-|\n|b|")
     json_table({})
 
 
-def _too_costly(text: str) -> bool:
-    return (
-        len(text) > MOST_MARKDOWN_CHARACTERS
-        or text.count("[") > MOST_BRACKETS
-        or text.count("](") > MOST_BRACKETS
-        or text.count("`") > MOST_BRACKETS * 5
-    )
-
-
-def _converter() -> markdown.Markdown:
-    # Building one costs more than rendering a line; they are not safe to share between threads.
-    converter: markdown.Markdown | None = getattr(_local, "converter", None)
-    if converter is None:
-        converter = markdown.Markdown(
-            extensions=["fenced_code", "tables", "sane_lists", "nl2br"], output_format="html"
-        )
-        # Raw HTML is text here, not markup: the author sees what was typed.
-        converter.preprocessors.deregister("html_block")
-        converter.inlinePatterns.deregister("html")
-        _local.converter = converter
-    return converter
+def _render_markdown(text: str) -> str:
+    if too_costly(text):
+        return verbatim(text)
+    try:
+        # What markdown makes nothing of, such as the address of a link alone, is shown all the same.
+        return sanitize(convert(text)) or verbatim(text)
+    except Exception:
+        # Deep nesting ends in a RecursionError; and no text may end a run because a library trips over it.
+        return verbatim(text)
 
 
 def _cleaner() -> bleach.Cleaner:

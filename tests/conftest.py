@@ -185,10 +185,10 @@ def start_worker(live: Settings) -> Iterator[Callable[..., "subprocess.Popen[byt
     """Start real worker processes; those that still run at the end are killed."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(*arguments: str) -> "subprocess.Popen[bytes]":
+    def start(*arguments: str, command: str = "worker", **variables: str) -> "subprocess.Popen[bytes]":
         worker = subprocess.Popen(
-            [sys.executable, "-m", "webapp.cli", "worker", *arguments],
-            env={**_bare_environment(), **environment(live)},
+            [sys.executable, "-m", "webapp.cli", command, *arguments],
+            env={**_bare_environment(), **environment(live), **variables},
         )
         started.append(worker)
         return worker

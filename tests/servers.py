@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -35,6 +36,28 @@ def postgres() -> Iterator[str]:
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+class Postgres:
+    """A server of a test's own, which it may have crash and come back."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._server = _postgres_from_wheel(folder)
+        self.url: str = self._server.get_uri()
+
+    def crash(self) -> None:
+        """End it at once, and all connections with it; what it had committed is there when it is back."""
+        process = self._server.get_postmaster_info().process
+        process.send_signal(signal.SIGQUIT)
+        process.wait(30)
+
+    def start(self) -> None:
+        self._server.ensure_postgres_running()
+
+    def end(self) -> None:
+        self._server.cleanup()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _postgres_from_wheel(folder: Path):

@@ -1,6 +1,6 @@
 """The web application: what every request passes through, and the pages."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flask import Flask
 
@@ -14,6 +14,7 @@ from webapp import (
     database,
     errors,
     formats,
+    fragments,
     headers,
     home,
     htmx,
@@ -26,6 +27,7 @@ from webapp import (
     workers,
 )
 from webapp.job_key import JobKey
+from webapp.pace import Pace
 from webapp.sessions import DatabaseSessions
 
 #: Forms have no files yet; nothing a person types is larger.
@@ -39,6 +41,7 @@ class Errand:
 
     settings: Settings
     data: Data
+    pace: Pace = field(default_factory=Pace)
 
 
 def create_app(settings: Settings) -> Flask:
@@ -60,7 +63,7 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["errand"] = Errand(settings, Data(settings.data_database_url))
     database.init_app(app, settings.database_url)
     app.session_interface = DatabaseSessions(https=bool(settings.https), counts_as_use=auth.counts_as_use)
-    for part in (htmx, auth, errors, assets, formats, looks, trusted):
+    for part in (htmx, auth, errors, assets, formats, fragments, looks, trusted):
         part.init_app(app)
     headers.init_app(app, https=bool(settings.https))
     for noun in (home, login, jobs, results, workers, objects):

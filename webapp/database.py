@@ -38,7 +38,15 @@ def init_app(app: Flask, url: str) -> None:
     with app.app_context():
         configure_engine(db.engine)
         # Made once: a session takes two engines, even twins, for two databases.
-        app.extensions["errand_reading_engine"] = db.engine.execution_options(sqlite_begin="DEFERRED")
+        app.extensions["errand_reading_engine"] = db.engine.execution_options(**_for_reading(db.engine))
+
+
+def _for_reading(engine: Engine) -> dict[str, Any]:
+    if engine.dialect.name == "sqlite":
+        return {"sqlite_begin": "DEFERRED"}
+    # PostgreSQL's transactions give each statement a view of its own anyway: to begin and to end one would only be
+    # two more ways to the server and back.
+    return {"isolation_level": "AUTOCOMMIT"}
 
 
 @contextmanager

@@ -1,11 +1,13 @@
 """The latest runs of many jobs at once."""
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import JSON, ScalarSelect, Select, func, select
+from sqlalchemy import ScalarSelect, Select, Text, cast, func, select
 
 from store.models import FINAL, JobRecord, JobResult, User, now
 from store.permissions import visible
@@ -62,15 +64,16 @@ class Run(NamedTuple):
         return self.display_name or self.username
 
 
-def newest_runs(job_ids: Iterable[UUID], most: int = PULSE_RUNS) -> dict[UUID, list[Run]]:
+def newest_runs(job_ids: Iterable[UUID], most: int = PULSE_RUNS) -> dict[UUID, Sequence[Run]]:
     """Return up to `most` runs of each job, newest first."""
     query = select(JobRecord.id, runs_of_job(most)).where(JobRecord.id.in_(list(job_ids)))
-    return {job_id: as_runs(rows) for job_id, rows in db.session.execute(query)}
+    return {job_id: as_runs(text) for job_id, text in db.session.execute(query)}
 
 
-def as_runs(rows: Iterable[Sequence[Any]] | None) -> list[Run]:
-    """Return what the column `runs_of_job` holds."""
-    return [Run(*row) for row in rows or ()]
+@lru_cache(maxsize=300)
+def as_runs(text: str | None) -> tuple[Run, ...]:
+    """Return what the column `runs_of_job` holds. Most of it is what it was when the last page was made."""
+    return tuple(Run(*row) for row in json.loads(text or "[]"))
 
 
 def runs_of_job(most: int = PULSE_RUNS) -> ScalarSelect[Any]:
@@ -95,7 +98,7 @@ def runs_of_job(most: int = PULSE_RUNS) -> ScalarSelect[Any]:
     newest = query.order_by(JobResult.created_at.desc()).limit(most).subquery()
     # Both databases add rows to the list in the order of the query below them.
     all_rows, one_row = JSON_LISTS[db.engine.dialect.name]
-    return select(all_rows(one_row(*newest.c), type_=JSON())).scalar_subquery()
+    return select(cast(all_rows(one_row(*newest.c)), Text)).scalar_subquery()
 
 
 def _moment(text: str) -> datetime:

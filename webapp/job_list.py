@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import ScalarSelect, func, select
@@ -11,13 +12,15 @@ from store.permissions import visible
 from webapp.auth import current_user
 from webapp.database import db
 from webapp.history import Run, as_runs, runs_of_job
-from webapp.looks import Pulse, failing, pulse
+from webapp.looks import FAILING, Pulse, pulse
 
 Show = Literal["all", "failing", "running", "disabled", "hidden"]
 SHOWS: tuple[Show, ...] = ("all", "failing", "running", "disabled", "hidden")
 
 #: A page opens with so many jobs; those of the groups further down come when the reader gets there.
-SHOWN = 20
+SHOWN = 16
+#: A group is not cut for the sake of so few.
+SPARE = 3
 
 
 class Known(NamedTuple):
@@ -26,18 +29,14 @@ class Known(NamedTuple):
     class_path: str
     #: How many of its runs run now.
     running: int
+    #: The latest of its runs that has ended failed.
+    failing: bool
     name: str
     grouping: str
     description: str
     installed: bool
     enabled: bool
     hidden: bool
-    #: The state of the latest run that has ended.
-    status: str | None
-
-    @property
-    def failing(self) -> bool:
-        return failing(self)
 
     def belongs_to(self, show: Show) -> bool:
         if show == "hidden":
@@ -48,7 +47,9 @@ class Known(NamedTuple):
             return False
         return show == "all" or (self.failing if show == "failing" else self.running > 0)
 
-    def matches(self, words: Iterable[str]) -> bool:
+    def matches(self, words: Sequence[str]) -> bool:
+        if not words:
+            return True
         summary = self.description.strip().split("\n", 1)[0]
         text = " ".join((self.name, self.grouping, self.class_path, summary)).lower()
         return all(word in text for word in words)
@@ -59,7 +60,7 @@ class Listed:
     """A job as a line of the list."""
 
     job: JobRecord
-    runs: Sequence[Run]
+    runs: tuple[Run, ...]
 
     @property
     def latest(self) -> Run | None:
@@ -67,7 +68,7 @@ class Listed:
 
     @property
     def pulse(self) -> Pulse:
-        return pulse(self.runs)
+        return _pulse(self.runs)
 
 
 @dataclass(slots=True)
@@ -96,18 +97,18 @@ def known_jobs() -> list[Known]:
     """Return all jobs the reader may view, in the order of the list."""
     columns: list[Any] = [
         JobRecord.class_path,
+        _latest_end(),
         JobRecord.name,
         JobRecord.grouping,
         JobRecord.description,
         JobRecord.installed,
         JobRecord.enabled,
         JobRecord.hidden,
-        _latest_end(),
     ]
     query = visible(select(*columns), current_user(), JobRecord)
     rows = db.session.execute(query.order_by(JobRecord.grouping, JobRecord.name, JobRecord.class_path))
     running = _running()
-    return [Known(path, running.get(path, 0), *about) for path, *about in rows]
+    return [Known(path, running.get(path, 0), ended in FAILING, *about) for path, ended, *about in rows]
 
 
 def grouped(jobs: Iterable[Known]) -> list[Group]:
@@ -123,9 +124,10 @@ def fill(groups: Iterable[Group], most: int = SHOWN, after: str | None = None) -
     for group in groups:
         paths = [job.class_path for job in group.jobs]
         start = paths.index(after) + 1 if after in paths else 0
-        part = group.jobs[start : start + most]
-        most -= len(part)
-        group.rest = len(group.jobs) - start - len(part)
+        left = group.jobs[start:]
+        part = left if most and len(left) <= most + SPARE else left[:most]
+        most = max(0, most - len(part))
+        group.rest = len(left) - len(part)
         wanted.append((group, part))
     lines = _lines([job.class_path for _, part in wanted for job in part])
     for group, part in wanted:
@@ -150,3 +152,9 @@ def _lines(class_paths: Sequence[str]) -> dict[str, Listed]:
         return {}
     query = select(JobRecord, runs_of_job()).where(JobRecord.class_path.in_(class_paths))
     return {job.class_path: Listed(job, as_runs(rows)) for job, rows in db.session.execute(query)}
+
+
+@lru_cache(maxsize=300)
+def _pulse(runs: tuple[Run, ...]) -> Pulse:
+    # It tells of runs that have ended only, and so stays the same from page to page.
+    return pulse(runs)

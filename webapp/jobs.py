@@ -20,9 +20,9 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
 from jobs.errors import InvalidData
-from store.html import clean_text
 from store.models import JobRecord, JobResult, JobSource, LoadError, Status
 from store.permissions import NotVisible, visible
+from store.text import clean_text
 from webapp import htmx, run_form
 from webapp.auth import allowed, current_user, require, signed_in_user
 from webapp.database import db, reading
@@ -46,9 +46,8 @@ def index() -> str:
     show: Show = next((name for name in SHOWS if name == request.args.get("show")), "all")
     search = _cleaned("q")
     everything = known_jobs()
-    groups = grouped(
-        job for job in everything if job.belongs_to(show) and job.matches(search.lower().split())
-    )
+    words = search.lower().split()
+    groups = grouped(job for job in everything if job.belongs_to(show) and job.matches(words))
     page = {"groups": groups, "show": show, "q": search, "total": len(everything)}
     if "group" in request.args:
         groups[:] = [group for group in groups if group.name == request.args["group"]]

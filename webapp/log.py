@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, func, select
 from werkzeug.datastructures import MultiDict
 
-from store.html import clean_text
 from store.models import FAMILIES, FAMILY_OF, EntryGroup, JobResult, LogEntry, Status, now
+from store.text import clean_text
 from webapp.database import db
 
 #: A page opens with so many lines.

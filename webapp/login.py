@@ -5,9 +5,9 @@ from http import HTTPStatus
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
 from sqlalchemy import select, update
 
-from store.html import clean_text
 from store.models import SignInLink, User, now
 from store.secrets import hash_token, verify_password
+from store.text import clean_text
 from webapp.auth import current_user, public, session_of_request
 from webapp.database import reading, writing
 from webapp.next_page import safe_path

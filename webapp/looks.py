@@ -30,6 +30,9 @@ LOOKS = {
     Status.DENIED: Look("is-wait", "off", "Denied"),
 }
 
+#: States of a job's latest run that say it needs looking after.
+FAILING = frozenset({Status.FAILED, Status.ERRORED})
+
 FAMILY_ICONS = {"debug": "debug", "info": "info", "success": "ok", "warning": "warn", "failure": "bad"}
 
 
@@ -67,10 +70,6 @@ def look(result: Any) -> Look:
     if result.status == Status.COMPLETED and result.count_warning:
         return Look("is-warn", "warn", f"Warnings ({result.count_warning})")
     return LOOKS[result.status]
-
-
-def failing(result: Any) -> bool:
-    return result.status in (Status.FAILED, Status.ERRORED)
 
 
 def pulse(newest_first: Sequence[Any]) -> Pulse:

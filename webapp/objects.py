@@ -7,9 +7,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, load_only
 
 from store import objects as registry
-from store.html import clean_text
 from store.models import JobResult, LogEntry
 from store.permissions import NotVisible, visible
+from store.text import clean_text
 from webapp import htmx
 from webapp.auth import current_user, require
 from webapp.database import db

@@ -21,47 +21,49 @@ from flask import (
     url_for,
 )
 from sqlalchemy import ColumnElement, Select, func, or_, select
-from sqlalchemy.orm import defer, joinedload, load_only
+from sqlalchemy.orm import joinedload, load_only
 
 from jobs.errors import InvalidData
 from jobs.lifecycle import LONGEST_CAUSE
-from store.html import clean_text
 from store.models import LEVELS, EntryGroup, JobRecord, JobResult, LogEntry, Status, User, now
 from store.permissions import NotVisible, visible
+from store.text import clean_text
 from webapp import htmx, log
 from webapp.auth import allowed, current_user, polled, require, signed_in_user
-from webapp.crowd import Crowd
 from webapp.database import db
+from webapp.fragments import Fragments
+from webapp.glance import Glances
 from webapp.history import newest_runs
 from webapp.inputs import again, shown_inputs
 from webapp.looks import LOOKS, Look, look, pulse
+from webapp.pace import Pace
 from webapp.paging import page_of_results
 from worker.cancel import AlreadyFinished
 from worker.cancel import cancel as cancel_run
 from worker.submit import submit
 
-#: The readers of this process.
-crowd = Crowd()
+#: What the readers of one run share: a look at it, and answers to the same question.
+glances = Glances()
+answers = Fragments(most=100, longest=64_000)
 
 blueprint = Blueprint("results", __name__, url_prefix="/results")
 
-#: What a list does not show and the database need not read for it.
-LARGE = (JobResult.data, JobResult.return_value, JobResult.output, JobResult.results)
-
-#: What a poll needs of the row.
-GLANCE = (
-    JobResult.status,
-    JobResult.created_at,
-    JobResult.pushed_at,
-    JobResult.started_at,
-    JobResult.finished_at,
-    JobResult.cancel_requested_at,
-    JobResult.last_seq,
-    *(getattr(JobResult, f"count_{level}") for level in LEVELS),
+#: All that a list says of a result: reading the rest, too, would take longer than showing it.
+LISTED = (
+    load_only(
+        JobResult.name,
+        JobResult.username,
+        JobResult.status,
+        JobResult.cause,
+        JobResult.commit,
+        JobResult.created_at,
+        JobResult.started_at,
+        JobResult.finished_at,
+        *(getattr(JobResult, f"count_{level}") for level in LEVELS),
+    ),
+    joinedload(JobResult.user).load_only(User.username, User.display_name),
+    joinedload(JobResult.job).load_only(JobRecord.read_only),
 )
-
-#: All that a list says of the job itself.
-READ_ONLY = joinedload(JobResult.job).load_only(JobRecord.read_only)
 
 STARTED = {"day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
 STARTED_WORDS = {"day": "Last 24 hours", "week": "Last 7 days", "month": "Last 30 days"}
@@ -108,9 +110,7 @@ def index() -> str:
     wanted = _wanted()
     query = _filtered(visible(select(JobResult), current_user(), JobResult), wanted)
     page = {
-        "page": page_of_results(
-            query.options(joinedload(JobResult.user), READ_ONLY, *map(defer, LARGE)), request.args
-        ),
+        "page": page_of_results(query.options(*LISTED), request.args),
         "wanted": wanted,
     }
     if htmx.wants_fragment():
@@ -473,7 +473,12 @@ def _log_context(result: JobResult, window: log.Window, wanted: log.Filter) -> d
 
 
 def _interval(result: JobResult, window: log.Window) -> int:
-    return crowd.slowed(log.BUSY if window.lines else log.interval(result, log.last_moment(result)))
+    return _pace().interval(log.BUSY if window.lines else log.interval(result, log.last_moment(result)))
+
+
+def _pace() -> Pace:
+    pace: Pace = current_app.extensions["errand"].pace
+    return pace
 
 
 def _shown_group(window: log.Window) -> int:
@@ -510,49 +515,60 @@ def _refiltered(result: JobResult, wanted: log.Filter) -> Response:
 def _news(result_id: UUID, wanted: log.Filter, since: int) -> Response:
     """Answer a poll: lines, counts and state as far as they changed; an empty 204 when nothing did."""
     asked_every = log.number(request.args.get("every")) or 0
-    crowd.note(asked_every)
+    pace = _pace()
+    pace.note_poll()
     # Read before the lines: when it says that the run has ended, no line can follow those we are about to read.
-    result, last_at = _glance(result_id)
-    follows = request.args.get("rows") != "0"
-    state = _state(result)
-    changed = request.args.get("state") != state
-    more = follows and result.last_seq > since
-    every = crowd.slowed(log.BUSY if more else log.interval(result, last_at))
-    if not more and not changed and not result.finished and every == asked_every:
+    result, last_at = glances.take(result_id)
+    more = _follows() and result.last_seq > since
+    every = pace.interval(log.BUSY if more else log.interval(result, last_at))
+
+    def render() -> str:
+        return _render_news(result, wanted, since, every)
+
+    if result.finished or request.args.get("state") != _state(result):
+        return make_response(render())
+    if not more and every == asked_every:
         return htmx.nothing_new()
-    window = log.after(result, since, wanted) if more else log.Window([], since + 1, since, False, False)
+    # Lines, counts and headings are what they are at this last line: whoever asks the same is told the same.
+    question = (result_id, result.last_seq, every, tuple(request.args.items(multi=True)))
+    return make_response(answers(question, render))
+
+
+def _render_news(result: JobResult, wanted: log.Filter, since: int, every: int) -> str:
+    follows, state = _follows(), _state(result)
+    window = log.after(result, since, wanted) if follows else log.Window([], since + 1, since, False, False)
+    growing = _growing(result, window, wanted, since)
     window = _without_shown_heading(window)
+    changed = request.args.get("state") != state
     ended = result.finished and not (follows and window.later)
     page = _log_context(result, window, wanted)
     page["shown_group"] = page["shown_group"] or log.number(request.args.get("g")) or 0
     if changed or ended:
-        page.update(_about(_find(result_id)))
-    return make_response(
-        render_template(
-            "results/_news.html",
-            **{**page, "state": state if not result.finished or ended else request.args.get("state", "")},
-            interval=every,
-            follows=follows,
-            changed=changed and (ended or not result.finished),
-            ended=ended,
-            growing=log.open_group(result, since) if since else None,
-        )
+        page.update(_about(_find(result.id)))
+    return render_template(
+        "results/_news.html",
+        **{**page, "state": state if not result.finished or ended else request.args.get("state", "")},
+        interval=every,
+        follows=follows,
+        changed=changed and (ended or not result.finished),
+        ended=ended,
+        growing=growing,
     )
 
 
-def _glance(result_id: UUID) -> tuple[JobResult, datetime | None]:
-    """Return what a poll needs of a result, and when it last logged something: most polls need no more."""
-    query = visible(select(JobResult, _last_at()), current_user(), JobResult).where(JobResult.id == result_id)
-    row = db.session.execute(query.options(load_only(*GLANCE))).one_or_none()
-    if row is None:
-        raise NotVisible
-    require("view", row[0])
-    return row[0], row[1]
+def _growing(result: JobResult, window: log.Window, wanted: log.Filter, since: int) -> EntryGroup | None:
+    """Return the heading the page shows last, if its counts have grown."""
+    if not since:
+        return None
+    if window.lines and not wanted:
+        first = window.lines[0].group
+        return first if first is not None and first.first_seq <= since else None
+    return log.open_group(result, since)
 
 
-def _last_at() -> Any:
-    newest = select(EntryGroup.last_at).where(EntryGroup.result_id == JobResult.id).correlate(JobResult)
-    return newest.order_by(EntryGroup.first_seq.desc()).limit(1).scalar_subquery()
+def _follows() -> bool:
+    """Tell whether the page shows the end of the log, and so wants new lines."""
+    return request.args.get("rows") != "0"
 
 
 def _without_shown_heading(window: log.Window) -> log.Window:

@@ -10,8 +10,8 @@ from werkzeug.datastructures import MultiDict
 
 from jobs.variables import resolve_params
 from store import objects
-from store.html import clean_text
 from store.models import JobRecord
+from store.text import clean_text
 from webapp.formats import plural
 from worker.questions import Questions
 

@@ -12,7 +12,7 @@ from typing import Any
 from flask import Flask, Request, Response
 from flask.sessions import SessionInterface, SessionMixin
 from itsdangerous import BadSignature, URLSafeSerializer
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import joinedload
 from werkzeug.datastructures import CallbackDict
@@ -30,6 +30,17 @@ SEEN_NOTED_EVERY = timedelta(minutes=1)
 
 #: Below these paths no cookie is read or written.
 WITHOUT_COOKIES = ("/static/", "/api/", "/healthz", "/readyz")
+
+#: Made once: every request asks it.
+_OPEN = (
+    select(UserSession)
+    .where(
+        UserSession.token_hash == bindparam("token_hash"),
+        UserSession.expires_at > bindparam("moment"),
+        UserSession.last_seen_at > bindparam("active_since"),
+    )
+    .options(joinedload(UserSession.user))
+)
 
 _logger = logging.getLogger(__name__)
 
@@ -139,14 +150,10 @@ class DatabaseSessions(SessionInterface):
 def _find(token: str) -> UserSession | None:
     """Return the session of this token, unless it is over or its user may no longer sign in."""
     moment = now()
-    query = select(UserSession).where(
-        UserSession.token_hash == hash_token(token),
-        UserSession.expires_at > moment,
-        UserSession.last_seen_at > moment - IDLE,
-    )
     # A session of its own: the request's may begin with SQLite's write turn, and this is only a look.
     with reading() as db:
-        row = db.scalars(query.options(joinedload(UserSession.user))).one_or_none()
+        named = {"token_hash": hash_token(token), "moment": moment, "active_since": moment - IDLE}
+        row = db.scalars(_OPEN, named).one_or_none()
     return row if row is not None and row.user.active else None
 
 

@@ -9,6 +9,7 @@ from markupsafe import Markup, escape
 
 from store import html
 from store.models import LogEntry
+from store.text import clean_text
 from webapp.assets import static
 
 #: A tag or a character reference: what a search must not reach into.
@@ -28,7 +29,7 @@ def _without_disguise(value: Any) -> Any:
     # Nearly all that a page shows is plain: nothing in it to look for.
     if not isinstance(value, str) or isinstance(value, Markup) or (value.isascii() and value.isprintable()):
         return value
-    return html.clean_text(value)
+    return clean_text(value)
 
 
 def icon(name: str, extra: str = "") -> Markup:
@@ -56,7 +57,7 @@ def markdown_line(text: str) -> Markup:
 
 
 def json_table(value: Any) -> Markup:
-    return Markup(html.clean_text(html.json_table(value)))  # noqa: S704
+    return Markup(clean_text(html.json_table(value)))  # noqa: S704
 
 
 def entry_html(entry: LogEntry, find: str = "") -> Markup:

@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, func, select
 from sqlalchemy.orm import Session
 
-from store.html import clean_text
 from store.models import JobRecord, JobResult, Status, now
+from store.text import clean_text
 
 #: The delay before another try doubles each time, up to this.
 LONGEST_DELAY_SECONDS = 3600.0

@@ -1,31 +1,41 @@
 """What a job's code says by other ways than its own log becomes entries too: print, logging, warnings, dying threads."""
 
+import ctypes
+import functools
 import io
 import logging
 import os
+import re
 import sys
 import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, cast
 
+from jobs.errors import SoftTimeLimitExceeded, text_of
 from jobs.levels import level_for
 
-#: A line longer than this is cut.
-LONGEST_LINE_BYTES = 256_000
+#: What an entry may hold; the rest is counted.
+MOST_MESSAGE_CHARACTERS = 64_000
 
-#: Keep (level, text) as an entry that is no markdown.
-Keep = Callable[[str, str], None]
+#: That many characters may take so many bytes; what a line has beyond is counted only.
+LONGEST_LINE_BYTES = 4 * MOST_MESSAGE_CHARACTERS
+
+#: Colours and movements of the cursor: they mean something to a terminal only.
+_FOR_TERMINALS = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
+
+#: Keep (level, text, how much was cut off) as an entry that is no markdown.
+Keep = Callable[[str, str, int], None]
 
 
 class Lines:
-    """Cuts bytes into lines, and the longest ones short."""
+    """Cuts bytes into lines, and the longest ones short: `keep` gets each, and how much was cut off."""
 
-    def __init__(self, keep: Callable[[str], None]) -> None:
+    def __init__(self, keep: Callable[[str, int], None]) -> None:
         self._keep = keep
-        self._rest = b""
+        self._rest = bytearray()
         self._dropped = 0
 
     def feed(self, data: bytes) -> None:
@@ -37,25 +47,30 @@ class Lines:
 
     def end(self) -> None:
         """Give out what there is of a line."""
-        line, dropped = self._rest, self._dropped
-        self._rest, self._dropped = b"", 0
-        # A progress bar draws itself again and again: the last picture counts.
-        text = line.removesuffix(b"\r").rpartition(b"\r")[2].decode("utf-8", "replace")
-        if dropped:
-            text += f"… (cut: {dropped:,} more bytes)"
+        line, dropped = bytes(self._rest), self._dropped
+        self._rest.clear()
+        self._dropped = 0
+        text = _FOR_TERMINALS.sub(b"", line).rstrip(b"\r").decode("utf-8", "replace")
+        more = dropped + max(0, len(text) - MOST_MESSAGE_CHARACTERS)
         if text.strip():
-            self._keep(text)
+            self._keep(text[:MOST_MESSAGE_CHARACTERS], more)
 
     def _add(self, piece: bytes) -> None:
-        room = LONGEST_LINE_BYTES - len(self._rest)
-        self._dropped += max(0, len(piece) - room)
-        self._rest += piece[:room]
+        # A progress bar draws itself again and again: the last picture counts.
+        drawn = piece.rstrip(b"\r")
+        begin = drawn.rfind(b"\r") + 1
+        if drawn and (begin or self._rest.endswith(b"\r")):
+            self._rest.clear()
+            self._dropped = 0
+        room = max(0, LONGEST_LINE_BYTES - len(self._rest))
+        self._dropped += max(0, len(piece) - begin - room)
+        self._rest += piece[begin : begin + room]
 
 
 class _Stream(io.RawIOBase):
     """Stands in for stdout or stderr of the job's own process; of others it is the pipe behind `descriptor`."""
 
-    def __init__(self, descriptor: int, keep: Callable[[str], None]) -> None:
+    def __init__(self, descriptor: int, keep: Callable[[str, int], None]) -> None:
         self._descriptor = descriptor
         self._pid = os.getpid()
         self._lines = Lines(keep)
@@ -94,29 +109,33 @@ class _Handler(logging.Handler):
             return
         try:
             text = record.getMessage()
+        except SoftTimeLimitExceeded:
+            raise
         except Exception:  # A library's record may be broken; it must not break the job.
-            text = str(record.msg)
+            text = text_of(record.msg)
         if record.exc_info:
             text += "\n" + logging.Formatter().formatException(record.exc_info)
-        self._keep(level_for(record.levelno), f"{record.name}: {text}")
+        self._keep(level_for(record.levelno), f"{record.name}: {text}", 0)
 
 
 @contextmanager
 def captured(keep: Keep) -> Iterator[None]:
     """Within this block, all that the process says is kept."""
-    streams = [_Stream(descriptor, lambda text: keep("info", text)) for descriptor in (1, 2)]
-    before = sys.stdout, sys.stderr, threading.excepthook
+    streams = [_Stream(descriptor, lambda text, more: keep("info", text, more)) for descriptor in (1, 2)]
+    before = sys.stdin, sys.stdout, sys.stderr, threading.excepthook
     root = logging.getLogger()
     handler = _Handler(keep)
 
     def show_warning(
         message: Any, category: type[Warning], filename: str, lineno: int, *_: Any, **__: Any
     ) -> None:
-        keep("warning", f"{category.__name__}: {message} ({filename}, line {lineno})")
+        keep("warning", f"{category.__name__}: {text_of(message)} ({filename}, line {lineno})", 0)
 
     def thread_died(args: Any) -> None:
+        if args.exc_type is SystemExit:
+            return  # A thread's way to end.
         lines = traceback.format_exception(args.exc_type, args.exc_value, args.exc_traceback)
-        keep("error", f"The thread {args.thread and args.thread.name} broke:\n{''.join(lines).rstrip()}")
+        keep("error", f"The thread {args.thread and args.thread.name} broke:\n{''.join(lines).rstrip()}", 0)
 
     sys.stdout, sys.stderr = map(_text, streams)
     threading.excepthook = thread_died
@@ -131,7 +150,22 @@ def captured(keep: Keep) -> Iterator[None]:
             for stream in streams:
                 stream.end()
             root.removeHandler(handler)
-            sys.stdout, sys.stderr, threading.excepthook = before
+            sys.stdin, sys.stdout, sys.stderr, threading.excepthook = before
+            _flush_others()
+
+
+def _flush_others() -> None:
+    """Have what was written past `sys.stdout` arrive before the end: by C, or to Python's own first streams."""
+    for stream in (sys.__stdout__, sys.__stderr__):
+        # The job may have closed it, or what is behind it.
+        with suppress(OSError, ValueError, AttributeError):
+            stream.flush()  # type: ignore[union-attr]
+    _libc().fflush(None)
+
+
+@functools.cache
+def _libc() -> Any:
+    return ctypes.CDLL(None)
 
 
 def _text(stream: _Stream) -> io.TextIOWrapper:

@@ -17,6 +17,7 @@ worker as frames, in the order they are listed here.
 
 import atexit
 import contextvars
+import errno
 import faulthandler
 import gc
 import importlib
@@ -34,22 +35,27 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from jobs.data import restore
-from jobs.errors import JobNotFound, RunEnded, SoftTimeLimitExceeded
+from jobs.errors import JobNotFound, RunEnded, SoftTimeLimitExceeded, described, text_of
 from jobs.job import BaseJob, JobResultView
 from jobs.lifecycle import Outcome, run
 from jobs.loading import Source, install, is_stale, load_class, loaded_digest
 from store.data import Data
 from store.objects import LookupFailed, ObjectLookup, ObjectModel
 from worker.answers import Question, answer, refusal
+from worker.capture import MOST_MESSAGE_CHARACTERS as MOST_MESSAGE_CHARACTERS
 from worker.capture import captured
+from worker.failpoints import reach
 from worker.frames import Order
 from worker.host import die_with_parent
 from worker.hygiene import Baseline
 from worker.line import Interruptions, Line
 from worker.markers import Changes, has_changed_anything
 
-#: What an entry may hold; the rest is counted.
-MOST_MESSAGE_CHARACTERS = 64_000
+#: A program of a job's should not fill the disk by mistake. A job may raise it, up to what its system allows.
+LARGEST_FILE_BYTES = 4 * 1024**3
+
+#: Pages of objects that are named in one frame.
+MOST_URLS = 1_000
 
 #: Everything a URL needs to be opened is imported before children are forked.
 _DRIVERS = {"postgresql": "psycopg", "sqlite": "sqlite3"}
@@ -105,7 +111,10 @@ def _handle_signals() -> None:
 
 
 def _limit() -> None:
-    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    for number, most in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, LARGEST_FILE_BYTES)):
+        _, hard = resource.getrlimit(number)
+        soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(number, (soft, hard))
 
 
 class _Child:
@@ -133,7 +142,7 @@ class _Child:
     def _perform(self, order: Order) -> dict[str, Any]:
         """Run the job. The one place that catches everything: the author's code may raise what it likes."""
         changes = Changes(UUID(order["result_id"]), order["attempt"])
-        context = _Context(self._line, changes)
+        context = _Context(self._line, changes, order["memory_limit"])
         self._baseline.limit_memory(order["memory_limit"])
         try:
             with captured(context.keep), self._interruptions.armed(order["soft_time_limit"]):
@@ -183,6 +192,8 @@ class _Child:
             context.use(session)
             job = self._make_job(order, context)
             data = _restore(job, order["data"], objects)
+            # Only now: what modules did when they were imported stays, as they do.
+            self._baseline.note_loggers()
             return run(job, data, commit=order["commit"])
 
     @contextmanager
@@ -215,7 +226,7 @@ class _Child:
         except SoftTimeLimitExceeded:
             raise
         except Exception as error:
-            sentence = f"{order['class_path']} cannot be loaded: {type(error).__name__}: {error}"
+            sentence = f"{order['class_path']} cannot be loaded: {described(error)}{context.advice(error)}"
             details = "".join(traceback.format_exception(error))
             raise CannotBegin(sentence, f"\n\n```\n{details.rstrip()}\n```") from error
         job._context = context
@@ -242,12 +253,13 @@ def _ended_by(error: BaseException, context: "_Context", changes: Changes) -> Ou
             # The worker knows why, and says so.
             cause = str(changes)
         case SystemExit():
-            cause = f"The job called exit({error.code!r}). {changes}"
+            cause = f"The job called exit({text_of(error.code, repr)}). {changes}"
         case SoftTimeLimitExceeded():
             cause = f"Before the job began, {error}."
         case _:
-            context.log("failure", f"{type(error).__name__}: {error}", grouping="main")
-            cause = f"The run broke: {type(error).__name__}: {error}"
+            details = "".join(traceback.format_exception(error))
+            context.log("failure", f"{described(error)}\n\n```\n{details.rstrip()}\n```", grouping="main")
+            cause = f"The run broke: {described(error)}{context.advice(error)}. {changes}"
     # Its frames hold on to the job and all that belongs to it.
     error.__traceback__ = None
     gc.collect()
@@ -257,8 +269,9 @@ def _ended_by(error: BaseException, context: "_Context", changes: Changes) -> Ou
 class _Context:
     """What the run lends its job (see jobs.context.RunContext)."""
 
-    def __init__(self, line: Line, changes: Changes) -> None:
+    def __init__(self, line: Line, changes: Changes, memory_limit: float) -> None:
         self._line = line
+        self._memory_limit = memory_limit
         self._changes = changes
         self._session: Session | None = None
         #: The pages of objects that were made since the last commit.
@@ -278,18 +291,27 @@ class _Context:
         object_text: str | None = None,
         object_url: str | None = None,
         markdown: bool = True,
+        more: int = 0,
     ) -> None:
-        more = len(message) - MOST_MESSAGE_CHARACTERS
-        if more > 0:
-            message = message[:MOST_MESSAGE_CHARACTERS]
-        self._line.send(
-            "e", level, grouping, message, max(0, more), object_text, object_url, time.time(), markdown
-        )
+        more += max(0, len(message) - MOST_MESSAGE_CHARACTERS)
+        message = message[:MOST_MESSAGE_CHARACTERS]
+        self._line.send("e", level, grouping, message, more, object_text, object_url, time.time(), markdown)
 
-    def keep(self, level: str, text: str) -> None:
+    def advice(self, error: BaseException) -> str:
+        match error:
+            case MemoryError():
+                return (
+                    f": there was no memory left under its limit of {self._memory_limit:,.0f} MB; "
+                    "raise `memory_limit` if it needs more"
+                )
+            case OSError(errno=errno.EFBIG):
+                return f": a run may write files of up to {LARGEST_FILE_BYTES // 1024**3} GB each"
+        return ""
+
+    def keep(self, level: str, text: str, more: int) -> None:
         """Keep what the process said by another way than the job's own log."""
         grouping = str(self.job.active_test or "main")[:100] if self.job else "initialization"
-        self.log(level, text, grouping=grouping, markdown=False)
+        self.log(level, text, grouping=grouping, markdown=False, more=more)
 
     def say_waiting(self) -> None:
         self.log(
@@ -303,13 +325,17 @@ class _Context:
         # A run that was given up meanwhile must not save anything any more.
         if has_changed_anything(session) and not self._line.ask("commit"):
             raise RunEnded("The run belongs to another worker by now.")
+        reach("child.before-commit")
         self._changes.commit(session)
+        reach("child.after-commit")
         self._made.clear()
 
     def rollback(self) -> None:
         self._changes.rollback(self._open_session())
         if self._made:
-            self._line.send("unlink", sorted(self._made))
+            made = sorted(self._made)
+            for start in range(0, len(made), MOST_URLS):
+                self._line.send("unlink", made[start : start + MOST_URLS])
         self._made.clear()
 
     def _open_session(self) -> Session:

@@ -15,16 +15,24 @@ from sqlalchemy import make_url
 
 from store.settings import Settings, environment_of_jobs
 from worker import frames as wire
-from worker.host import adopt_orphans, descendants, kill_processes, marked_processes
+from worker.host import (
+    MARK,
+    adopt_orphans,
+    descendants,
+    kill_processes,
+    marked_processes,
+    start_time,
+    stop_processes,
+)
 
 #: How long the nursery may take to import everything, and a child to be forked, before something must be wrong.
 START_SECONDS = 60.0
 
-#: The nursery and all that comes from it carry the worker's name in their environment, under this name.
-MARK = "ERRAND_WORKER"
-
 #: How long a child that is let go may take for what its jobs registered to be done at the end.
 LEAVE_SECONDS = 2.0
+
+#: How long the kernel may take to end what was killed.
+DIE_SECONDS = 1.0
 
 
 class NoChild(RuntimeError):
@@ -44,8 +52,8 @@ class Child:
     frames: wire.Frames = field(default_factory=wire.Frames)
     #: Runs it has taken.
     runs: int = 0
-    #: Its nursery died, and took it along.
-    lost: bool = False
+    #: It did not end by itself: its nursery did, and took it along.
+    orphaned: bool = False
 
     @property
     def ended(self) -> bool:
@@ -169,14 +177,20 @@ class Children:
 
     def kill(self, child: Child) -> None:
         """Kill a child and all that came of it, and wait until it has ended."""
-        self.kill_strays(child)
-        if not child.ended:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(child.pid, signal.SIGKILL)
+        self.strike(child)
         deadline = time.monotonic() + LEAVE_SECONDS
         while not child.ended and time.monotonic() < deadline and self._control is not None:
             self._wait(0.1)
         self.kill_strays(child)
+
+    def strike(self, child: Child) -> None:
+        """Kill a child and all that came of it, without waiting for its own end."""
+        if not child.ended:
+            # Not killed first: then nobody could tell any more what came of it.
+            stop_processes([child.pid])
+        self.kill_strays(child)
+        if not child.ended:
+            kill_processes([child.pid])
 
     def offspring(self, child: Child) -> list[int]:
         """Return the pids of all that a child started, also of what was meant to outlive it."""
@@ -187,17 +201,21 @@ class Children:
         return list(found)
 
     def kill_strays(self, child: Child) -> int:
-        """Kill what a child has started, until nothing is left; return how many there were."""
-        killed = 0
+        """Kill all that a child has started, and return how many there were."""
+        strays: set[int] = set()
         for _ in range(100):
-            # Again and again: while one is killed, another may be born.
-            strays = self.offspring(child)
-            if not strays:
+            # Again and again: while one is found, another may be born.
+            born = {pid for pid in self.offspring(child) if pid not in strays and start_time(pid)}
+            if not born:
                 break
-            killed += len(strays)
-            kill_processes(strays)
-            self._bury_orphans()
-        return killed
+            stop_processes(born)
+            strays |= born
+        kill_processes(strays)
+        deadline = time.monotonic() + DIE_SECONDS
+        while any(map(start_time, strays)) and time.monotonic() < deadline:
+            time.sleep(0.001)
+        self._bury_orphans()
+        return len(strays)
 
     def stop(self) -> None:
         """End the nursery and every child."""
@@ -285,7 +303,7 @@ class Children:
         self._control = None
         for child in [*self._living.values(), *self._asked]:
             child.status = signal.SIGKILL
-            child.lost = True
+            child.orphaned = True
             if child.pid:
                 kill_processes([child.pid])
         if self._process is not None:

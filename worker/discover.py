@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from jobs.loading import Source
-from store.html import clean_json, clean_text
 from store.settings import environment_of_jobs
+from store.text import clean_json, clean_text
 
 #: How long one file may take to load.
 MODULE_SECONDS = 10.0

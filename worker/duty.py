@@ -13,13 +13,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from store.platform import Platform
 from store.settings import Settings
+from worker.failpoints import reach
 from worker.host import Process
 from worker.pausing import paused_queues
 from worker.presence import IDLE, Presence, RollCall
 from worker.reconciler import Reconciler
 
-#: Between two passes.
-PASS_SECONDS = 3.0
+#: Between two passes; and while a run seems to be lost, which must be known within 15 seconds of the death.
+PASS_SECONDS = 2.0
+SUSPICIOUS_PASS_SECONDS = 0.5
 
 logger = logging.getLogger("errand.duty")
 
@@ -82,6 +84,7 @@ class Duty:
             began_at = time.monotonic()
             try:
                 self._pass()
+                reach("duty.passed")
                 if after_pass is not None:
                     after_pass(self._platform, number)
                 number += 1
@@ -90,7 +93,8 @@ class Duty:
                 # clocks start anew: a beat that nobody could write proves nothing.
                 logger.error("The database did not answer: %s", error)
                 self._init_clocks()
-            wait = max(0.1, PASS_SECONDS - (time.monotonic() - began_at))
+            pause = SUSPICIOUS_PASS_SECONDS if self._reconciler.suspects else PASS_SECONDS
+            wait = max(0.1, pause - (time.monotonic() - began_at))
         with suppress(SQLAlchemyError):
             self._presence.leave()
         self._platform.dispose()

@@ -17,9 +17,10 @@ from sqlalchemy import Connection, Update, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from store.entry_rows import EntryRow, insert_entries
-from store.html import clean_text, render, verbatim
+from store.html import render, verbatim
 from store.models import EntryGroup, LogEntry
 from store.platform import Platform
+from store.text import entry_text
 from worker.ownership import Claim, Fenced, write
 
 #: An entry is readable this soon after it was logged, at the latest.
@@ -44,6 +45,8 @@ RETRY_SECONDS = 0.25
 #: What a run may log; beyond it entries are counted only.
 MOST_ENTRIES = 1_000_000
 MOST_BYTES = 256 * 1024**2
+#: Failures that are kept beyond.
+MOST_LAST_WORDS = 100
 DROPPED_NOTE = "{count:,} more entries were dropped: a run keeps at most {entries:,}, or {megabytes:,} MB."
 
 
@@ -129,6 +132,7 @@ class RunLog:
         self._bytes = 0
         self._count = 0
         self._dropped = 0
+        self._last_words = 0
 
     # Called by the worker's main thread
 
@@ -137,23 +141,25 @@ class RunLog:
         """When `flush` is due, on the monotonic clock."""
         return self._flush_at
 
-    @property
-    def full(self) -> bool:
-        """True while the job has to wait: more is on its way than the database takes."""
+    def has_room(self, *, wait_seconds: float) -> bool:
+        """Wait until the database has taken enough for the job to go on; False when it still has not."""
         self._tickets = [ticket for ticket in self._tickets if not ticket.done or ticket.error]
-        return len(self._tickets) >= MOST_WAITING
+        if len(self._tickets) < MOST_WAITING:
+            return True
+        return self._tickets[0].wait(wait_seconds)
 
     @property
     def error(self) -> Exception | None:
         """What stopped the writing, if anything did."""
         return next((ticket.error for ticket in self._tickets if ticket.error), None)
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: Entry, *, ours: bool = False) -> None:
+        """Keep an entry. ours: the worker says it, not the job, and no limit of the job's counts."""
+        if self.over and not ours and not self._is_last_word(entry):
+            self.drop(1)
+            return
         self._bytes += len(entry.message)
         self._count += 1
-        if self._count > MOST_ENTRIES or self._bytes > MOST_BYTES:
-            self._dropped += 1
-            return
         self._waiting.append(entry)
         if len(self._waiting) >= FLUSH_ENTRIES:
             self.flush()
@@ -161,6 +167,15 @@ class RunLog:
             self._flush_at = time.monotonic()
         elif self._flush_at is None:
             self._flush_at = time.monotonic() + FLUSH_SECONDS
+
+    @property
+    def over(self) -> bool:
+        """True once the run has logged what it may: the rest is counted only."""
+        return self._count >= MOST_ENTRIES or self._bytes >= MOST_BYTES
+
+    def drop(self, count: int) -> None:
+        """Count entries that nobody keeps."""
+        self._dropped += count
 
     def note(self, **values: Any) -> None:
         """Write facts about the run with the next batch."""
@@ -202,6 +217,13 @@ class RunLog:
         self.flush()
         wanted = [str(url) for url in urls]
         self._tickets.append(self._writer.ask(lambda: self._unlink(wanted)))
+
+    def _is_last_word(self, entry: Entry) -> bool:
+        """Tell whether an entry beyond the limit is kept: why a run failed matters more than all it said before."""
+        if entry.level not in URGENT or self._last_words >= MOST_LAST_WORDS:
+            return False
+        self._last_words += 1
+        return True
 
     def _take(self) -> tuple[list[Entry], dict[str, Any]]:
         taken = self._waiting, self._notes
@@ -317,15 +339,15 @@ class RunLog:
 
     def _row(self, number: int, entry: Entry) -> EntryRow:
         text = entry.message + CUT_NOTE.format(count=entry.more) if entry.more else entry.message
-        message = clean_text(text)
+        message = entry_text(text)
         return EntryRow(
             number,
             entry.created_at,
             entry.level,
-            clean_text(entry.grouping),
+            entry_text(entry.grouping),
             message,
             render(message) if entry.markdown else verbatim(message),
-            None if entry.object_text is None else clean_text(entry.object_text),
+            None if entry.object_text is None else entry_text(entry.object_text),
             entry.object_url,
         )
 

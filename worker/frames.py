@@ -4,8 +4,9 @@ import json
 import socket
 from typing import Any, TypedDict
 
-#: Neither side writes longer lines; a job's code that got hold of the line might.
-LONGEST_LINE_BYTES = 64 * 1024**2
+#: Neither side writes longer lines (the longest is the end of a run with all it may keep, see jobs.lifecycle);
+#: a job's code that got hold of the line might.
+LONGEST_LINE_BYTES = 16 * 1024**2
 
 READ_BYTES = 256 * 1024
 
@@ -46,30 +47,68 @@ class Frames:
     """Cuts what arrives into frames."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest = bytearray()
+        self._broken: BrokenLine | None = None
 
     def feed(self, data: bytes) -> list[Frame]:
-        """Return the frames that `data` completes. Raises BrokenLine."""
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        if len(self._rest) > LONGEST_LINE_BYTES:
-            raise BrokenLine("a line without an end")
+        """Return the frames that `data` completes. Raises BrokenLine; not before what came in order was returned."""
+        self.check()
+        whole, newline, rest = data.rpartition(b"\n")
+        if not newline:
+            self._rest += data
+            if len(self._rest) > LONGEST_LINE_BYTES:
+                raise BrokenLine("a line without an end")
+            return []
+        lines = bytes(self._rest + whole).split(b"\n")
+        self._rest[:] = rest
         try:
             # One call of the parser for all of them: a chatty job sends thousands.
-            frames: list[Frame] = json.loads(b"[" + b",".join(lines) + b"]") if lines else []
-        except (ValueError, RecursionError) as error:
-            raise BrokenLine(str(error)) from error
-        for frame in frames:
-            if not isinstance(frame, list) or not frame or not isinstance(frame[0], str):
-                raise BrokenLine("no frame")
+            return _parsed(b",".join(lines), len(lines))
+        except BrokenLine:
+            return self._whole(lines)
+
+    def check(self) -> None:
+        """Raise BrokenLine if that is what has arrived next."""
+        if self._broken is not None:
+            raise self._broken
+
+    def _whole(self, lines: list[bytes]) -> list[Frame]:
+        frames: list[Frame] = []
+        try:
+            for line in lines:
+                frames += _parsed(line, 1)
+        except BrokenLine as error:
+            self._broken = error
+            if not frames:
+                raise
         return frames
 
 
-def read(line: socket.socket, frames: Frames) -> list[Frame] | None:
-    """Return the frames that have arrived on a line that does not block; None when it has ended."""
+def _parsed(text: bytes, count: int) -> list[Frame]:
     try:
-        data = line.recv(READ_BYTES)
-    except BlockingIOError:
-        return []
-    except OSError:
-        return None
-    return frames.feed(data) if data else None
+        frames: list[Frame] = json.loads(b"[" + text + b"]")
+    except (ValueError, RecursionError) as error:
+        raise BrokenLine(str(error)) from error
+    if len(frames) != count:
+        raise BrokenLine("no frame")
+    for frame in frames:
+        if not isinstance(frame, list) or not frame or not isinstance(frame[0], str):
+            raise BrokenLine("no frame")
+    return frames
+
+
+def read(line: socket.socket, frames: Frames) -> list[Frame] | None:
+    """Return frames that have arrived on a line that does not block: [] when none has, None when it has ended."""
+    frames.check()
+    while True:
+        try:
+            data = line.recv(READ_BYTES)
+        except BlockingIOError:
+            return []
+        except OSError:
+            return None
+        if not data:
+            return None
+        # Of a long frame there may be more to come; what is read of one without an end has a limit.
+        if arrived := frames.feed(data):
+            return arrived

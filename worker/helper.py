@@ -18,9 +18,9 @@ from uuid import uuid4
 
 from sqlalchemy import NullPool, make_url
 
-from store.html import clean_json, clean_text
 from store.platform import Platform
 from store.settings import Settings
+from store.text import clean_json, clean_text
 from worker import frames
 from worker.host import descendants, memory_of
 from worker.line import LOST_LINE
@@ -233,7 +233,7 @@ class _Helper:
             except _Ended as end:
                 failure = self._failure_of(child, str(end))
                 tries += 1
-                if child.lost and tries < MOST_TRIES:
+                if child.orphaned and tries < MOST_TRIES:
                     continue
                 raise failure from None
             except BaseException:

@@ -11,6 +11,9 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+#: All processes that come from a worker's nursery carry the worker's name in their environment, under this name.
+MARK = "ERRAND_WORKER"
+
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -84,6 +87,13 @@ def kill_processes(pids: Iterable[int]) -> None:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
+
+
+def stop_processes(pids: Iterable[int]) -> None:
+    """Have them stand still: what does so starts nothing while it is being killed."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGSTOP)
 
 
 def kill_group(group: int) -> None:

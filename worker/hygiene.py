@@ -1,5 +1,6 @@
 """Whether anything of a run sticks to its process: what can be put back is, what cannot is named."""
 
+import faulthandler
 import gc
 import locale
 import logging
@@ -10,9 +11,10 @@ import signal
 import socket
 import sys
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 #: Memory that a process may have gained and still be used again.
 MOST_GAINED_BYTES = 200 * 1024**2
@@ -39,6 +41,17 @@ class Baseline:
         self._memory = resident_bytes()
         self._open = _open_descriptors()
         self._limits = {number: resource.getrlimit(number) for number in _limits()}
+        self._standard = _standard_files()
+        self._hooks = sys.excepthook, sys.unraisablehook, sys.displayhook
+        self._root_logger = _state_of(logging.root)
+        self._loggers: dict[logging.Logger, _LoggerState] = {}
+        self.note_loggers()
+
+    def note_loggers(self) -> None:
+        """Remember how loggers are set up: that is how `restore` sets them up again."""
+        self._loggers = {logger: _state_of(logger) for logger in _loggers()}
+        # While a run goes on, its root logger has a handler that belongs to that run.
+        self._loggers[logging.root] = self._root_logger
 
     def restore(self) -> list[str]:
         """Put back what a run changed; return what cannot be put back, each in a few words."""
@@ -48,6 +61,7 @@ class Baseline:
         if dict(os.environ) != self._environment:
             os.environ.clear()
             os.environ.update(self._environment)
+            time.tzset()
         sys.path[:] = self._path
         os.umask(self._umask)
         for number, handler in self._handlers.items():
@@ -58,7 +72,10 @@ class Baseline:
         for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
             signal.setitimer(timer, 0)
         sticks += self._owner_changed()
+        if _standard_files() != self._standard:
+            sticks.append("standard files")
         self._restore_python()
+        self._restore_loggers()
         self._restore_limits()
         return sticks
 
@@ -77,18 +94,25 @@ class Baseline:
     def _restore_python(self) -> None:
         sys.setrecursionlimit(self._recursion)
         socket.setdefaulttimeout(None)
-        logging.disable(logging.NOTSET)
-        root = logging.getLogger()
-        root.setLevel(logging.WARNING)
-        for handler in root.handlers[:]:
-            root.removeHandler(handler)
         sys.setprofile(None)
         sys.settrace(None)
+        threading.setprofile(None)
+        threading.settrace(None)
+        sys.excepthook, sys.unraisablehook, sys.displayhook = self._hooks
+        # A watchdog that ends the process is none of the next run's.
+        faulthandler.cancel_dump_traceback_later()
         gc.enable()
         with suppress(locale.Error):
             locale.setlocale(locale.LC_ALL, self._locale)
         # Runs must not share a sequence because they share a process, nor because children share a parent.
         random.seed()
+
+    def _restore_loggers(self) -> None:
+        logging.disable(logging.NOTSET)
+        for logger in _loggers():
+            state = self._loggers.get(logger, _UNTOUCHED)
+            if _state_of(logger) != state:
+                _put_back(logger, state)
 
     def _restore_limits(self) -> None:
         for number, (soft, hard) in self._limits.items():
@@ -110,6 +134,37 @@ class Baseline:
         now = (os.getuid(), os.geteuid(), os.getgid(), os.getegid(), os.nice(0))
         lowered = any(resource.getrlimit(number)[1] != hard for number, (_, hard) in self._limits.items())
         return ["user or priority"] * (now != self._owner) + ["limits"] * lowered
+
+
+class _LoggerState(NamedTuple):
+    level: int
+    propagate: bool
+    disabled: bool
+    handlers: tuple[logging.Handler, ...]
+    filters: tuple[Any, ...]
+
+
+#: How a logger is that was made in a run.
+_UNTOUCHED = _LoggerState(logging.NOTSET, True, False, (), ())
+
+
+def _loggers() -> list[logging.Logger]:
+    known = list(logging.root.manager.loggerDict.values())
+    return [logging.root, *(logger for logger in known if isinstance(logger, logging.Logger))]
+
+
+def _state_of(logger: logging.Logger) -> _LoggerState:
+    return _LoggerState(
+        logger.level, logger.propagate, logger.disabled, tuple(logger.handlers), tuple(logger.filters)
+    )
+
+
+def _put_back(logger: logging.Logger, state: _LoggerState) -> None:
+    # By its method: what it remembers of levels has to be forgotten.
+    logger.setLevel(state.level)
+    logger.propagate, logger.disabled = state.propagate, state.disabled
+    logger.handlers[:] = state.handlers
+    logger.filters[:] = state.filters
 
 
 def resident_bytes() -> int:
@@ -136,8 +191,19 @@ def _open_descriptors() -> int:
 
 
 def _limits() -> list[int]:
-    names = ("RLIMIT_AS", "RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_CPU", "RLIMIT_CORE", "RLIMIT_STACK")
-    return [getattr(resource, name) for name in names if hasattr(resource, name)]
+    return sorted({getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")})
+
+
+def _standard_files() -> list[tuple[int, int] | None]:
+    """Name the files behind stdin, stdout and stderr; None for one that was closed."""
+    found: list[tuple[int, int] | None] = []
+    for descriptor in range(3):
+        try:
+            status = os.fstat(descriptor)
+            found.append((status.st_dev, status.st_ino))
+        except OSError:
+            found.append(None)
+    return found
 
 
 def _umask() -> int:
@@ -148,12 +214,13 @@ def _umask() -> int:
 
 def _left_running() -> list[str]:
     found: list[str] = []
-    threads: Any = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+    # Not those that `threading` knows: a thread can be started past it.
+    threads = len(sys._current_frames()) - 1
     if threads:
-        found.append(f"{len(threads)} running thread{'s' if len(threads) > 1 else ''}")
-    try:
-        os.waitpid(-1, os.WNOHANG)
+        found.append(f"{threads} running thread{'s' if threads > 1 else ''}")
+    with suppress(ChildProcessError):
+        # Those that have ended already only wait to be taken leave of.
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
         found.append("child processes")
-    except ChildProcessError:
-        pass
     return found

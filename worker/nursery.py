@@ -51,12 +51,14 @@ class _Nursery:
         selector = selectors.DefaultSelector()
         selector.register(self._control, selectors.EVENT_READ)
         selector.register(self._wake_reading, selectors.EVENT_READ)
-        while True:
-            for key, _ in selector.select():
-                if key.fd == self._wake_reading:
-                    self._report_ends()
-                elif not self._serve(selector):
-                    return
+        # The worker may be gone in the middle of a word; then there is nobody left to work for.
+        with contextlib.suppress(ConnectionError):
+            while True:
+                for key, _ in selector.select():
+                    if key.fd == self._wake_reading:
+                        self._report_ends()
+                    elif not self._serve(selector):
+                        return
 
     def _serve(self, selector: selectors.BaseSelector) -> bool:
         """Fork one child; False when the worker is gone."""

@@ -56,6 +56,9 @@ def claim(platform: Platform, result_id: UUID, *, worker: str, process: Process)
             row = connection.execute(_claim(free=False, postgres=postgres), values).first()
             if row is not None:
                 rules.note_start(connection, result_id, at)
+        if row is None:
+            # The answer to an earlier claim of ours was lost, and it stands. None of the code has run yet.
+            row = connection.execute(_OURS, values).first()
     return Claim(result_id, row.attempt, row.last_seq, row.concurrency_key) if row else None
 
 
@@ -86,6 +89,17 @@ def _claim(*, free: bool, postgres: bool) -> Update:
         # code has run, because `began` is flushed, and this with it. Set here, as that costs no round trip.
         statement = statement.returning(func.set_config("synchronous_commit", "off", True))
     return statement
+
+
+_OURS = select(JobResult.attempt, JobResult.last_seq, JobResult.concurrency_key).where(
+    JobResult.id == bindparam("claimed_id"),
+    JobResult.status == Status.RUNNING,
+    JobResult.worker == bindparam("by"),
+    JobResult.worker_host == bindparam("host"),
+    JobResult.worker_pid == bindparam("pid"),
+    JobResult.worker_started == bindparam("started"),
+    JobResult.began_at.is_(None),
+)
 
 
 def began(platform: Platform, claim: Claim) -> None:

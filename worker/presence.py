@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from store.html import clean_text
 from store.models import User, WorkerProcess, now
 from store.permissions import require
 from store.platform import Platform
 from store.settings import PROJECT_ROOT
+from store.text import clean_text
 from worker.host import Process, is_alive
 
 WORKER = "worker"

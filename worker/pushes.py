@@ -13,6 +13,7 @@ from store.models import JobRecord, JobResult, Status, now
 from store.platform import Platform
 from store.settings import Settings
 from worker import queues, rules
+from worker.failpoints import reach
 
 
 def push_first(
@@ -47,6 +48,7 @@ def push_row(db: Session, settings: Settings, row: Any, *, front: bool = False) 
     db.commit()
     if not written.rowcount:  # type: ignore[attr-defined]
         return False
+    reach("push.noted")
     pushed = queues.push(
         settings,
         row.id,
@@ -58,6 +60,7 @@ def push_row(db: Session, settings: Settings, row: Any, *, front: bool = False) 
     if not pushed:
         _note_unpushed(db, row.id)
         raise RedisError("The queue cannot be reached.")
+    reach("push.done")
     return True
 
 

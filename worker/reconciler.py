@@ -17,7 +17,8 @@ from store.models import JobRecord, JobResult, Status, now
 from store.platform import Platform
 from store.settings import Settings
 from worker import rules
-from worker.host import Process, is_alive
+from worker.failpoints import reach
+from worker.host import MARK, Process, is_alive, kill_processes, marked_processes, this_host
 from worker.markers import bury
 from worker.ownership import end_lost
 from worker.pushes import push_in_turn, push_row, release_key
@@ -36,6 +37,9 @@ LIST_HEAD = 1000
 BEAT_SECONDS = 12.0
 
 BEAT_SECONDS_OF_LIVING = 60.0
+
+#: A beat that stands still for so long may be the last one.
+SUSPICIOUS_SECONDS = 6.0
 
 DIED = "The worker {worker} died while it ran this job."
 DIED_EARLY = "The worker {worker} died before it ran this job."
@@ -75,6 +79,12 @@ class Reconciler:
         self._seen: dict[UUID, tuple[tuple[int, int], float]] = {}
         #: Where the next page of waiting rows begins.
         self._after: tuple[datetime, UUID] | None = None
+
+    @property
+    def suspects(self) -> bool:
+        """True while the beat of some run stands still: it is worth looking again soon."""
+        now = time.monotonic()
+        return any(now - since > SUSPICIOUS_SECONDS for _, since in self._seen.values())
 
     def run_once(self) -> Report:
         report = Report()
@@ -201,18 +211,26 @@ class Reconciler:
     def _end_lost(self, report: Report) -> None:
         running = self._read(select(*WATCHED).where(JobResult.status == Status.RUNNING))
         for row in filter(self._is_lost, running):
+            self._kill_orphans(row)
             cause = DIED_EARLY.format(worker=row.worker)
             if row.began_at is not None:
                 # Before the end is written: from here on nothing of this run can be saved any more.
                 changes = self._bury(row)
+                reach("reconciler.buried")
                 cause = f"{DIED.format(worker=row.worker)} {changes}"
             with self._platform.session() as db:
                 ended = end_lost(db, row, cause=cause)
                 db.commit()
+            reach("reconciler.ended")
             if ended:
                 report.ended.append(row.id)
         kept = {row.id for row in running}
         self._seen = {key: seen for key, seen in self._seen.items() if key in kept}
+
+    def _kill_orphans(self, row: Any) -> None:
+        """Kill what the run may have left running on this machine: its end is about to be written."""
+        if row.worker and row.worker_host == this_host():
+            kill_processes(marked_processes(MARK, row.worker))
 
     def _bury(self, row: Any) -> str:
         # Opened for the moment only: workers do not die every day.
@@ -223,7 +241,7 @@ class Reconciler:
             data.dispose()
 
     def _is_lost(self, row: Any) -> bool:
-        alive = is_alive(Process(row.worker_host or "", row.worker_pid or 0, row.worker_started or ""))
+        alive = is_alive(_process_of(row))
         if alive is False:
             return True
         # A worker that lives here but does not beat may only be slow: it gets more time than one nobody can see.
@@ -234,6 +252,10 @@ class Reconciler:
             self._seen[row.id] = (state, time.monotonic())
             return False
         return time.monotonic() - since > patience
+
+
+def _process_of(row: Any) -> Process:
+    return Process(row.worker_host or "", row.worker_pid or 0, row.worker_started or "")
 
 
 def _unpushed(at: datetime) -> Any:

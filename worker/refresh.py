@@ -8,9 +8,9 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from jobs.loading import Source
-from store.html import clean_text
 from store.models import JobRecord, JobSource, LoadError, now
 from store.settings import Settings
+from store.text import clean_text
 from worker.discover import MODULE_SECONDS, Found, discover
 from worker.snapshots import MOST_FILE_BYTES, Snapshot, TooLarge, keep, remove_old, take
 from worker.sources import is_here, job_sources

@@ -28,6 +28,7 @@ from store.platform import Platform
 from store.settings import Settings, load_settings
 from worker.children import Children
 from worker.duty import Duty, Facts
+from worker.failpoints import reach
 from worker.host import this_process
 from worker.presence import BUSY, DRAINING, IDLE, WORKER
 from worker.queues import KEEP_SECONDS, LOOK, connect, own_payload, pop_lists, wake_key
@@ -290,6 +291,7 @@ class Worker(rq.Worker):
     # Executing
 
     def execute_job(self, job: rq.job.Job, queue: rq.Queue) -> None:
+        reach("worker.popped")
         run = cast(QueuedRun, job)
         run.origin = queue.name
         execution = self._note_start(run, queue)
@@ -297,6 +299,7 @@ class Worker(rq.Worker):
         status: str | None = None
         try:
             status = self.supervisor.execute(UUID(run.id))
+            reach("worker.written")
         except SQLAlchemyError as error:
             # The row waits, or its beat stands still now: a reconciler sees to both.
             self.log.error("Worker %s: the database does not answer: %s", self.name, error)

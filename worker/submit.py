@@ -20,6 +20,7 @@ from store.permissions import Forbidden, require
 from store.secrets import seal
 from store.settings import Settings
 from worker import rules
+from worker.failpoints import reach
 from worker.lookups import object_lookup
 from worker.pushes import push_first
 from worker.questions import Questions
@@ -79,6 +80,7 @@ def submit(
     result_id, class_path, priority, skipped = result.id, job.class_path, result.priority, result.finished
     # Commit before pushing: a fast worker must find the row. And read nothing in between: on SQLite that
     # would begin a transaction, and a Redis that hangs would keep every other writer waiting.
+    reach("submit.before-commit")
     try:
         db.commit()
     except IntegrityError:
@@ -87,9 +89,11 @@ def submit(
             raise
         # The same request, in another process, was faster.
         return _repeated(db, user_id, idempotency_key, digest)
+    reach("submit.after-commit")
     pushed = skipped or push_first(
         db, settings, result_id, queue=chosen, priority=priority, class_path=class_path
     )
+    reach("submit.after-push")
     _withdraw(settings, replaced)
     if not pushed:
         # Said without reading the row again: on SQLite that would take the write turn from the waiting worker.

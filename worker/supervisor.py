@@ -23,17 +23,18 @@ from sqlalchemy.orm import load_only
 from jobs.errors import JobNotFound
 from jobs.levels import LEVELS
 from store.data import Data
-from store.html import clean_json, clean_text
 from store.models import JobRecord, JobResult, Status, User
 from store.permissions import allowed
 from store.platform import Platform
 from store.secrets import CannotUnseal, unseal
 from store.settings import Settings
+from store.text import clean_json, clean_text
 from worker import frames
-from worker.capture import Lines
+from worker.capture import MOST_MESSAGE_CHARACTERS, Lines
 from worker.children import Child, Children
 from worker.entries import Entry, RunLog, Ticket, Writer
-from worker.host import Process, kill_processes, memory_bytes, memory_of
+from worker.failpoints import reach
+from worker.host import Process, memory_bytes, memory_of
 from worker.line import END_SIGNAL, LOST_LINE
 from worker.markers import bury
 from worker.ownership import Claim, Fenced, beat, began, claim, end_values
@@ -54,6 +55,9 @@ LOOK_SECONDS = 0.25
 LIMIT_GRACE_SECONDS = 10.0
 CANCEL_GRACE_SECONDS = 5.0
 
+#: While a job waits for the database, limits and cancels are looked at this often.
+FULL_SECONDS = 0.1
+
 #: A child whose line is gone has this long to be gone itself.
 LINE_SECONDS = 1.0
 
@@ -68,6 +72,17 @@ MOST_RUNS = 1_000
 
 #: What is read of a program's output at once.
 OUTPUT_BYTES = 65_536
+
+#: What the kernel keeps of an output that nobody has read yet, at most, and a bit more.
+UNREAD_BYTES = 2 * 1024**2
+
+#: A child that says it is ready must take the next run within this.
+TAKE_SECONDS = 10.0
+
+_DIGEST = re.compile("[0-9a-f]{0,64}")
+_MOST_COUNTED = 2**53
+#: In the year 2200; beyond 9999 there are no dates.
+_LAST_MOMENT = 7_258_118_400.0
 
 _SAFE_URL = re.compile(r"(/(?![/\\])|https?://)[^\x00-\x20\x7f-\x9f\\\ud800-\udfff]*")
 
@@ -128,6 +143,7 @@ class Supervisor:
         )
         if claimed is None:
             return None  # Delivered twice, or canceled while it waited.
+        reach("worker.claimed")
         self._watch = _Watch(self, claimed)
         try:
             return self._watch.through(child)
@@ -219,6 +235,8 @@ class _Watch:
         self._outcome: dict[str, Any] | None = None
         self._sticks: list[str] = []
         self._stale = False
+        #: The job's module has been loaded.
+        self._loaded = False
         self._reason: Reason | None = None
         self._asked_to_end_at = 0.0
         self._killed = False
@@ -244,7 +262,9 @@ class _Watch:
             child = self._supervisor.fresh_child()
         try:
             self._supervisor.patiently(lambda: began(self._supervisor.platform, self._claim))
+            reach("worker.began")
             child = self._give(child, order)
+            reach("worker.ended")
             return self._finish(self._end(child))
         except Fenced:
             self._supervisor.children.kill(child)
@@ -311,11 +331,14 @@ class _Watch:
             self._stale = False
             self._began_at = time.monotonic()
             try:
-                child.line.setblocking(True)
+                child.line.settimeout(TAKE_SECONDS)
                 child.line.sendall(frames.encode("run", order))
-                child.line.setblocking(False)
+                reach("worker.gave")
             except OSError:
-                pass  # It has ended: the watch sees that.
+                # It has ended, and the watch sees that; or it takes nothing, and the run has not begun.
+                if not child.ended:
+                    self._supervisor.children.kill(child)
+            child.line.setblocking(False)
             self._watch_over(child)
             if not self._stale:
                 return child
@@ -329,16 +352,21 @@ class _Watch:
             for source in (child.line, child.out, child.err, control, self._supervisor.wake):
                 selector.register(source, selectors.EVENT_READ)
             while self._outcome is None and not self._stale and not child.ended:
-                throttled = self._log.full
-                for key, _ in selector.select(0.005 if throttled else self._patience()):
-                    self._take(key.fd, child, outputs, control.fileno(), selector, throttled=throttled)
+                # Back-pressure: what is not read keeps the job waiting.
+                if self._log.has_room(wait_seconds=FULL_SECONDS):
+                    for key, _ in selector.select(self._patience()):
+                        self._take(key.fd, child, outputs, control.fileno(), selector)
+                else:
+                    self._supervisor.children.notice()
                 self._look(child)
         # What was written before the end lies in the pipes still.
         if child.ended:
             self._read_line(child)
         for descriptor, lines in outputs.items():
-            while self._read_output(descriptor, lines):
-                pass
+            # No more than that: a process that was left running may write for ever.
+            for _ in range(UNREAD_BYTES // OUTPUT_BYTES):
+                if not self._read_output(descriptor, lines):
+                    break
             lines.end()
 
     def _take(
@@ -348,16 +376,12 @@ class _Watch:
         outputs: dict[int, Lines],
         control: int,
         selector: selectors.BaseSelector,
-        *,
-        throttled: bool,
     ) -> None:
         if descriptor == control:
             self._supervisor.children.notice()
         elif descriptor == self._supervisor.wake:
             self._supervisor.drain_wakes()
             self._beat_at = 0.0
-        elif throttled:
-            return  # Back-pressure: what is not read keeps the job waiting.
         elif descriptor in outputs:
             if not self._read_output(descriptor, outputs[descriptor]):
                 selector.unregister(descriptor)
@@ -383,7 +407,8 @@ class _Watch:
         self._see_beat(child)
         if self._line_gone_at and now - self._line_gone_at > LINE_SECONDS:
             # It lives, but it can say nothing any more.
-            self._end_run(child, Reason(Status.ERRORED, "The job closed the line to its worker.", 0))
+            cause = "The job closed the line to its worker: it must close only what it has opened itself."
+            self._end_run(child, Reason(Status.ERRORED, cause, 0))
         if self.asked is not None:
             self._end_run(child, self.asked)
         if now >= self._look_at:
@@ -430,11 +455,15 @@ class _Watch:
             if waited >= self._supervisor.stop_grace_seconds:
                 self._end_run(child, Reason(Status.ERRORED, STOPPED, 0, lost=True))
         self._check_resources(child)
+        self._supervisor.children.kill_late()
 
     def _check_resources(self, child: Child) -> None:
         offspring = self._supervisor.children.offspring(child)
         if len(offspring) > MOST_PROCESSES:
-            cause = f"The job had more than {MOST_PROCESSES} processes at once, and all of them were killed."
+            cause = (
+                f"The job had more than {MOST_PROCESSES} processes at once, and all of them were killed: "
+                "let it wait for those it starts."
+            )
             self._end_run(child, Reason(Status.ERRORED, cause, 0))
             return
         limit = self._limits.memory_limit * 1024**2
@@ -462,8 +491,7 @@ class _Watch:
 
     def _kill(self, child: Child) -> None:
         self._killed = True
-        kill_processes([child.pid])
-        self._supervisor.children.kill_strays(child)
+        self._supervisor.children.strike(child)
 
     # What it says
 
@@ -472,35 +500,39 @@ class _Watch:
         while True:
             try:
                 arrived = frames.read(child.line, child.frames)
+                if arrived is None:
+                    return False
+                for frame in arrived:
+                    self._hear(child, frame)
             except frames.BrokenLine as error:
-                self._end_run(
-                    child, Reason(Status.ERRORED, f"The job wrote on the line to its worker: {error}.", 0)
-                )
+                cause = f"The job wrote to the line to its worker ({error}): it must write only to files of its own."
+                self._end_run(child, Reason(Status.ERRORED, cause, 0))
                 return True
-            if arrived is None:
-                return False
-            for frame in arrived:
-                self._hear(child, frame)
             if not arrived or not child.ended:
                 return True
 
     def _hear(self, child: Child, frame: frames.Frame) -> None:
+        """Take one frame. A job's code may have written it: raises BrokenLine for what no child of ours says."""
         match frame:
             case ["e", *facts]:
                 entry = _entry(facts)
                 self._grouping = entry.grouping
                 self._log.add(entry)
-            case ["code", str(digest)]:
-                self._log.note(code_digest=digest[:64])
+            case ["code", str(digest)] if _DIGEST.fullmatch(digest):
+                self._loaded = True
+                self._log.note(code_digest=digest)
             case ["unlink", list(urls)]:
-                self._log.unlink(urls)
+                self._log.unlink([url for url in urls if _is_safe_url(url)])
             case ["commit"]:
                 self._answer(child, self._may_commit())
-            case ["stale"]:
+            # A fresh child knows no old code; and what has begun must not begin again.
+            case ["stale"] if child.runs > 1 and not self._loaded:
                 self._stale = True
             case ["end", dict(outcome), list(sticks)]:
                 self._outcome = outcome
                 self._sticks = [str(what) for what in sticks]
+            case _:
+                raise frames.BrokenLine("no such frame")
 
     def _may_commit(self) -> bool:
         """Ask whether the run is still ours: one that was given up meanwhile must not save anything any more."""
@@ -523,14 +555,15 @@ class _Watch:
             data = os.read(descriptor, OUTPUT_BYTES)
         except BlockingIOError:
             return False
-        lines.feed(data)
+        if self._log.over:
+            # Looking at every line of what is not kept would keep the worker busy for minutes.
+            self._log.drop(data.count(b"\n"))
+        else:
+            lines.feed(data)
         return bool(data)
 
-    def _keep_output(self, text: str) -> None:
-        more = max(0, len(text) - 64_000)
-        self._log.add(
-            Entry("info", self._grouping, text[:64_000], more, created_at=time.time(), markdown=False)
-        )
+    def _keep_output(self, text: str, more: int) -> None:
+        self._log.add(Entry("info", self._grouping, text, more, created_at=time.time(), markdown=False))
 
     # The end
 
@@ -538,7 +571,7 @@ class _Watch:
         """Return the values that end the run. Nothing of it lives any more, or can save anything, when this returns."""
         outcome = self._outcome
         badly = outcome is None or self._reason is not None or outcome.get("status") == Status.ERRORED
-        strays = self._supervisor.children.kill_strays(child) if badly or self._sticks else 0
+        strays = self._supervisor.children.kill_strays(child)
         if badly or self._sticks or self._fresh or child.runs >= MOST_RUNS:
             if outcome is None:
                 self._supervisor.children.kill(child)
@@ -549,8 +582,9 @@ class _Watch:
         if outcome is None:
             return self._end_without_outcome(child)
         if strays:
-            text = f"{strays} process{'es' if strays > 1 else ''} that the job had left running were killed."
-            self._log.add(Entry("info", self._grouping, text, created_at=time.time()))
+            text = "A process" if strays == 1 else f"{strays:,} processes"
+            text = f"Killed at the end of the run: {text} that the job had left running."
+            self._log.add(Entry("info", self._grouping, text, created_at=time.time()), ours=True)
         values = _outcome_values(outcome)
         if self._reason is not None:
             changes = clean_text(str(outcome.get("changes") or ""))
@@ -562,17 +596,23 @@ class _Watch:
         reason = self._reason or Reason(Status.ERRORED, self._said_of_exit(child), 0)
         # Before the end is written: from here on nothing of this run can be saved any more.
         changes = bury(self._supervisor.data, self._claim.result_id, self._claim.attempt)
-        return {"status": reason.status, "cause": f"{reason.cause} {changes}"}
+        forced = " It did not end by itself, and was killed." if self._killed and reason.grace_seconds else ""
+        return {"status": reason.status, "cause": f"{reason.cause}{forced} {changes}"}
 
     def _said_of_exit(self, child: Child) -> str:
         status = child.status or 0
+        if child.orphaned:
+            return (
+                "The process that the worker's jobs come from (their parent) was killed, and the job's with it: "
+                "a job must end only processes that it has started."
+            )
         if os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)
             how = f"was killed by signal {number}, {signal.strsignal(number)}"
             if number == signal.SIGKILL:
                 how += self._memory_hint()
         elif os.WEXITSTATUS(status) == LOST_LINE:
-            how = "closed the line to its worker, among files that were not its own, and ended"
+            how = "ended because the job closed the line to its worker: it must close only what it has opened itself"
         else:
             how = f"exited with status {os.WEXITSTATUS(status)} without a result"
         return f"The job's process {how}."
@@ -672,18 +712,27 @@ def _check_may_run(result: JobResult, record: JobRecord | None, user: User | Non
 
 
 def _entry(facts: list[Any]) -> Entry:
-    """Return the entry that a child sent, made to fit: a job's code may have written the frame."""
-    level, grouping, message, more, object_text, object_url, created_at, markdown = facts[:8]
-    return Entry(
-        level if level in LEVELS else "default",
-        str(grouping)[:100],
-        str(message)[:64_000],
-        int(more),
-        None if object_text is None else str(object_text)[:200],
-        str(object_url)[:255] if object_url and _SAFE_URL.fullmatch(str(object_url)) else None,
-        float(created_at),
-        bool(markdown),
-    )
+    """Return the entry that a child sent, made to fit. Raises BrokenLine: a job's code may have written the frame."""
+    match facts:
+        case [str(level), str(grouping), str(message), int(more), text, url, moment, bool(markdown)] if (
+            isinstance(moment, int | float)
+        ):
+            return Entry(
+                level if level in LEVELS else "default",
+                grouping[:100],
+                message[:MOST_MESSAGE_CHARACTERS],
+                min(max(0, more), _MOST_COUNTED),
+                str(text)[:200] if isinstance(text, str) else None,
+                url if _is_safe_url(url) else None,
+                # A job may have changed how its process tells the time.
+                moment if 0 <= moment < _LAST_MOMENT else time.time(),
+                markdown,
+            )
+    raise frames.BrokenLine("no entry")
+
+
+def _is_safe_url(url: Any) -> bool:
+    return isinstance(url, str) and len(url) <= 255 and _SAFE_URL.fullmatch(url) is not None
 
 
 def _outcome_values(outcome: dict[str, Any]) -> dict[str, Any]:

@@ -85,7 +85,8 @@ class JobRecord(Base):
     @property
     def effective_time_limit(self) -> float:
         """Seconds after which a run is ended."""
-        return self.time_limit or DEFAULT_TIME_LIMIT_SECONDS
+        # A job that was given only a longer soft limit must have the time to come to it, and to clean up.
+        return self.time_limit or max(DEFAULT_TIME_LIMIT_SECONDS, 2 * self.soft_time_limit)
 
     @property
     def effective_soft_time_limit(self) -> float:

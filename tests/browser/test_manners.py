@@ -215,6 +215,8 @@ def test_a_long_cause_makes_no_row_grow(open_page: OpenPage, product: Product, w
     page.locator("#state", has_text="Completed").wait_for()
     result_id = page.url.rpartition("/")[2].replace("-", "")
     connection = sqlite3.connect(product.instance / "errand.db", isolation_level=None, timeout=10)
+    # The database itself refuses to change how a run ended.
+    connection.execute("DROP TRIGGER IF EXISTS job_results_final_stays")
     change = "UPDATE job_results SET status = 'failed', cause = ? WHERE replace(id, '-', '') = ?"
     assert connection.execute(change, ("x" * 5000, result_id)).rowcount == 1
     connection.close()

@@ -5,6 +5,7 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from flask import g
 from sqlalchemy import select
 
 from examples.inventory.models import Manufacturer
@@ -12,6 +13,7 @@ from store.html import render
 from store.models import EntryGroup, JobRecord, JobResult, LogEntry, SignInLink, now
 from store.secrets import new_token
 from tests.conftest import make_cast
+from webapp.history import newest_runs
 
 from .conftest import Browser, described, running, text
 
@@ -58,6 +60,36 @@ def root(app, live_platform):
     browser = Browser(app.test_client())
     assert browser.get(f"/login/{link}").headers["Location"] == "/"
     return browser
+
+
+def test_the_latest_runs_of_a_job_come_newest_first(app, live_platform, job):
+    with live_platform.session() as db:
+        user = make_cast(db)["root"]
+        made = [
+            JobResult(
+                id=uuid.uuid4(),
+                job_id=job.id,
+                class_path=job.class_path,
+                name=job.name,
+                user_id=user.id,
+                username="root",
+                status="completed",
+                time_limit=600.0,
+                created_at=now() - timedelta(seconds=number),
+                started_at=now() - timedelta(seconds=number, microseconds=-250_000),
+                finished_at=now() + timedelta(microseconds=number),
+            )
+            for number in range(25)
+        ]
+        db.add_all(made)
+        db.commit()
+        expected = [(each.id, each.created_at, each.started_at, each.duration_seconds) for each in made]
+    with app.test_request_context("/"):
+        g.user = user
+        runs = newest_runs([job.id, uuid.uuid4()])
+    assert list(runs) == [job.id]
+    shown = [(run.id, run.created_at, run.started_at, run.duration_seconds) for run in runs[job.id]]
+    assert shown == expected[:20]
 
 
 def add_entries(db, result, count):

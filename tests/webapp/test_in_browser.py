@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from store.models import SignInLink, now
+from store.models import JobRecord, SignInLink, now
 from store.secrets import new_token
 from store.settings import Settings, environment
 from tests.conftest import _bare_environment, load_fixture_jobs, make_cast
@@ -94,6 +94,11 @@ def open_page(site: Callable[[], str]) -> Iterator[Callable[..., Any]]:
     assert complaints == []
 
 
+def _scroll_down(page: Any) -> bool:
+    page.mouse.wheel(0, 400)
+    return True
+
+
 def _is_complaint(said: Any) -> bool:
     # A refused form is announced as an error, and a poll is cut short by leaving the page.
     return said.type == "error" and "422" not in said.text and not said.text.startswith("htmx:")
@@ -136,3 +141,33 @@ def test_a_long_log_is_opened_and_followed_in_parts(open_page):
     playwright.expect(page.locator("#L249")).to_be_in_viewport()
     page.fill("#lq", "line 77")
     playwright.expect(page.locator("#log mark")).to_have_count(1)
+
+
+def test_a_long_list_of_jobs_comes_as_the_reader_gets_there(open_page, live_platform):
+    with live_platform.session() as db:
+        db.query(JobRecord).delete()
+        db.add_all(
+            JobRecord(
+                class_path=f"local/many/Job{number}",
+                source="local",
+                module="many",
+                class_name=f"Job{number}",
+                name=f"Job {number:02}",
+                grouping=f"Group {number // 20}",
+                enabled=True,
+                refreshed_at=now(),
+            )
+            for number in range(60)
+        )
+        db.commit()
+    page = open_page(DESKTOP)
+    page.goto("/jobs/")
+    jobs = page.locator("#list .job h3")
+    playwright.expect(page.locator("#list .grp")).to_have_count(3)
+    assert jobs.count() < 60
+    until(lambda: _scroll_down(page) and jobs.count() == 60, "all jobs are there")
+    assert jobs.all_text_contents() == [f"Job {number:02}" for number in range(60)]
+    without = open_page(DESKTOP, javascript=False)
+    without.goto("/jobs/")
+    without.get_by_role("link", name="Show 20 jobs").last.click()
+    playwright.expect(without.get_by_role("link", name="Job 40", exact=True)).to_be_visible()

@@ -1,5 +1,6 @@
 """What the tests of the engine room share."""
 
+import os
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +18,9 @@ from worker.children import Children
 from worker.host import this_process
 from worker.submit import submit
 from worker.supervisor import Supervisor
+
+#: What this process calls itself as a worker. A nursery that dies takes along all that carry its worker's name.
+WORKER = f"test-{os.getpid()}"
 
 
 class Portal:
@@ -53,7 +57,7 @@ class Portal:
             self.close()
             assert self._children is not None
             self._supervisor = Supervisor(
-                self.settings, self.platform, self._children, worker="test", process=this_process()
+                self.settings, self.platform, self._children, worker=WORKER, process=this_process()
             )
         return self._supervisor
 
@@ -93,7 +97,7 @@ class Portal:
 def children(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Children]:
     """One nursery for all tests: to start one takes longer than most of them."""
     settings = load_settings(tmp_path_factory.mktemp("nursery"), {"ERRAND_PLUGINS": "examples.inventory"})
-    children = Children(settings, "test")
+    children = Children(settings, WORKER)
     yield children
     children.stop()
 

@@ -13,7 +13,7 @@ from tests import servers
 from tests.worker.conftest import Portal
 from tests.worker.engine import GONE, Clock, Engine, at_once
 from worker import ownership
-from worker.host import this_process
+from worker.host import Process, this_process
 from worker.ownership import Fenced, beat, began, claim
 from worker.queues import listed_ids, waiting_ids
 from worker.reconciler import Report
@@ -90,7 +90,8 @@ def test_a_claim_need_not_reach_the_disk_but_the_beginning_must(portal: Portal, 
 
 def test_a_second_claim_finds_nothing(portal: Portal, engine: Engine):
     result = portal.submit("Passes")
-    answers = at_once(*[lambda: engine.start(result)] * 4)
+    workers = [Process("here", number, "1") for number in range(1, 5)]
+    answers = at_once(*[lambda worker=worker: engine.start(result, worker) for worker in workers])
     assert [answer is None for answer in answers].count(False) == 1
     assert portal.result(result).attempt == 1
 

@@ -128,8 +128,10 @@ def test_a_worker_elsewhere_is_lost_when_its_beat_stands_still(
     with portal.platform.engine.begin() as connection:
         assert beat(connection, result.id, worker="w-9")
     assert reconciler.run_once().ended == []
+    assert not reconciler.suspects
     clock[0] += 11
     assert reconciler.run_once().ended == [], "it has beaten since"
+    assert reconciler.suspects, "it is worth looking again soon"
     clock[0] += 2
     assert reconciler.run_once().ended == [result.id]
     assert "w-9" in portal.result(result).cause

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 WEB_PROCESSES = 2
 WEB_THREADS = 4
+KEEP_ALIVE_SECONDS = 20
 #: After a worker has ended a run that took too long to stop, it needs this long to say so in the database.
 SETTLE_SECONDS = 4
 
@@ -45,6 +46,8 @@ def serve(address: str) -> None:
                 "worker_class": "gthread",
                 "workers": WEB_PROCESSES,
                 "threads": WEB_THREADS,
+                # Longer than the time between two polls: a new connection for each would cost half as much again.
+                "keepalive": KEEP_ALIVE_SECONDS,
                 # Loaded once, before the processes part: none of them answers while it still imports.
                 "preload_app": True,
                 "graceful_timeout": 5,
