@@ -12,8 +12,9 @@ from examples.inventory.models import Manufacturer
 from store.html import render
 from store.models import EntryGroup, JobRecord, JobResult, LogEntry, SignInLink, now
 from store.secrets import new_token
-from tests.conftest import make_cast
+from tests.conftest import load_fixture_jobs, make_cast
 from webapp.history import newest_runs
+from worker import helper
 
 from .conftest import Browser, described, running, text
 
@@ -181,3 +182,16 @@ def test_the_pages_work_on_both_databases(root, job, live_platform):
     assert root.post(f"{url}disable").status_code == 303
     assert root.post("/logout").status_code == 303
     assert root.get("/jobs/").status_code == 303
+
+
+def test_a_form_shows_what_a_job_s_code_computes(root, live, live_platform):
+    with live_platform.session() as db:
+        load_fixture_jobs(db, live)
+    try:
+        page = root.get("/jobs/local/asking/Asks/")
+        assert {"Huge", "First", "Red"} <= set(re.findall(r"Huge|First|Red", page.text))
+        refused = root.post("/jobs/local/asking/AskedTooMuch/", data={})
+        assert refused.status_code == 422
+        assert "could not be computed" in refused.text
+    finally:
+        helper.stop()
