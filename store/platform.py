@@ -65,9 +65,13 @@ class Platform:
     def __init__(self, url: str, **options: Any) -> None:
         """Open nothing yet. options: more arguments for `create_engine`."""
         self.engine = make_engine(url, **options)
+        #: For writes of one statement: on PostgreSQL that is a transaction by itself, without two more ways to the
+        #: server and back for its beginning and its end.
+        self.single = self.engine.execution_options(**_unbracketed(self.engine))
         self._writing = sessionmaker(self.engine, expire_on_commit=False)
         self._reading = sessionmaker(
-            self.engine.execution_options(sqlite_begin="DEFERRED"), expire_on_commit=False
+            self.engine.execution_options(sqlite_begin="DEFERRED", **_unbracketed(self.engine)),
+            expire_on_commit=False,
         )
 
     @contextmanager
@@ -84,3 +88,7 @@ class Platform:
 
     def dispose(self) -> None:
         self.engine.dispose()
+
+
+def _unbracketed(engine: Engine) -> dict[str, Any]:
+    return {} if engine.dialect.name == "sqlite" else {"isolation_level": "AUTOCOMMIT"}

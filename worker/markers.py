@@ -58,6 +58,8 @@ def mark(session: Session, result_id: UUID, attempt: int) -> bool:
 
 
 def has_changed_anything(session: Session) -> bool:
+    if not session.in_transaction():
+        return False  # The run has not even looked at an object.
     connection = session.connection()
     if connection.dialect.name == "sqlite":
         # Runs read without a transaction (see store.data): one is open only once something was written.

@@ -49,17 +49,26 @@ def claim(platform: Platform, result_id: UUID, *, worker: str, process: Process)
         "started": process.started,
     }
     postgres = platform.engine.dialect.name == "postgresql"
-    with platform.engine.begin() as connection:
+    with platform.single.begin() as connection:
         # Nearly always this one statement is all.
         row = connection.execute(_claim(free=True, postgres=postgres), values).first()
-        if row is None and rules.may_start(connection, result_id, at):
+    if row is None:
+        row = _claim_by_rules(platform, values, postgres=postgres)
+    return Claim(result_id, row.attempt, row.last_seq, row.concurrency_key) if row else None
+
+
+def _claim_by_rules(platform: Platform, values: dict[str, Any], *, postgres: bool) -> Any:
+    result_id, at = values["claimed_id"], values["at"]
+    with platform.engine.begin() as connection:
+        row = None
+        if rules.may_start(connection, result_id, at):
             row = connection.execute(_claim(free=False, postgres=postgres), values).first()
             if row is not None:
                 rules.note_start(connection, result_id, at)
         if row is None:
             # The answer to an earlier claim of ours was lost, and it stands. None of the code has run yet.
             row = connection.execute(_OURS, values).first()
-    return Claim(result_id, row.attempt, row.last_seq, row.concurrency_key) if row else None
+    return row
 
 
 @functools.cache
@@ -107,7 +116,7 @@ def began(platform: Platform, claim: Claim) -> None:
 
     Before it does, not after: a run without this moment has certainly not begun.
     """
-    with platform.engine.begin() as connection:
+    with platform.single.begin() as connection:
         write(connection, claim, began_at=now())
 
 

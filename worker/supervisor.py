@@ -426,7 +426,7 @@ class _Watch:
         self._supervisor.on_beat()
 
     def _write_beat(self) -> Any:
-        with self._supervisor.platform.engine.begin() as connection:
+        with self._supervisor.platform.single.begin() as connection:
             return beat(connection, self._claim.result_id, worker=self._supervisor.worker)
 
     def _see_beat(self, child: Child) -> None:
