@@ -210,7 +210,15 @@ class RunLog:
             )
         batch, notes = self._take()
         last = {**notes, **values}
-        return self._writer.ask(lambda: self._write(batch, last, end, patience=END_PATIENCE_SECONDS))
+        if all(ticket.done for ticket in self._tickets):
+            # Nothing is on its way before it: to hand it over would take longer than to write it.
+            here = Ticket(lambda: self._write(batch, last, end, patience=0))
+            here.run()
+            if not isinstance(here.error, OperationalError):
+                return here
+        return self._writer.ask(
+            lambda: self._write(batch, last, end, patience=END_PATIENCE_SECONDS, tried=True)
+        )
 
     def unlink(self, urls: Iterable[str]) -> None:
         """Take the links to these objects away: they were rolled back, and their keys may come again."""
@@ -252,10 +260,10 @@ class RunLog:
         end: Callable[[Connection], dict[str, Any]] | None = None,
         *,
         patience: float,
+        tried: bool = False,
     ) -> None:
         rows = [self._row(number, entry) for number, entry in enumerate(batch, self._seq + 1)]
         deadline = time.monotonic() + patience
-        tried = False
         while True:
             try:
                 with self._writer.platform.engine.begin() as connection:

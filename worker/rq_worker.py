@@ -7,6 +7,7 @@ Whatever lies in Redis, nothing is imported or unpickled from it: the id alone c
 
 import signal
 import time
+from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
@@ -102,6 +103,8 @@ class Worker(rq.Worker):
         # For what must not wait: the other connection waits minutes for a Redis that hangs.
         self._brisk = connect(self.settings)
         self._now_running: tuple[QueuedRun, Execution] | None = None
+        #: The end of a run that Redis has not heard of yet.
+        self._unsaid: tuple[QueuedRun, rq.Queue, Execution, str | None, datetime] | None = None
         self._done = self._failed = 0
         self._asked_for_suspension_at = float("-inf")
         self._leaving = False
@@ -140,6 +143,9 @@ class Worker(rq.Worker):
         self.supervisor.platform.dispose()
         self.duty.end()
         try:
+            with self.connection.pipeline() as pipeline:
+                self._say_end(pipeline)
+                pipeline.execute()
             super().teardown()  # type: ignore[no-untyped-call]
         except RedisError as error:
             self.log.warning("Worker %s: it could not say good-bye to Redis: %s", self.name, error)
@@ -249,6 +255,7 @@ class Worker(rq.Worker):
             if self.duty.drain:
                 return None
             try:
+                self._state = WorkerStatus.IDLE
                 taken = self._pop()
                 if taken is not None or timeout is None:
                     return taken
@@ -260,10 +267,10 @@ class Worker(rq.Worker):
                 time.sleep(RETRY_SECONDS)
 
     def _pop(self) -> tuple[rq.job.Job, rq.Queue] | None:
-        self._state = WorkerStatus.IDLE
         lists = [queue for name, queue in self._lists if name not in self.duty.paused]
         keys = [key for queue in lists for key in (queue.key, queue.intermediate_queue_key)]
         with self.connection.pipeline(transaction=False) as pipeline:
+            self._say_end(pipeline)
             self.set_state(WorkerStatus.IDLE, pipeline)
             self.heartbeat(pipeline=pipeline)
             self._pop_script(keys, client=pipeline)
@@ -313,6 +320,7 @@ class Worker(rq.Worker):
         """Have RQ's registries tell what runs where."""
         try:
             with self.connection.pipeline() as pipeline:
+                self._say_end(pipeline)
                 execution = Execution.create(
                     job, self.get_heartbeat_ttl(job), pipeline=pipeline, worker_name=self.name
                 )
@@ -328,32 +336,31 @@ class Worker(rq.Worker):
             return Execution("unnoted", job.id, self.connection, self.name)
 
     def _note_end(self, job: QueuedRun, queue: rq.Queue, execution: Execution, status: str | None) -> None:
-        done = rq.utils.now()
+        """Have RQ's registries tell how it ended: said with the next thing there is to say, which follows at once."""
         self.executions.pop(execution.id, None)
+        self._unsaid = (job, queue, execution, status, rq.utils.now())
+
+    def _say_end(self, pipeline: Any) -> None:
+        if self._unsaid is None:
+            return
+        (job, queue, execution, status, done), self._unsaid = self._unsaid, None
         registry, rq_status = {
             Status.COMPLETED: (queue.finished_job_registry, JobStatus.FINISHED),
             Status.FAILED: (queue.failed_job_registry, JobStatus.FAILED),
             Status.ERRORED: (queue.failed_job_registry, JobStatus.FAILED),
             Status.CANCELED: (queue.canceled_job_registry, JobStatus.CANCELED),
         }.get(status, (None, None))  # type: ignore[call-overload]
-        try:
-            with self.connection.pipeline() as pipeline:
-                execution.delete(job, pipeline=pipeline)
-                if registry is None:
-                    # Nothing has ended: somebody else has it, or it waits again.
-                    pipeline.delete(job.key)
-                else:
-                    pipeline.hset(
-                        job.key, mapping={"status": rq_status, "ended_at": rq.utils.utcformat(done)}
-                    )
-                    pipeline.expire(job.key, KEEP_SECONDS)
-                    pipeline.zadd(registry.key, {job.id: int(done.timestamp()) + KEEP_SECONDS})
-                    if rq_status is JobStatus.FINISHED:
-                        self.increment_successful_job_count(pipeline)
-                    else:
-                        self.increment_failed_job_count(pipeline)
-                    if job.started_at:
-                        self.increment_total_working_time(done - job.started_at, pipeline)
-                pipeline.execute()
-        except RedisError as error:
-            self.log.warning("Worker %s: Redis does not answer: %s", self.name, error)
+        execution.delete(job, pipeline=pipeline)
+        if registry is None:
+            # Nothing has ended: somebody else has it, or it waits again.
+            pipeline.delete(job.key)
+            return
+        pipeline.hset(job.key, mapping={"status": rq_status, "ended_at": rq.utils.utcformat(done)})
+        pipeline.expire(job.key, KEEP_SECONDS)
+        pipeline.zadd(registry.key, {job.id: int(done.timestamp()) + KEEP_SECONDS})
+        if rq_status is JobStatus.FINISHED:
+            self.increment_successful_job_count(pipeline)
+        else:
+            self.increment_failed_job_count(pipeline)
+        if job.started_at:
+            self.increment_total_working_time(done - job.started_at, pipeline)
