@@ -504,6 +504,8 @@ class _Watch:
                     return False
                 for frame in arrived:
                     self._hear(child, frame)
+                # What came behind the good ones: nothing else may come that would have us look again.
+                child.frames.check()
             except frames.BrokenLine as error:
                 cause = f"The job wrote to the line to its worker ({error}): it must write only to files of its own."
                 self._end_run(child, Reason(Status.ERRORED, cause, 0))

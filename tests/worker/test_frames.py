@@ -68,3 +68,12 @@ def test_a_long_frame_is_read_whole_and_the_end_of_the_line_is_told():
         assert read(ours, frames) == [["a", "x" * 100_000], ["b"]]
         theirs.close()
         assert read(ours, frames) is None
+
+
+def test_what_came_before_a_broken_line_is_not_lost():
+    reader = Frames()
+    assert reader.feed(b'["e",1]\n["e",2]\nnonsense\n["e",3]\n') == [["e", 1], ["e", 2]]
+    with pytest.raises(BrokenLine):
+        reader.check()
+    with pytest.raises(BrokenLine):
+        reader.feed(b'["e",4]\n')
