@@ -299,7 +299,10 @@ def test_nothing_is_started_before_the_first_question_and_nothing_stays(
     names = helper_names()
     assert living()
     helper.stop()
-    assert [pid for name in names for pid in marked_processes("ERRAND_WORKER", name)] == []
+    until(
+        lambda: [pid for name in names for pid in marked_processes("ERRAND_WORKER", name)] == [],
+        "the helper and what it started ended",
+    )
 
 
 PROGRAM = """
