@@ -194,9 +194,8 @@ class Children:
 
     def offspring(self, child: Child) -> list[int]:
         """Return the pids of all that a child started, also of what was meant to outlive it."""
-        self._bury_orphans()
         found = set(descendants([child.pid]))
-        if self._adopts:
+        if self._bury_orphans():
             found.update(descendants([os.getpid()], leave_out=self._nursery_pid()))
         return list(found)
 
@@ -210,6 +209,8 @@ class Children:
                 break
             stop_processes(born)
             strays |= born
+        if not strays:
+            return 0
         kill_processes(strays)
         deadline = time.monotonic() + DIE_SECONDS
         while any(map(start_time, strays)) and time.monotonic() < deadline:
@@ -282,13 +283,15 @@ class Children:
     def _nursery_pid(self) -> set[int]:
         return {self._process.pid} if self._process else set()
 
-    def _bury_orphans(self) -> None:
-        """Take the status of orphans that have ended, or they stay as zombies."""
-        for pid in (
-            descendants([os.getpid()], leave_out=self._nursery_pid(), deep=False) if self._adopts else ()
-        ):
+    def _bury_orphans(self) -> bool:
+        """Take the status of orphans that have ended, or they stay as zombies; tell whether there were any orphans."""
+        if not self._adopts:
+            return False
+        orphans = descendants([os.getpid()], leave_out=self._nursery_pid(), deep=False)
+        for pid in orphans:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, os.WNOHANG)
+        return bool(orphans)
 
     def _note_end(self, pid: int, status: int) -> None:
         self._leaving.pop(pid, None)

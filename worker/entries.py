@@ -3,25 +3,22 @@
 The writer has a thread and a connection of its own: whatever it waits for, the worker goes on watching its child.
 """
 
-import functools
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
-from itertools import groupby
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Update, bindparam, insert, select, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from store.entry_rows import EntryRow, insert_entries
+from store.entry_rows import EntryRow
 from store.html import render, verbatim
 from store.models import EntryGroup, LogEntry
 from store.platform import Platform
 from store.text import entry_text
-from worker.ownership import Claim, Fenced, write
+from worker.batches import Batch, Group, is_one_statement, write_batch
+from worker.ownership import Claim, Fenced
 
 #: An entry is readable this soon after it was logged, at the latest.
 FLUSH_SECONDS = 0.05
@@ -112,11 +109,6 @@ class Writer:
             ticket.run()
 
 
-class _Group(NamedTuple):
-    name: str
-    first_seq: int
-
-
 class RunLog:
     """The entries of one claimed run. `finish` writes the last of them together with the end."""
 
@@ -124,7 +116,7 @@ class RunLog:
         self._writer = writer
         self._claim = claim
         self._seq = claim.last_seq
-        self._group: _Group | None = None
+        self._group: Group | None = None
         self._waiting: list[Entry] = []
         self._flush_at: float | None = None
         self._tickets: list[Ticket] = []
@@ -263,15 +255,18 @@ class RunLog:
         tried: bool = False,
     ) -> None:
         rows = [self._row(number, entry) for number, entry in enumerate(batch, self._seq + 1)]
+        platform = self._writer.platform
+        engine = platform.single if is_one_statement(platform.engine, rows) else platform.engine
         deadline = time.monotonic() + patience
         while True:
             try:
-                with self._writer.platform.engine.begin() as connection:
+                with engine.begin() as connection:
                     # A commit whose answer got lost must not be made twice.
                     group = self._written(connection, rows) if tried else None
                     if group is None:
                         ended = end(connection) if end else {}
-                        group = self._write_in(connection, rows, {**values, **ended})
+                        last = {"last_seq": self._seq + len(rows), **values, **ended}
+                        group = write_batch(connection, Batch(self._claim, rows, self._group, last))
                 break
             except OperationalError:
                 # The database is restarting or locked: the run goes on meanwhile.
@@ -286,7 +281,7 @@ class RunLog:
         self._group = group or self._group
         self._seq += len(rows)
 
-    def _written(self, connection: Connection, rows: list[EntryRow]) -> _Group | None:
+    def _written(self, connection: Connection, rows: list[EntryRow]) -> Group | None:
         """Return the open group if this very batch is in the database already."""
         if not rows:
             return None
@@ -303,47 +298,7 @@ class RunLog:
             .order_by(EntryGroup.first_seq.desc())
             .limit(1)
         ).one()
-        return _Group(last.name, last.first_seq)
-
-    def _write_in(
-        self, connection: Connection, rows: list[EntryRow], values: dict[str, Any]
-    ) -> _Group | None:
-        """Write in the caller's transaction; return the group that the next entry may continue."""
-        counts = _counts(rows)
-        write(
-            connection,
-            self._claim,
-            more=counts,
-            last_seq=self._seq + len(rows),
-            **values,
-        )
-        group = self._group
-        if rows:
-            insert_entries(connection, self._claim.result_id, self._claim.attempt, rows)
-        for stretch in _stretches(rows):
-            group = self._write_group(connection, group, stretch)
-        return group
-
-    def _write_group(self, connection: Connection, group: _Group | None, stretch: list[EntryRow]) -> _Group:
-        first, last = stretch[0], stretch[-1]
-        counts = _counts(stretch)
-        ends_at = _moment(last.created_at)
-        key = self._claim.result_id
-        if group is not None and group.name == first.grouping:
-            more = {f"more_{name}": count for name, count in counts.items()}
-            values = {"of_result": key, "of_first": group.first_seq, "ends_at": ends_at, **more}
-            connection.execute(_lengthen(frozenset(counts)), values)
-            return group
-        values = {
-            "result_id": key,
-            "first_seq": first.seq,
-            "name": first.grouping,
-            "started_at": _moment(first.created_at),
-            "last_at": ends_at,
-            **counts,
-        }
-        connection.execute(_NEW_GROUP, values)
-        return _Group(first.grouping, first.seq)
+        return Group(last.name, last.first_seq)
 
     def _row(self, number: int, entry: Entry) -> EntryRow:
         text = entry.message + CUT_NOTE.format(count=entry.more) if entry.more else entry.message
@@ -358,34 +313,3 @@ class RunLog:
             None if entry.object_text is None else entry_text(entry.object_text),
             entry.object_url,
         )
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
-
-
-def _counts(rows: Sequence[EntryRow]) -> dict[str, int]:
-    return {f"count_{level}": count for level, count in Counter(row.level for row in rows).items()}
-
-
-def _stretches(rows: Iterable[EntryRow]) -> list[list[EntryRow]]:
-    return [list(stretch) for _, stretch in groupby(rows, key=lambda row: row.grouping)]
-
-
-_GROUPS = EntryGroup.__table__
-_NEW_GROUP = insert(_GROUPS)  # type: ignore[arg-type]
-
-
-@functools.cache
-def _lengthen(counts: frozenset[str]) -> Update:
-    rows = _GROUPS.c
-    return (
-        update(_GROUPS)  # type: ignore[arg-type]
-        .where(rows.result_id == bindparam("of_result"), rows.first_seq == bindparam("of_first"))
-        .values(
-            {
-                "last_at": bindparam("ends_at"),
-                **{name: rows[name] + bindparam(f"more_{name}") for name in counts},
-            }
-        )
-    )

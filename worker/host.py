@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import functools
 import os
 import signal
 import socket
@@ -104,9 +105,7 @@ def kill_group(group: int) -> None:
 
 def descendants(pids: Iterable[int], *, leave_out: Collection[int] = (), deep: bool = True) -> list[int]:
     """Return the children of `pids`, and theirs. What is in `leave_out` is left out, with all that came of it."""
-    # A kernel may be built without the files that list children.
-    listed = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").exists()
-    children = _children_of if listed else _children_by_parent()
+    children = _children_of if _lists_children() else _children_by_parent()
     found: list[int] = []
     waiting = list(pids)
     while waiting:
@@ -135,13 +134,31 @@ def memory_bytes(pids: Iterable[int]) -> int:
     return sum(_resident_bytes(pid) for pid in pids)
 
 
+@functools.cache
+def _lists_children() -> bool:
+    """Tell whether there are files that list children: a kernel may be built without them."""
+    return Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").exists()
+
+
 def _children_of(pid: int) -> list[int]:
     found: list[int] = []
     with contextlib.suppress(OSError):
         for task in os.listdir(f"/proc/{pid}/task"):
-            with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{task}/children", "rb") as file:
-                found += map(int, file.read().split())
+            with contextlib.suppress(OSError):
+                found += map(int, _read(f"/proc/{pid}/task/{task}/children").split())
     return found
+
+
+def _read(path: str) -> bytes:
+    """Read a file of the kernel's. Without a file object: several of these are read after every run."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        parts = []
+        while part := os.read(descriptor, 65_536):
+            parts.append(part)
+        return b"".join(parts)
+    finally:
+        os.close(descriptor)
 
 
 def _children_by_parent() -> Callable[[int], list[int]]:

@@ -7,13 +7,13 @@ run only one ever writes to it. `attempt` is the fencing token.
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Update, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
-from store.models import JobResult, Status, now
+from store.models import JobRecord, JobResult, Status, User, now
 from store.platform import Platform
 from worker import rules
 from worker.attempts import end_of_attempt, read_facts, stop_cause
@@ -30,7 +30,32 @@ class Claim:
     #: The number of the last entry of earlier attempts.
     last_seq: int
     #: Not None: others may wait for the end of this run (see pushes.release).
-    concurrency_key: str | None = None
+    concurrency_key: str | None
+    #: What is to be done, and who asked for it, as it stood at the claim.
+    run: "Run"
+
+
+class Run(NamedTuple):
+    """The facts of a run that its worker needs, and what is asked of them before it begins.
+
+    Of a job or a user that was deleted meanwhile all is None.
+    """
+
+    class_path: str
+    username: str
+    data: dict[str, Any]
+    sealed_data: bytes | None
+    commit: bool
+    soft_time_limit: float
+    time_limit: float
+    memory_limit: float
+    source_digest: str | None
+    job_name: str | None
+    job_installed: bool | None
+    job_enabled: bool | None
+    job_fresh_process: bool | None
+    user_active: bool | None
+    user_superuser: bool | None
 
 
 class Fenced(Exception):
@@ -54,7 +79,10 @@ def claim(platform: Platform, result_id: UUID, *, worker: str, process: Process)
         row = connection.execute(_claim(free=True, postgres=postgres), values).first()
     if row is None:
         row = _claim_by_rules(platform, values, postgres=postgres)
-    return Claim(result_id, row.attempt, row.last_seq, row.concurrency_key) if row else None
+    if row is None:
+        return None
+    attempt, last_seq, concurrency_key, *run = row[: len(_TOLD)]
+    return Claim(result_id, attempt, last_seq, concurrency_key, Run(*run))
 
 
 def _claim_by_rules(platform: Platform, values: dict[str, Any], *, postgres: bool) -> Any:
@@ -91,7 +119,7 @@ def _claim(*, free: bool, postgres: bool) -> Update:
             worker_started=bindparam("started"),
             beat=0,
         )
-        .returning(JobResult.attempt, JobResult.last_seq, JobResult.concurrency_key)
+        .returning(*_TOLD)
     )
     if postgres:
         # Not flushed to the disk: a server that forgets this claim shows the run as waiting, and none of its
@@ -100,7 +128,37 @@ def _claim(*, free: bool, postgres: bool) -> Update:
     return statement
 
 
-_OURS = select(JobResult.attempt, JobResult.last_seq, JobResult.concurrency_key).where(
+def _of_job(column: Any) -> Any:
+    return select(column).where(JobRecord.id == JobResult.job_id).correlate(JobResult).scalar_subquery()
+
+
+def _of_user(column: Any) -> Any:
+    return select(column).where(User.id == JobResult.user_id).correlate(JobResult).scalar_subquery()
+
+
+#: What a claim answers: its fence, and the fields of `Run`. In one statement, as this stands before every run.
+_TOLD = (
+    JobResult.attempt,
+    JobResult.last_seq,
+    JobResult.concurrency_key,
+    JobResult.class_path,
+    JobResult.username,
+    JobResult.data,
+    JobResult.sealed_data,
+    JobResult.commit,
+    JobResult.soft_time_limit,
+    JobResult.time_limit,
+    JobResult.memory_limit,
+    JobResult.source_digest,
+    _of_job(JobRecord.name),
+    _of_job(JobRecord.installed),
+    _of_job(JobRecord.enabled),
+    _of_job(JobRecord.fresh_process),
+    _of_user(User.active),
+    _of_user(User.superuser),
+)
+
+_OURS = select(*_TOLD).where(
     JobResult.id == bindparam("claimed_id"),
     JobResult.status == Status.RUNNING,
     JobResult.worker == bindparam("by"),
@@ -128,19 +186,29 @@ def write(
     more: {column: what to add to it}.
     """
     more = more or {}
-    parameters = {
+    statement = write_statement(frozenset(values), frozenset(more))
+    if connection.execute(statement, write_parameters(claim, values, more)).rowcount != 1:
+        raise fenced(claim)
+
+
+def fenced(claim: Claim) -> Fenced:
+    return Fenced(f"Run {claim.result_id} has ended or belongs to another worker.")
+
+
+def write_parameters(claim: Claim, values: Mapping[str, Any], more: Mapping[str, int]) -> dict[str, Any]:
+    """Return the parameters of `write_statement` for these columns."""
+    return {
         "of_result": claim.result_id,
         "of_attempt": claim.attempt,
         **{f"new_{name}": value for name, value in values.items()},
         **{f"more_{name}": value for name, value in more.items()},
     }
-    if connection.execute(_write(frozenset(values), frozenset(more)), parameters).rowcount != 1:
-        raise Fenced(f"Run {claim.result_id} has ended or belongs to another worker.")
 
 
 # Every run passes here several times, and to build a statement takes longer than to execute it.
 @functools.cache
-def _write(values: frozenset[str], more: frozenset[str]) -> Update:
+def write_statement(values: frozenset[str], more: frozenset[str]) -> Update:
+    """Return the statement by which the owner of a run, and nobody else, writes to it."""
     rows = JobResult.__table__.c
     return (
         update(JobResult.__table__)  # type: ignore[arg-type]
@@ -166,7 +234,7 @@ def end_values(
         return ended(status, cause)  # Nothing before it, and nothing after it.
     facts = read_facts(connection, claim.result_id, JobResult.attempt == claim.attempt)
     if facts is None:
-        raise Fenced(f"Run {claim.result_id} has ended or belongs to another worker.")
+        raise fenced(claim)
     return end_of_attempt(facts, status, cause, lost=lost)
 
 

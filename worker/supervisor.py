@@ -4,6 +4,7 @@ The child says what the job logs and how it ended; everything else is decided he
 can set, cancels, memory, processes that were left behind, and what is written when the child can say nothing more.
 """
 
+import functools
 import logging
 import math
 import os
@@ -16,14 +17,13 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import load_only
 
 from jobs.errors import JobNotFound
 from jobs.levels import LEVELS
 from store.data import Data
-from store.models import JobRecord, JobResult, Status, User
+from store.models import JobRecord, Status, User
 from store.permissions import allowed
 from store.platform import Platform
 from store.secrets import CannotUnseal, unseal
@@ -37,7 +37,7 @@ from worker.failpoints import reach
 from worker.host import Process, memory_bytes, memory_of
 from worker.line import END_SIGNAL, LOST_LINE
 from worker.markers import bury
-from worker.ownership import Claim, Fenced, beat, began, claim, end_values
+from worker.ownership import Claim, Fenced, Run, beat, began, claim, end_values
 from worker.pushes import release
 from worker.sources import snapshot_of, sources_for_run
 
@@ -242,7 +242,9 @@ class _Watch:
         self._killed = False
         self._grouping = "main"
         self._beat: Ticket | None = None
-        self._began_at = self._beat_at = self._look_at = time.monotonic()
+        self._began_at = self._beat_at = time.monotonic()
+        # Most runs have ended before there is anything to look at.
+        self._look_at = self._began_at + LOOK_SECONDS
         self._peak_bytes = 0
         self._line_gone_at = 0.0
         self._fresh = False
@@ -283,42 +285,40 @@ class _Watch:
 
     def _prepare(self) -> frames.Order:
         """Return the facts of the run for its child. Asks again whether it may run: much may have changed. Raises CannotBegin."""
-        with self._supervisor.platform.reading() as db:
-            # One way to the database, not three: this stands before every run.
-            row = db.execute(_FACTS, {"result_id": self._claim.result_id}).one()
-        self._limits = row.JobResult
-        self._fresh = _check_may_run(*row).fresh_process
-        return self._order(row.JobResult)
+        run = self._claim.run
+        _check_may_run(run)
+        self._fresh = bool(run.job_fresh_process)
+        return self._order(run)
 
-    def _order(self, result: JobResult) -> frames.Order:
+    def _order(self, run: Run) -> frames.Order:
         settings = self._supervisor.settings
         try:
-            data = unseal(settings.secret_key, result.sealed_data) if result.sealed_data else result.data
+            data = unseal(settings.secret_key, run.sealed_data) if run.sealed_data else run.data
         except CannotUnseal as error:
             raise CannotBegin(str(error)) from error
         return frames.Order(
-            result_id=str(result.id),
+            result_id=str(self._claim.result_id),
             attempt=self._claim.attempt,
-            class_path=result.class_path,
-            username=result.username,
+            class_path=run.class_path,
+            username=run.username,
             data=data,
-            commit=result.commit,
-            soft_time_limit=result.soft_time_limit,
-            time_limit=result.time_limit,
-            memory_limit=result.memory_limit,
+            commit=run.commit,
+            soft_time_limit=run.soft_time_limit,
+            time_limit=run.time_limit,
+            memory_limit=run.memory_limit,
             data_url=settings.data_database_url,
-            sources=self._sources(result),
+            sources=self._sources(run),
         )
 
-    def _sources(self, result: JobResult) -> list[dict[str, Any]]:
+    def _sources(self, run: Run) -> list[dict[str, Any]]:
         supervisor = self._supervisor
         try:
             sources = sources_for_run(
-                supervisor.platform, supervisor.settings, result.class_path, result.source_digest
+                supervisor.platform, supervisor.settings, run.class_path, run.source_digest
             )
         except JobNotFound as error:
             raise CannotBegin(str(error)) from error
-        if snapshot := snapshot_of(sources, result.class_path):
+        if snapshot := snapshot_of(sources, run.class_path):
             self._log.note(source_digest=snapshot)
         return [source.as_data() for source in sources]
 
@@ -446,7 +446,7 @@ class _Watch:
         if self._log.error is not None:
             cause = f"Its log could not be written: {type(self._log.error).__name__}."
             self._end_run(child, Reason(Status.ERRORED, cause, 0))
-        limit = self._limits.time_limit
+        limit = self._claim.run.time_limit
         if now - self._began_at >= limit:
             cause = f"The run was ended at its time limit of {limit:g} seconds: raise `time_limit` if it needs longer."
             self._end_run(child, Reason(Status.ERRORED, cause, LIMIT_GRACE_SECONDS))
@@ -466,7 +466,7 @@ class _Watch:
             )
             self._end_run(child, Reason(Status.ERRORED, cause, 0))
             return
-        limit = self._limits.memory_limit * 1024**2
+        limit = self._claim.run.memory_limit * 1024**2
         used = memory_bytes([child.pid, *offspring])
         self._peak_bytes = max(self._peak_bytes, used)
         if limit and used > limit:
@@ -620,7 +620,7 @@ class _Watch:
         return f"The job's process {how}."
 
     def _memory_hint(self) -> str:
-        limit = self._limits.memory_limit * 1024**2
+        limit = self._claim.run.memory_limit * 1024**2
         if not limit or self._peak_bytes < limit / 2:
             return " (out of memory, or by hand?)"
         return (
@@ -674,43 +674,18 @@ class _Watch:
             self._supervisor.on_beat()
 
 
-#: A run, its job and its user, with what is asked of them before it begins.
-_FACTS = (
-    select(JobResult, JobRecord, User)
-    .outerjoin(JobRecord, JobRecord.id == JobResult.job_id)
-    .outerjoin(User, User.id == JobResult.user_id)
-    .where(JobResult.id == bindparam("result_id"))
-    .options(
-        load_only(
-            JobResult.class_path,
-            JobResult.username,
-            JobResult.data,
-            JobResult.sealed_data,
-            JobResult.commit,
-            JobResult.soft_time_limit,
-            JobResult.time_limit,
-            JobResult.memory_limit,
-            JobResult.source_digest,
-        ),
-        load_only(
-            JobRecord.name,
-            JobRecord.class_path,
-            JobRecord.installed,
-            JobRecord.enabled,
-            JobRecord.fresh_process,
-        ),
-    )
-)
+def _check_may_run(run: Run) -> None:
+    if not run.job_installed:
+        raise CannotBegin(f"Unable to locate job {run.class_path} to run it!")
+    if not run.job_enabled:
+        raise CannotBegin(f"Job {run.job_name} is not enabled to be run!")
+    if not _may_run(bool(run.user_active), bool(run.user_superuser)):
+        raise CannotBegin(f"{run.username} may not run {run.job_name} any more.")
 
 
-def _check_may_run(result: JobResult, record: JobRecord | None, user: User | None) -> JobRecord:
-    if record is None or not record.installed:
-        raise CannotBegin(f"Unable to locate job {result.class_path} to run it!")
-    if not record.enabled:
-        raise CannotBegin(f"Job {record.name} is not enabled to be run!")
-    if not allowed(user, "run", record):
-        raise CannotBegin(f"{result.username} may not run {record.name} any more.")
-    return record
+@functools.cache
+def _may_run(active: bool, superuser: bool) -> bool:
+    return allowed(User(active=active, superuser=superuser), "run", JobRecord(enabled=True))
 
 
 def _entry(facts: list[Any]) -> Entry:

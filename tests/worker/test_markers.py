@@ -16,7 +16,6 @@ from tests.waiting import until
 from tests.worker.conftest import Portal, StartWorker
 from tests.worker.test_worker_processes import pid_of
 from worker.markers import NOT_SAVED, SAVED, UNKNOWN, Changes, bury
-from worker.ownership import Claim
 from worker.reconciler import Reconciler
 
 
@@ -90,9 +89,9 @@ def test_a_canceled_run_says_what_became_of_its_changes(
 
 
 def test_a_commit_that_comes_late_fails_on_the_tombstone(portal: Portal, data: Data):
-    claim = Claim(uuid4(), 1, 0)
-    assert bury(data, claim.result_id, claim.attempt) == NOT_SAVED
-    changes = Changes(claim.result_id, claim.attempt)
+    result_id = uuid4()
+    assert bury(data, result_id, 1) == NOT_SAVED
+    changes = Changes(result_id, 1)
     with data.run_session(wait_seconds=5, on_wait=lambda: None) as session:
         Manufacturer(name="Late", slug="late").save()
         with pytest.raises(IntegrityError):
@@ -101,14 +100,14 @@ def test_a_commit_that_comes_late_fails_on_the_tombstone(portal: Portal, data: D
 
 
 def test_a_tombstone_on_a_marker_says_the_changes_were_saved(portal: Portal, data: Data):
-    claim = Claim(uuid4(), 1, 0)
-    changes = Changes(claim.result_id, claim.attempt)
+    result_id = uuid4()
+    changes = Changes(result_id, 1)
     with data.run_session(wait_seconds=5, on_wait=lambda: None) as session:
         Manufacturer(name="First", slug="first").save()
         changes.commit(session)
         Manufacturer(name="Second", slug="second").save()
         changes.commit(session)
-    assert bury(data, claim.result_id, claim.attempt) == SAVED
+    assert bury(data, result_id, 1) == SAVED
     assert manufacturers(data) == 2
 
 

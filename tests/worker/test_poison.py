@@ -13,8 +13,8 @@ from store.settings import load_settings
 from tests.waiting import until
 from tests.worker.conftest import Portal, StartWorker
 from worker import frames, supervisor
-from worker.host import marked_processes, start_time
-from worker.ownership import Claim
+from worker.host import marked_processes, start_time, this_process
+from worker.ownership import claim
 from worker.reconciler import Reconciler
 
 pytestmark = pytest.mark.parametrize("live", ["sqlite"], indirect=True)
@@ -282,8 +282,10 @@ class _Child:
 @given(frame=FRAMES)
 def test_no_frame_breaks_the_watch(portal: Portal, frame: list[Any]):
     if not hasattr(portal, "fuzzed"):
-        portal.fuzzed = portal.submit("Passes")
-    watch = supervisor._Watch(portal.supervisor(), Claim(portal.fuzzed.id, 1, 0))
+        portal.fuzzed = claim(
+            portal.platform, portal.submit("Passes").id, worker="w-1", process=this_process()
+        )
+    watch = supervisor._Watch(portal.supervisor(), portal.fuzzed)
     try:
         watch._hear(_Child(), json.loads(json.dumps(frame)))
     except frames.BrokenLine:
