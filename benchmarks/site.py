@@ -23,7 +23,7 @@ from store.migrate import upgrade
 from store.models import JobRecord, JobResult, Status, User
 from store.platform import Platform
 from store.settings import PROJECT_ROOT, Settings, load_settings
-from webapp.cli.processes import our_command
+from webapp.cli.supervisor import our_command
 from worker.embedded_redis import EmbeddedRedis
 from worker.refresh import refresh
 from worker.submit import submit
@@ -46,9 +46,9 @@ class Site:
         if postgres_url:
             given["DATABASE_URL"] = stack.enter_context(servers.database(postgres_url))
         self.settings: Settings = load_settings(folder, given)
-        self.environment = {**_bare_environment(), **given}
-        upgrade(self.settings)
         self.redis_url = self.settings.redis_url
+        self.environment = {**_bare_environment(), **given, "REDIS_URL": self.redis_url}
+        upgrade(self.settings)
         self.redis = self._start_redis()
         self.platform = Platform(self.settings.database_url)
         stack.callback(self.platform.dispose)
@@ -68,8 +68,9 @@ class Site:
         """Start a command of ours."""
         return self.run(our_command(*arguments))
 
-    def start_web(self) -> Web:
-        web = start_web(self)
+    def start_web(self, *command: str) -> Web:
+        """Start what serves the pages: `./errand web`, or `command`."""
+        web = start_web(self, *(command or ("web",)))
         self._stack.callback(web.close)
         return web
 

@@ -99,9 +99,10 @@ class Web:
         return response, response.read()
 
 
-def start_web(site: "Site") -> Web:
+def start_web(site: "Site", *command: str) -> Web:
+    """Have `command` serve the pages, and sign in. The last arguments it gets are a port of its own."""
     port = _free_port()
-    return Web(site.start("web", "--port", str(port)), port, site.platform)
+    return Web(site.start(*command, "--port", str(port)), port, site.platform)
 
 
 def _free_port() -> int:

@@ -68,11 +68,14 @@ def memory_of(pids: Iterable[int]) -> int:
     return sum(int(line) * 1024 for line in answer.stdout.split())
 
 
-def die_with_parent(parent_pid: int) -> None:
-    """End this process when its parent dies, however that dies. Linux only; elsewhere it does nothing."""
+def die_with_parent(parent_pid: int, number: int = signal.SIGKILL) -> None:
+    """End this process when its parent dies, however that dies. Linux only; elsewhere it does nothing.
+
+    number: the signal that ends it.
+    """
     if not sys.platform.startswith("linux"):
         return
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
     # The parent may have died before the call: then no signal will ever come.
     if os.getppid() != parent_pid:
         os._exit(1)

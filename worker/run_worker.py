@@ -6,6 +6,7 @@ import secrets
 import socket
 from collections.abc import Sequence
 
+from redis.exceptions import RedisError
 from rq import Queue
 from rq.serializers import JSONSerializer
 
@@ -23,8 +24,16 @@ def main(
     """Work until told to stop; with `burst` until the queues are empty.
 
     stop_grace_seconds: how long a run may go on after SIGTERM before it is ended.
+    Exits with a sentence when Redis goes away before it has begun; later it waits for it.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        _work(settings, queues, burst, stop_grace_seconds)
+    except RedisError as error:
+        raise SystemExit(f"Redis is gone again: {error}") from None
+
+
+def _work(settings: Settings, queues: Sequence[str], burst: bool, stop_grace_seconds: float) -> None:
     connection = connect_blocking(settings)
     watched = [
         Queue(name, connection=connection, serializer=JSONSerializer, job_class=QueuedRun) for name in queues

@@ -183,7 +183,7 @@ def test_up_serves_signs_in_restarts_and_leaves_nothing_behind(instance):
 
         assert "already up" in run_up(instance, "--port", str(free_port())).stderr
 
-        for part in (" webapp.cli worker ", "valkey-server", " webapp.cli scheduler"):
+        for part in ("errand worker ", "valkey-server", "errand scheduler"):
             old = pids(instance, part)
             assert old, part
             for pid in old:

@@ -24,6 +24,7 @@ from tests import servers
 from tests.launcher.test_cli import run_cli
 from tests.waiting import until
 from tests.worker.conftest import Portal, StartWorker
+from worker import run_worker
 from worker.queues import connect_blocking, queue_reachable, queue_trouble, waiting_ids
 
 #: With everything that means something in a URL.
@@ -217,3 +218,9 @@ def test_settings_never_show_what_opens_the_portal(settings: Settings):
         secret_key="hunter2hunter2hunter2",
     )
     assert "hunter2" not in f"{told} {told!r}"
+
+
+def test_a_worker_whose_redis_goes_before_it_begins_ends_with_a_sentence(settings: Settings, tmp_path: Path):
+    gone = replace(settings, redis_url=f"unix://{tmp_path}/gone.sock")
+    with pytest.raises(SystemExit, match="Redis is gone again: "):
+        run_worker.main(gone)

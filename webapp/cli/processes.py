@@ -3,7 +3,6 @@
 import ipaddress
 import os
 import signal
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -155,8 +154,8 @@ def worker_programs(
     return [
         Program(
             f"worker-{number}",
-            our_command("worker", *options),
-            environment,
+            ours=["worker", *options],
+            environment=environment,
             # A worker that is asked to end waits for its run, and nobody would be left to lose patience.
             orphan_signal=signal.SIGKILL,
             restart=not burst,
@@ -173,12 +172,6 @@ def scheduler(settings: "Settings") -> None:
 
     hand_on(settings)
     main(settings)
-
-
-def our_command(*arguments: str) -> list[str]:
-    """Return the command line that runs this command line again, with the same Python."""
-    # -P: nothing in the current folder may be taken for a module of ours.
-    return [sys.executable, "-P", "-m", "webapp.cli", *arguments]
 
 
 def hand_on(settings: "Settings") -> None:

@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TextIO
 
+from webapp.cli import copies
+from webapp.cli.copies import Copy, start_copy
+
 FIRST_DELAY_SECONDS = 1.0
 LONGEST_DELAY_SECONDS = 30.0
 #: Who ran this long is healthy: its next end counts as the first.
@@ -42,11 +45,13 @@ except OSError as error:
 
 @dataclass(frozen=True)
 class Program:
-    """What to run. `command` starts with the full path of the program."""
+    """What to run: a command, which starts with the full path of the program, or a command of our own."""
 
     name: str
-    command: Sequence[str]
-    environment: Mapping[str, str] | None = None
+    command: Sequence[str] = ()
+    #: Arguments of our own command line. Such programs share the memory for what they have loaded alike.
+    ours: Sequence[str] = ()
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     #: What the kernel sends it when the supervisor was killed.
     orphan_signal: int = signal.SIGTERM
     #: False: its end is the end; True: it is started again.
@@ -61,7 +66,7 @@ class Child:
 
     program: Program
     stage: int
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | Copy | None = None
     started_at: float = 0.0
     #: When to start it (again), on the supervisor's clock; None while it runs or has ended for good.
     due_at: float | None = None
@@ -148,10 +153,13 @@ class Supervisor:
         os.set_blocking(stream.fileno(), False)
         self._selector.register(stream, selectors.EVENT_READ, child)
 
-    def _spawn(self, program: Program) -> subprocess.Popen[bytes]:
+    def _spawn(self, program: Program) -> subprocess.Popen[bytes] | Copy:
+        if program.ours and copies.POSSIBLE:
+            return start_copy(program.ours, program.environment, orphan_signal=program.orphan_signal)
+        command = our_command(*program.ours) if program.ours else program.command
         leash = [sys.executable, "-I", "-S", "-c", LEASH, str(os.getpid()), str(int(program.orphan_signal))]
         return subprocess.Popen(
-            [*leash, *program.command],
+            [*leash, *command],
             env=program.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -162,7 +170,7 @@ class Supervisor:
 
     def _note_end(self, child: Child) -> None:
         process = child.process
-        if process is None:
+        if process is None or process.returncode is None:
             return
         # What it started and left, such as the half of a killed web server, would be in the way of the next one.
         end_session(process.pid)
@@ -278,6 +286,12 @@ class Supervisor:
                 self._note_end(child)
 
 
+def our_command(*arguments: str) -> list[str]:
+    """Return the command line that runs this command line again, with the same Python."""
+    # -P: nothing in the current folder may be taken for a module of ours.
+    return [sys.executable, "-P", "-m", "webapp.cli", *arguments]
+
+
 def end_session(leader: int) -> None:
     """Kill what is left of the session that the process `leader` began: its groups, on Linux every one."""
     for group in {leader, *_groups_of_session(leader)}:
@@ -300,7 +314,7 @@ def _groups_of_session(session: int) -> set[int]:
     return groups
 
 
-def _output_of(process: subprocess.Popen[bytes] | None) -> IO[bytes]:
+def _output_of(process: subprocess.Popen[bytes] | Copy | None) -> IO[bytes]:
     if process is None or process.stdout is None:
         raise ValueError("The process was started without a pipe for its output.")
     return process.stdout

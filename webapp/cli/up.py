@@ -21,7 +21,6 @@ from webapp.cli.processes import (
     check_host,
     end_on_signals,
     is_loopback,
-    our_command,
     worker_programs,
 )
 from webapp.cli.supervisor import Program, Supervisor
@@ -109,8 +108,9 @@ def run_all(settings: "Settings", *, host: str, port: int, workers: int, demo: b
         if workers:
             grace = supervisor.grace_seconds - SETTLE_SECONDS
             supervisor.start(*worker_programs(["default"], workers, environment, grace_seconds=grace))
-        supervisor.start(Program("scheduler", our_command("scheduler"), environment))
-        supervisor.start(Program("web", our_command("web", "--host", host, "--port", str(port)), environment))
+        supervisor.start(Program("scheduler", ours=["scheduler"], environment=environment))
+        address = ["--host", host, "--port", str(port)]
+        supervisor.start(Program("web", ours=["web", *address], environment=environment))
         announce(supervisor, host, port, link)
         supervisor.run()
     except KeyboardInterrupt:
@@ -201,7 +201,7 @@ def start_redis(supervisor: Supervisor, settings: "Settings") -> None:
     redis.wait_until_gone()
     try:
         command = redis.prepare()
-        supervisor.start(Program("redis", command, dict(os.environ), before_start=redis.prepare))
+        supervisor.start(Program("redis", command, before_start=redis.prepare))
         redis.wait_until_ready(alive=lambda: supervisor.running("redis"))
     except RedisNotStarted as error:
         raise CannotStart(str(error)) from error

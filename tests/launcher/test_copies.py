@@ -1,0 +1,149 @@
+"""Programs of our own that are copies of the process that watches over them."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from store.settings import PROJECT_ROOT
+from tests.waiting import until
+from webapp.cli.copies import POSSIBLE, start_copy
+from webapp.cli.supervisor import Program, Supervisor
+from worker.host import start_time
+
+pytestmark = pytest.mark.skipif(not POSSIBLE, reason="only on Linux is a program of ours a copy")
+
+#: What the parent of copies does in these tests, in a process of its own: this one has threads.
+PARENT = """
+import fcntl, os, sys
+from pathlib import Path
+from webapp.cli.supervisor import Program, Supervisor
+from webapp.cli.processes import end_on_signals
+
+end_on_signals()
+lock = open(Path(os.environ["ERRAND_INSTANCE"]) / "lock", "w")
+fcntl.flock(lock, fcntl.LOCK_EX)
+supervisor = Supervisor(sys.stdout, first_delay_seconds=0.01)
+supervisor.start(Program("mine", ours={arguments!r}, environment={{**os.environ, "MARK": "copy"}}, restart=False))
+print("pid", supervisor.pid("mine"), flush=True)
+try:
+    supervisor.run()
+except KeyboardInterrupt:
+    pass
+finally:
+    supervisor.stop()
+print("exit", supervisor.children[0].exit_code, flush=True)
+"""
+
+
+class Parent:
+    def __init__(self, instance: Path, *arguments: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(PARENT.format(arguments=list(arguments)))],
+            env={**os.environ, "ERRAND_INSTANCE": str(instance)},
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=PROJECT_ROOT,
+        )
+        assert self.process.stdout is not None
+        self.said = self.process.stdout
+        self.copy = int(self.said.readline().split()[1])
+
+    def rest(self) -> str:
+        text, _ = self.process.communicate(timeout=60)
+        assert self.process.returncode == 0
+        return text
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def test_a_copy_does_what_its_command_does(instance: Path):
+    parent = Parent(instance, "worker", "--burst")
+    said = parent.rest()
+    assert "mine      | Error: The Redis started by ./errand up does not answer" in said
+    assert said.endswith("exit 1\n")
+
+
+def test_a_wrong_argument_ends_a_copy_as_it_ends_the_command(instance: Path):
+    said = Parent(instance, "worker", "--nonsense").rest()
+    assert "No such option" in said
+    assert said.endswith("exit 2\n")
+
+
+@pytest.fixture
+def scheduler(instance: Path) -> Iterator[Parent]:
+    subprocess.run(
+        [sys.executable, "-m", "webapp.cli", "db", "upgrade"],
+        env={**os.environ, "ERRAND_INSTANCE": str(instance)},
+        cwd=PROJECT_ROOT,
+        check=True,
+        capture_output=True,
+    )
+    parent = Parent(instance, "scheduler")
+    until(lambda: title(parent.copy).startswith("errand scheduler"), "it has its name")
+    yield parent
+    parent.process.kill()
+    parent.process.communicate()
+
+
+def title(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text()
+
+
+def test_a_copy_ends_as_it_is_told(scheduler: Parent):
+    until(lambda: takes_sigterm(scheduler.copy), "it listens to signals")
+    scheduler.process.send_signal(signal.SIGTERM)
+    assert scheduler.rest() == "exit 0\n"
+    assert start_time(scheduler.copy) is None
+
+
+def takes_sigterm(pid: int) -> bool:
+    [line] = [
+        line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("SigCgt")
+    ]
+    return bool(int(line.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+
+def test_a_copy_ends_with_its_parent_however_that_ends(scheduler: Parent):
+    scheduler.process.kill()
+    until(lambda: start_time(scheduler.copy) is None, "the copy ended")
+
+
+def test_a_copy_holds_nothing_that_is_its_parents(scheduler: Parent, instance: Path):
+    files = [os.readlink(link) for link in Path(f"/proc/{scheduler.copy}/fd").iterdir() if link.is_symlink()]
+    assert not [name for name in files if name.endswith("/lock")]
+    assert os.getsid(scheduler.copy) == scheduler.copy
+
+
+def test_a_process_with_threads_is_not_copied():
+    end = threading.Event()
+    thread = threading.Thread(target=end.wait)
+    thread.start()
+    try:
+        with pytest.raises(RuntimeError, match="more than one thread"):
+            start_copy(["scheduler"], {}, orphan_signal=signal.SIGTERM)
+    finally:
+        end.set()
+        thread.join()
+
+
+def test_elsewhere_it_is_a_process_like_others(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("webapp.cli.copies.POSSIBLE", False)
+    output = io.StringIO()
+    supervisor = Supervisor(output)
+    supervisor.start(Program("mine", ours=["worker", "--nonsense"], restart=False))
+    try:
+        supervisor.run()
+    finally:
+        supervisor.stop()
+    assert "No such option" in output.getvalue()
