@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from alembic import context
 
-from store.models.base import UtcDateTime
+from store.columns import UtcDateTime
 
 
 def render_item(kind: str, item: Any, _autogenerate: Any) -> str | Literal[False]:

@@ -8,9 +8,9 @@ from sqlalchemy import MetaData, inspect
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from store.columns import NAMING, TYPES
 from store.data import current_session, only
 from store.lookups import pk_of
-from store.models.base import NAMING, Base
 from store.queryset import DoesNotExist, MultipleObjectsReturned, QuerySet
 
 M = TypeVar("M", bound="ObjectModel")
@@ -72,7 +72,7 @@ class ObjectModel(DeclarativeBase):
     """Base of all models of plugins; their tables are in the DATA database."""
 
     metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = Base.type_annotation_map
+    type_annotation_map = TYPES
 
     #: "<plugin label>.<model>", in lower case: what ObjectVar, addresses and logs call the model.
     object_type: ClassVar[str]

@@ -1,5 +1,7 @@
 """What gunicorn serves: the application of the instance that the environment names."""
 
+import gc
+
 import argon2
 import cryptography.fernet
 from sqlalchemy.orm import configure_mappers
@@ -18,3 +20,7 @@ configure_mappers()
 warm_up()
 for name in app.jinja_env.list_templates(extensions=["html"]):
     app.jinja_env.get_template(name)
+
+# The collector would write to what it looks at, and so to pages that the server's processes share until then.
+gc.collect()
+gc.freeze()

@@ -1,6 +1,7 @@
 """The tables of the PLATFORM database, one file a noun."""
 
-from store.models.base import Base, now
+from store.columns import now
+from store.models.base import Base
 from store.models.entry import EntryGroup, LogEntry
 from store.models.file import FileChunk
 from store.models.job import JobRecord, JobSource, LoadError, SourceSnapshot

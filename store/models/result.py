@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from store.models.base import Base, CreatedAt, Key, LongText, RandomKey, now
+from store.columns import now
+from store.models.base import Base, CreatedAt, Key, LongText, RandomKey
 from store.models.job import JobRecord
 from store.models.states import FAMILIES, FINAL, LEVELS, Status
 from store.models.user import User

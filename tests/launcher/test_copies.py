@@ -147,3 +147,36 @@ def test_elsewhere_it_is_a_process_like_others(monkeypatch: pytest.MonkeyPatch):
     finally:
         supervisor.stop()
     assert "No such option" in output.getvalue()
+
+
+def test_what_a_copy_does_for_us_leaves_nothing_with_us():
+    code = """
+        import sys
+        from webapp.cli.copies import done_by_a_copy
+        def work():
+            import colorsys
+            return "done"
+        print(done_by_a_copy(work), "colorsys" in sys.modules)
+    """
+    assert python(code) == "done False\n"
+
+
+def test_what_a_copy_raises_is_raised():
+    code = """
+        import click
+        from webapp.cli.copies import done_by_a_copy
+        from webapp.cli.up import CannotStart
+        def work():
+            raise CannotStart("as a sentence")
+        try:
+            done_by_a_copy(work)
+        except CannotStart as error:
+            print(error.message)
+    """
+    assert python(code) == "as a sentence\n"
+
+
+def python(code: str) -> str:
+    """Run it in a process without threads."""
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    return subprocess.run(command, cwd=PROJECT_ROOT, check=True, capture_output=True, text=True).stdout

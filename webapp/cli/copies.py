@@ -6,13 +6,16 @@ Linux only: elsewhere libraries of the system do not stand to be used after a fo
 import contextlib
 import gc
 import os
+import pickle
 import signal
 import sys
 import threading
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import IO, Any, NoReturn
+from typing import IO, Any, NoReturn, TypeVar, cast
+
+T = TypeVar("T")
 
 POSSIBLE = sys.platform.startswith("linux")
 
@@ -62,10 +65,9 @@ def start_copy(arguments: Sequence[str], environment: Mapping[str, str], *, orph
     """
     if threading.active_count() > 1:
         raise RuntimeError("A process with more than one thread cannot be copied.")
-    _load(arguments[0])
+    _load(arguments[0], environment)
     reading, writing = os.pipe()
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+    _flush()
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
@@ -74,16 +76,69 @@ def start_copy(arguments: Sequence[str], environment: Mapping[str, str], *, orph
     return Copy(pid, open(reading, "rb", buffering=0))
 
 
-def _load(command: str) -> None:
+def done_by_a_copy(work: Callable[[], T]) -> T:
+    """Return what `work` returns, or raise what it raises. What it loads is not in our memory afterwards.
+
+    Both must stand to be pickled.
+    """
+    if not POSSIBLE or threading.active_count() > 1:
+        return work()
+    reading, writing = os.pipe()
+    _flush()
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        _answer(work, writing, parent)
+    os.close(writing)
+    try:
+        with open(reading, "rb") as answer:
+            said = answer.read()
+    finally:
+        os.waitpid(pid, 0)
+    if not said:
+        raise RuntimeError("A copy of this process ended before it had done its work.")
+    done, value = pickle.loads(said)  # noqa: S301 (it is our own copy that says it)
+    if not done:
+        raise value
+    return cast(T, value)
+
+
+def _answer(work: Callable[[], Any], output: int, parent: int) -> NoReturn:
+    try:
+        from worker.host import die_with_parent
+
+        die_with_parent(parent)
+        try:
+            answer = (True, work())
+        except BaseException as error:
+            answer = (False, error)
+        _flush()
+        with open(output, "wb") as file:
+            pickle.dump(answer, file)
+    finally:
+        os._exit(0)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+
+
+def _load(command: str, environment: Mapping[str, str]) -> None:
     # Read when the package of the titles is first imported: the environment is not to be written over with them.
     os.environ["SPT_NOENV"] = "1"
     import setproctitle  # noqa: F401
+    from sqlalchemy import create_engine
     from sqlalchemy.orm import configure_mappers
 
     from store.html import warm_up
 
     for module in LOADED[command]:
         import_module(module)
+    if url := environment.get("DATABASE_URL"):
+        # Connects to nothing: its driver is loaded.
+        create_engine(url)
     configure_mappers()
     warm_up()
     # The collector would write to what it looks at, and so to pages that are shared until then.
@@ -106,9 +161,7 @@ def _be_the_copy(
     except BaseException:
         traceback.print_exc()
     finally:
-        with contextlib.suppress(OSError, ValueError):
-            sys.stdout.flush()
-            sys.stderr.flush()
+        _flush()
         os._exit(status)
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from webapp.cli import with_settings
+from webapp.cli.copies import done_by_a_copy
 from webapp.cli.platform import clear_database_errors
 from webapp.cli.processes import (
     SETTLE_SECONDS,
@@ -104,7 +105,7 @@ def run_all(settings: "Settings", *, host: str, port: int, workers: int, demo: b
         elif not queue_reachable(settings):
             supervisor.say("errand", "The server in REDIS_URL does not answer. Runs wait until it does.")
         supervisor.say("errand", "Preparing the databases and looking for jobs...")
-        link = prepare(settings, demo=demo)
+        link = done_by_a_copy(lambda: prepare(settings, demo=demo))
         if workers:
             grace = supervisor.grace_seconds - SETTLE_SECONDS
             supervisor.start(*worker_programs(["default"], workers, environment, grace_seconds=grace))
