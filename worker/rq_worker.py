@@ -7,6 +7,7 @@ Whatever lies in Redis, nothing is imported or unpickled from it: the id alone c
 
 import signal
 import time
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
@@ -32,7 +33,7 @@ from worker.duty import Duty, Facts
 from worker.failpoints import reach
 from worker.host import this_process
 from worker.presence import BUSY, DRAINING, IDLE, WORKER
-from worker.queues import KEEP_SECONDS, LOOK, connect, own_payload, pop_lists, wake_key
+from worker.queues import KEEP_SECONDS, LOOK, connect, eviction_warning, own_payload, pop_lists, wake_key
 from worker.supervisor import BEAT_SECONDS, Reason, Supervisor
 
 #: An idle worker looks at its queues this often even when nobody woke it.
@@ -135,7 +136,13 @@ class Worker(rq.Worker):
             facts=self._facts,
         )
         super().bootstrap(*args, **kwargs)
+        self._warn_of_eviction()
         self.duty.start()
+
+    def _warn_of_eviction(self) -> None:
+        with suppress(RedisError):
+            if warning := eviction_warning(self.settings):
+                self.log.warning("%s", warning)
 
     def teardown(self) -> None:
         self.supervisor.close()
