@@ -59,6 +59,15 @@ def _begin_sqlite(connection: Connection) -> None:
         raise OperationalError(begin, None, error) from error
 
 
+def is_full(error: OperationalError) -> bool:
+    """Tell whether the database could not store something for want of room on its disk."""
+    sqlite_code, sqlstate = (
+        getattr(error.orig, "sqlite_errorcode", None),
+        getattr(error.orig, "sqlstate", None),
+    )
+    return sqlite_code == sqlite3.SQLITE_FULL or sqlstate == "53100"
+
+
 class Platform:
     """The database of a process without Flask: a worker, the scheduler, a command."""
 
