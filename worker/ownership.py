@@ -5,8 +5,10 @@ run only one ever writes to it. `attempt` is the fencing token.
 """
 
 import functools
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +22,21 @@ from worker.attempts import end_of_attempt, read_facts, stop_cause
 from worker.attempts import ended as ended
 from worker.host import Process
 
+#: Goes on while the machine sleeps, and cannot be set.
+_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+class RunClock:
+    """What time it is for one run: read from the wall once, counted from there. A clock that is set in mid-run would
+    make the run last for an hour, or end before it began."""
+
+    def __init__(self) -> None:
+        self.started_at = now()
+        self._steady_at = time.clock_gettime(_STEADY)
+
+    def now(self) -> datetime:
+        return self.started_at + timedelta(seconds=time.clock_gettime(_STEADY) - self._steady_at)
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -31,6 +48,7 @@ class Claim:
     last_seq: int
     #: Not None: others may wait for the end of this run (see pushes.release).
     concurrency_key: str | None = None
+    clock: RunClock = field(default_factory=RunClock, compare=False)
 
 
 class Fenced(Exception):
@@ -39,10 +57,10 @@ class Fenced(Exception):
 
 def claim(platform: Platform, result_id: UUID, *, worker: str, process: Process) -> Claim | None:
     """Take a pending run. None when it was delivered twice, has ended while it waited, or must wait longer."""
-    at = now()
+    clock = RunClock()
     values = {
         "claimed_id": result_id,
-        "at": at,
+        "at": clock.started_at,
         "by": worker,
         "host": process.host,
         "pid": process.pid,
@@ -54,7 +72,7 @@ def claim(platform: Platform, result_id: UUID, *, worker: str, process: Process)
         row = connection.execute(_claim(free=True, postgres=postgres), values).first()
     if row is None:
         row = _claim_by_rules(platform, values, postgres=postgres)
-    return Claim(result_id, row.attempt, row.last_seq, row.concurrency_key) if row else None
+    return Claim(result_id, row.attempt, row.last_seq, row.concurrency_key, clock) if row else None
 
 
 def _claim_by_rules(platform: Platform, values: dict[str, Any], *, postgres: bool) -> Any:
@@ -163,11 +181,15 @@ def end_values(
 ) -> dict[str, Any]:
     """Return what `write` has to write to end this attempt, in the same transaction: for good, or for a retry."""
     if status != Status.ERRORED and claim.attempt == 1:
-        return ended(status, cause)  # Nothing before it, and nothing after it.
-    facts = read_facts(connection, claim.result_id, JobResult.attempt == claim.attempt)
-    if facts is None:
-        raise Fenced(f"Run {claim.result_id} has ended or belongs to another worker.")
-    return end_of_attempt(facts, status, cause, lost=lost)
+        values = ended(status, cause)  # Nothing before it, and nothing after it.
+    else:
+        facts = read_facts(connection, claim.result_id, JobResult.attempt == claim.attempt)
+        if facts is None:
+            raise Fenced(f"Run {claim.result_id} has ended or belongs to another worker.")
+        values = end_of_attempt(facts, status, cause, lost=lost)
+    if "finished_at" in values:
+        values["finished_at"] = claim.clock.now()
+    return values
 
 
 @dataclass(frozen=True, slots=True)
