@@ -11,11 +11,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import Engine, event, make_url
+from sqlalchemy.exc import OperationalError
 
 from store import migrate
 from store.models import JobResult
+from store.platform import is_full
 from tests import servers
 from tests.waiting import until
 from tests.worker.conftest import Portal, StartWorker, Web, on_sqlite
@@ -281,6 +284,18 @@ def test_a_full_disk_makes_a_507_that_names_the_reason(
     assert (rows(portal), rules.waiting()) == ([], [])
     full.clear()
     assert web.submit("Ticks", folder="x", note=much).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        (psycopg.errors.DiskFull(), True),
+        (psycopg.errors.AdminShutdown(), False),
+        (sqlite3.OperationalError("database is locked"), False),
+    ],
+)
+def test_a_full_disk_is_told_from_other_troubles(said: Exception, answer: bool):
+    assert is_full(OperationalError("INSERT", None, said)) is answer
 
 
 @on_sqlite
