@@ -15,6 +15,9 @@ SCHEMA = "0002"
 #: Seconds a writer on SQLite waits for its turn before it gives up.
 BUSY_TIMEOUT_SECONDS = 10
 
+#: What PostgreSQL calls a disk without room (disk_full).
+POSTGRES_FULL = "53100"
+
 
 def engine_options(url: str) -> dict[str, Any]:
     """Return the keyword arguments of `create_engine` for this URL."""
@@ -61,11 +64,8 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def is_full(error: OperationalError) -> bool:
     """Tell whether the database could not store something for want of room on its disk."""
-    sqlite_code, sqlstate = (
-        getattr(error.orig, "sqlite_errorcode", None),
-        getattr(error.orig, "sqlstate", None),
-    )
-    return sqlite_code == sqlite3.SQLITE_FULL or sqlstate == "53100"
+    code = getattr(error.orig, "sqlite_errorcode", None) or getattr(error.orig, "sqlstate", None)
+    return code in (sqlite3.SQLITE_FULL, POSTGRES_FULL)
 
 
 class Platform:
