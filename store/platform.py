@@ -19,6 +19,9 @@ BUSY_TIMEOUT_SECONDS = 10
 #: Seconds between the first tries of a writer on SQLite.
 TURN_PAUSES = (0.0001,) * 50
 
+#: What PostgreSQL calls a disk without room (disk_full).
+POSTGRES_FULL = "53100"
+
 
 def engine_options(url: str) -> dict[str, Any]:
     """Return the keyword arguments of `create_engine` for this URL."""
@@ -86,6 +89,12 @@ def _take_turn(database: sqlite3.Connection) -> None:
     finally:
         database.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
     database.execute("BEGIN IMMEDIATE")
+
+
+def is_full(error: OperationalError) -> bool:
+    """Tell whether the database could not store something for want of room on its disk."""
+    code = getattr(error.orig, "sqlite_errorcode", None) or getattr(error.orig, "sqlstate", None)
+    return code in (sqlite3.SQLITE_FULL, POSTGRES_FULL)
 
 
 class Platform:

@@ -115,6 +115,28 @@ class Redis:
             self._process.wait()
             self._process = None
 
+    def forget(self) -> None:
+        """Come back as a server does that keeps nothing on its disk."""
+        self.stop()
+        shutil.rmtree(self.folder / "appendonlydir")
+        self.start()
+
+    def hang(self) -> None:
+        """Answer nobody, and keep every connection."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+
+    def say(self, *command: str | int) -> object:
+        """Send it one command; return its answer."""
+        from redis import Redis as Client
+
+        with Client.from_url(self.url) as client:
+            return client.execute_command(*command)
+
     def _wait_until_it_answers(self) -> None:
         from redis import Redis as Client
         from redis.exceptions import RedisError

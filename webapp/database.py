@@ -8,10 +8,14 @@ from flask import Flask, current_app, has_request_context, request
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as RequestSession
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from store.models import Base
-from store.platform import configure_engine, engine_options
+from store.platform import configure_engine, engine_options, is_full
+
+#: Seconds after which a client may try again when the database did not answer.
+RETRY_AFTER_SECONDS = 5
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -47,6 +51,17 @@ def _for_reading(engine: Engine) -> dict[str, Any]:
     # PostgreSQL's transactions give each statement a view of its own anyway: to begin and to end one would only be
     # two more ways to the server and back.
     return {"isolation_level": "AUTOCOMMIT"}
+
+
+def trouble(error: OperationalError) -> tuple[int, str]:
+    """Return the status and the sentence for a request whose database cannot do its work now.
+
+    What the database said goes to the server's log alone.
+    """
+    current_app.logger.error("%s %s: the database says: %s", request.method, request.path, error.orig)
+    if is_full(error):
+        return 507, "The database has no room left, so nothing new can be stored. Tell an administrator."
+    return 503, "The database does not answer. Try again in a moment."
 
 
 @contextmanager

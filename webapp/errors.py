@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from flask import Flask, Response, current_app, make_response, redirect, render_template, request, url_for
 from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from jobs.errors import InvalidData
@@ -13,7 +14,7 @@ from store.models import now
 from store.permissions import Forbidden, NotVisible
 from webapp import api, htmx
 from webapp.auth import SignInRequired, below_api, current_user
-from webapp.database import db
+from webapp.database import RETRY_AFTER_SECONDS, db, trouble
 from webapp.next_page import safe_path
 
 Answer = Response | tuple[Response, int]
@@ -37,6 +38,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(InvalidData, refuse_data)
     app.register_error_handler(Forbidden, forbid)
     app.register_error_handler(NotVisible, hide)
+    app.register_error_handler(OperationalError, answer_trouble)
     app.register_error_handler(HTTPException, answer_http)
     app.register_error_handler(Exception, answer_fault)
 
@@ -83,6 +85,20 @@ def answer_http(error: HTTPException) -> Answer:
         sentence = error.description
     answer = _page(error.code, title, sentence)
     _keep_headers(error, answer)
+    return answer
+
+
+def answer_trouble(error: OperationalError) -> Answer:
+    """The database is away, locked or full. It is asked nothing more for the answer, not even who asks."""
+    db.session.rollback()
+    if below_api():
+        return _from_api(error)
+    status, sentence = trouble(error)
+    about = {"status": status, "title": "This cannot be done now", "sentence": sentence}
+    template = "errors/_note.html" if htmx.wants_fragment() else "errors/trouble.html"
+    answer = make_response(render_template(template, **about), status)
+    if status == 503:
+        answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return answer
 
 

@@ -24,7 +24,8 @@ from store.permissions import visible
 from webapp import htmx
 from webapp.auth import allowed, current_user, polled, public, require, signed_in_user
 from webapp.database import db, reading
-from worker.queues import listening_workers, queue_reachable
+from worker.queue_facts import listening_workers, present_workers
+from worker.queues import queue_reachable
 
 blueprint = Blueprint("home", __name__)
 
@@ -44,11 +45,11 @@ def welcome() -> str:
     """Show the way to the first run. The page asks for itself again until there is one."""
     require("view", JobRecord)
     settings = current_app.extensions["errand"].settings
-    workers = listening_workers(settings)
+    workers = listening_workers(present_workers(db.session()))
     steps = {
         "workers": workers,
         "worker_count": max(workers.values(), default=0),
-        "queue_reachable": bool(workers) or queue_reachable(settings),
+        "queue_reachable": queue_reachable(settings),
         "first_job": _first_job(),
         "completed": _has_completed(),
         "jobs_folder": str(settings.jobs_roots[0]) if settings.jobs_roots and allowed("admin") else "",

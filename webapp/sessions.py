@@ -101,6 +101,19 @@ class NoSession(BrowserSession):
     """For requests that neither read nor get a cookie."""
 
 
+class UnreadSession(NoSession):
+    """For a request whose session could not be read: it fails where it is asked for its user, not before Flask has
+    begun to handle errors."""
+
+    def __init__(self, error: OperationalError) -> None:
+        super().__init__()
+        self._error = error
+
+    @property
+    def user(self) -> User | None:
+        raise self._error
+
+
 class DatabaseSessions(SessionInterface):
     def __init__(self, *, https: bool, counts_as_use: Callable[[], bool]) -> None:
         """counts_as_use: tells whether the present request shows that a person is there."""
@@ -117,7 +130,10 @@ class DatabaseSessions(SessionInterface):
         # A token has no dot, a signed value always has one.
         if "." in cookie:
             return BrowserSession(_unsigned(app, cookie))
-        row = _find(cookie)
+        try:
+            row = _find(cookie)
+        except OperationalError as error:
+            return UnreadSession(error)
         return BrowserSession(dict(row.data), row) if row else BrowserSession()
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:

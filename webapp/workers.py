@@ -34,6 +34,7 @@ from worker.presence import (
     version,
 )
 from worker.queue_facts import QueueFacts, RedisFacts, known_queues, present_workers, queue_facts
+from worker.queues import MAY_EVICT
 
 blueprint = Blueprint("workers", __name__, url_prefix="/workers")
 
@@ -48,6 +49,11 @@ SILENT = Look("is-warn", "warn", "Silent")
 
 #: A queue whose first run has waited for longer is slow.
 SLOW_SECONDS = 60.0
+
+FULL = (
+    "It refuses what is new (command not allowed when used memory > 'maxmemory'). Runs are kept, and start when there "
+    "is room: raise its maxmemory, or have Errand alone use it."
+)
 
 #: How long those who are gone are shown, and how long a loss counts as a problem.
 STOPPED_SHOWN = timedelta(minutes=5)
@@ -206,9 +212,16 @@ def queue_look(queue: QueueFacts) -> Look:
 
 
 def _of_redis(redis: RedisFacts) -> list[Problem]:
-    if redis.reachable:
-        return []
-    return [Problem("is-bad", "bad", "Redis does not answer", "Runs are kept, and start when it is back.")]
+    if not redis.reachable:
+        return [
+            Problem("is-bad", "bad", "Redis does not answer", "Runs are kept, and start when it is back.")
+        ]
+    if redis.full:
+        return [Problem("is-bad", "bad", "Redis is full", FULL)]
+    if redis.eviction_policy:
+        sentence = MAY_EVICT.format(policy=redis.eviction_policy)
+        return [Problem("is-warn", "warn", "Redis may throw things away", sentence)]
+    return []
 
 
 def _scheduler_silent(processes: Iterable[WorkerProcess]) -> bool:

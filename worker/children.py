@@ -60,6 +60,8 @@ class Child:
         return self.status is not None
 
     def close(self) -> None:
+        if self.line.fileno() < 0:
+            return  # It is closed already, and its numbers may be somebody else's.
         self.line.close()
         for descriptor in (self.out, self.err):
             os.close(descriptor)

@@ -14,8 +14,8 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from store.entry_rows import EntryRow
 from store.html import render, verbatim
-from store.models import EntryGroup, LogEntry
-from store.platform import Platform
+from store.models import EntryGroup, JobResult, LogEntry
+from store.platform import Platform, is_full
 from store.text import entry_text
 from worker.batches import Batch, Group, is_one_statement, write_batch
 from worker.ownership import Claim, Fenced
@@ -45,6 +45,9 @@ MOST_BYTES = 256 * 1024**2
 #: Failures that are kept beyond.
 MOST_LAST_WORDS = 100
 DROPPED_NOTE = "{count:,} more entries were dropped: a run keeps at most {entries:,}, or {megabytes:,} MB."
+
+MISSING_NOTE = "Entries of this log are missing ({count:,}): the database did not take them."
+UNSAID = " Entries of its log are missing ({count:,}): the database had no room left."
 
 
 class Entry(NamedTuple):
@@ -121,9 +124,13 @@ class RunLog:
         self._flush_at: float | None = None
         self._tickets: list[Ticket] = []
         self._notes: dict[str, Any] = {}
+        #: What was written, or was to be, as the end of the attempt.
+        self._ended: dict[str, Any] = {}
         self._bytes = 0
         self._count = 0
         self._dropped = 0
+        #: Entries that the database did not take.
+        self._lost = 0
         self._last_words = 0
 
     # Called by the worker's main thread
@@ -254,23 +261,35 @@ class RunLog:
         patience: float,
         tried: bool = False,
     ) -> None:
-        rows = [self._row(number, entry) for number, entry in enumerate(batch, self._seq + 1)]
+        # Who has once waited in vain does not wait again with every batch: the beat waits behind them.
+        deadline = time.monotonic() + (0 if self._lost and not end else patience)
+        lost = self._lost
+        note = [self._said_of_missing(lost)] if end and lost else []
+        rows = self._rows([*batch, *note])
         platform = self._writer.platform
         engine = platform.single if is_one_statement(platform.engine, rows) else platform.engine
-        deadline = time.monotonic() + patience
         while True:
             try:
                 with engine.begin() as connection:
                     # A commit whose answer got lost must not be made twice.
-                    group = self._written(connection, rows) if tried else None
-                    if group is None:
-                        ended = end(connection) if end else {}
-                        last = {"last_seq": self._seq + len(rows), **values, **ended}
+                    if tried and self._is_written(connection, rows):
+                        group = self._open_group(connection)
+                    else:
+                        self._ended = end(connection) if end else {}
+                        if self._ended and lost > self._lost:
+                            self._ended["cause"] += UNSAID.format(count=lost)
+                        last = {"last_seq": self._seq + len(rows), **values, **self._ended}
                         group = write_batch(connection, Batch(self._claim, rows, self._group, last))
                 break
-            except OperationalError:
+            except OperationalError as error:
+                if rows and is_full(error):
+                    # The run may go on, and how it ends fits in where its entries do not.
+                    lost, rows = lost + len(batch), []
+                    continue
                 # The database is restarting or locked: the run goes on meanwhile.
                 if time.monotonic() > deadline:
+                    if not end:
+                        self._lost = lost + len(rows)
                     raise
                 tried = True
                 time.sleep(RETRY_SECONDS)
@@ -280,25 +299,34 @@ class RunLog:
         # Only now that it is saved: a write that is tried again must start from the same state.
         self._group = group or self._group
         self._seq += len(rows)
+        self._lost = lost
 
-    def _written(self, connection: Connection, rows: list[EntryRow]) -> Group | None:
-        """Return the open group if this very batch is in the database already."""
-        if not rows:
-            return None
-        attempt = connection.scalar(
-            select(LogEntry.attempt).where(
-                LogEntry.result_id == self._claim.result_id, LogEntry.seq == rows[-1].seq
-            )
-        )
-        if attempt != self._claim.attempt:
-            return None
+    def _said_of_missing(self, count: int) -> Entry:
+        return Entry("warning", "run", MISSING_NOTE.format(count=count), created_at=time.time())
+
+    def _is_written(self, connection: Connection, rows: list[EntryRow]) -> bool:
+        """Tell whether this very batch, or this very end, is in the database already."""
+        key, attempt = self._claim.result_id, self._claim.attempt
+        if rows:
+            last = select(LogEntry.attempt).where(LogEntry.result_id == key, LogEntry.seq == rows[-1].seq)
+            return connection.scalar(last) == attempt
+        if not self._ended:
+            return False
+        same = (JobResult.status == self._ended["status"], JobResult.cause == self._ended["cause"])
+        ended = select(JobResult.id).where(JobResult.id == key, JobResult.attempt == attempt, *same)
+        return connection.scalar(ended) is not None
+
+    def _open_group(self, connection: Connection) -> Group | None:
         last = connection.execute(
             select(EntryGroup.name, EntryGroup.first_seq)
             .where(EntryGroup.result_id == self._claim.result_id)
             .order_by(EntryGroup.first_seq.desc())
             .limit(1)
-        ).one()
-        return Group(last.name, last.first_seq)
+        ).first()
+        return Group(last.name, last.first_seq) if last else None
+
+    def _rows(self, batch: Iterable[Entry]) -> list[EntryRow]:
+        return [self._row(number, entry) for number, entry in enumerate(batch, self._seq + 1)]
 
     def _row(self, number: int, entry: Entry) -> EntryRow:
         text = entry.message + CUT_NOTE.format(count=entry.more) if entry.more else entry.message

@@ -5,8 +5,10 @@ run only one ever writes to it. `attempt` is the fencing token.
 """
 
 import functools
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -19,6 +21,21 @@ from worker import rules
 from worker.attempts import end_of_attempt, read_facts, stop_cause
 from worker.attempts import ended as ended
 from worker.host import Process
+
+#: Goes on while the machine sleeps, and cannot be set.
+_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+class RunClock:
+    """What time it is for one run: read from the wall once, counted from there. A clock that is set in mid-run would
+    make the run last for an hour, or end before it began."""
+
+    def __init__(self) -> None:
+        self.started_at = now()
+        self._steady_at = time.clock_gettime(_STEADY)
+
+    def now(self) -> datetime:
+        return self.started_at + timedelta(seconds=time.clock_gettime(_STEADY) - self._steady_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +50,7 @@ class Claim:
     concurrency_key: str | None
     #: What is to be done, and who asked for it, as it stood at the claim.
     run: "Run"
+    clock: RunClock = field(default_factory=RunClock, compare=False)
 
 
 class Run(NamedTuple):
@@ -64,10 +82,10 @@ class Fenced(Exception):
 
 def claim(platform: Platform, result_id: UUID, *, worker: str, process: Process) -> Claim | None:
     """Take a pending run. None when it was delivered twice, has ended while it waited, or must wait longer."""
-    at = now()
+    clock = RunClock()
     values = {
         "claimed_id": result_id,
-        "at": at,
+        "at": clock.started_at,
         "by": worker,
         "host": process.host,
         "pid": process.pid,
@@ -82,7 +100,7 @@ def claim(platform: Platform, result_id: UUID, *, worker: str, process: Process)
     if row is None:
         return None
     attempt, last_seq, concurrency_key, *run = row[: len(_TOLD)]
-    return Claim(result_id, attempt, last_seq, concurrency_key, Run(*run))
+    return Claim(result_id, attempt, last_seq, concurrency_key, Run(*run), clock)
 
 
 def _claim_by_rules(platform: Platform, values: dict[str, Any], *, postgres: bool) -> Any:
@@ -231,11 +249,15 @@ def end_values(
 ) -> dict[str, Any]:
     """Return what `write` has to write to end this attempt, in the same transaction: for good, or for a retry."""
     if status != Status.ERRORED and claim.attempt == 1:
-        return ended(status, cause)  # Nothing before it, and nothing after it.
-    facts = read_facts(connection, claim.result_id, JobResult.attempt == claim.attempt)
-    if facts is None:
-        raise fenced(claim)
-    return end_of_attempt(facts, status, cause, lost=lost)
+        values = ended(status, cause)  # Nothing before it, and nothing after it.
+    else:
+        facts = read_facts(connection, claim.result_id, JobResult.attempt == claim.attempt)
+        if facts is None:
+            raise fenced(claim)
+        values = end_of_attempt(facts, status, cause, lost=lost)
+    if "finished_at" in values:
+        values["finished_at"] = claim.clock.now()
+    return values
 
 
 @dataclass(frozen=True, slots=True)

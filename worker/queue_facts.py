@@ -16,7 +16,7 @@ from store.models import JobRecord, JobResult, Queue, Status, WorkerProcess, now
 from store.settings import Settings
 from worker.pausing import paused_queues
 from worker.presence import is_listening
-from worker.queues import DEFAULT_QUEUE, PRIORITIES, connect, list_name
+from worker.queues import DEFAULT_QUEUE, PRIORITIES, connect, eviction_policy, list_name
 
 #: The rate of a queue is that of the last minutes.
 RATE_MINUTES = 10
@@ -58,6 +58,10 @@ class RedisFacts:
     reachable: bool
     milliseconds: float = 0.0
     memory_bytes: int = 0
+    #: It takes nothing more.
+    full: bool = False
+    #: By which policy it throws things away when it is full; None: it does not.
+    eviction_policy: str | None = None
     queued: dict[str, int] = field(default_factory=dict)
 
 
@@ -66,10 +70,18 @@ def present_workers(db: Session) -> Sequence[WorkerProcess]:
     return db.scalars(select(WorkerProcess).order_by(WorkerProcess.name)).all()
 
 
+def listening_workers(workers: Iterable[WorkerProcess]) -> Counter[str]:
+    """Return how many workers listen on each queue.
+
+    workers: as `present_workers` gives them.
+    """
+    return Counter(str(name) for row in workers if is_listening(row) for name in row.queues)
+
+
 def known_queues(db: Session) -> set[str]:
     """Return the names of all queues that anything speaks of."""
     waiting, running = _active(db)
-    listening = _listening(present_workers(db))
+    listening = listening_workers(present_workers(db))
     return {*paused_queues(db), *waiting, *running, *_rates(db), *listening, *_of_jobs(db)}
 
 
@@ -83,7 +95,7 @@ def queue_facts(
     paused = {row.name: row for row in db.scalars(select(Queue).where(Queue.paused))}
     waiting, running = _active(db)
     rates = _rates(db)
-    listening = _listening(workers)
+    listening = listening_workers(workers)
     names = sorted({*paused, *waiting, *running, *rates, *listening, *_of_jobs(db)})
     redis = redis_facts(settings, names)
     facts = [
@@ -119,7 +131,15 @@ def redis_facts(settings: Settings, names: Sequence[str]) -> RedisFacts:
         return RedisFacts(reachable=False)
     each = len(PRIORITIES)
     queued = {name: sum(lengths[each * i : each * (i + 1)]) for i, name in enumerate(names)}
-    return RedisFacts(True, milliseconds, int(memory["used_memory"]), queued)
+    used, most, policy = int(memory["used_memory"]), int(memory["maxmemory"]), eviction_policy(memory)
+    return RedisFacts(
+        reachable=True,
+        milliseconds=milliseconds,
+        memory_bytes=used,
+        full=policy is None and 0 < most <= used,
+        eviction_policy=policy,
+        queued=queued,
+    )
 
 
 def _active(db: Session) -> tuple[dict[str, dict[str, Any]], dict[str, int]]:
@@ -161,10 +181,6 @@ def _rates(db: Session) -> dict[str, int]:
     query = select(JobResult.queue, func.count().label("number"))
     query = query.where(JobResult.started_at >= since).group_by(JobResult.queue)
     return {row.queue: row.number for row in db.execute(query)}
-
-
-def _listening(workers: Iterable[WorkerProcess]) -> Counter[str]:
-    return Counter(str(name) for row in workers if is_listening(row) for name in row.queues)
 
 
 def _of_jobs(db: Session) -> set[str]:

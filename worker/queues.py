@@ -2,8 +2,9 @@
 
 import functools
 import json
-from collections.abc import Iterable
-from typing import cast
+import logging
+from collections.abc import Mapping
+from typing import Any, cast
 from uuid import UUID
 
 from redis import ConnectionPool, Redis
@@ -18,6 +19,8 @@ from rq.serializers import JSONSerializer
 from store.settings import Settings, SettingsError
 from store.urls import without_password
 
+logger = logging.getLogger("errand.queues")
+
 DEFAULT_QUEUE = "default"
 
 #: The only function a payload may name. Nobody imports it from there: the id alone counts.
@@ -28,10 +31,19 @@ LOOK = "look"
 
 #: Seconds: a request must not hang on a Redis that is gone or does not answer.
 CONNECT_SECONDS = 1.0
-ANSWER_SECONDS = 2.0
+ANSWER_SECONDS = 1.0
+
+MAY_EVICT = (
+    "When it is full, Redis throws away what waits there (maxmemory-policy {policy}). No run is lost, for the database "
+    "knows them all, and what is missing is pushed again within seconds; but it starts later than it could. "
+    "Set maxmemory-policy noeviction."
+)
 
 #: Seconds that RQ keeps its own record of what ended; ours stays in the database.
 KEEP_SECONDS = 60
+
+#: Written only to see whether there is room.
+ROOM_KEY = "errand:room"
 
 #: A wake-up each is enough for this many idle workers; older ones woke nobody.
 MOST_WAKES = 64
@@ -102,7 +114,8 @@ def push(
         pipeline.ltrim(wake, -MOST_WAKES, -1)
         pipeline.expire(wake, KEEP_WAKES_SECONDS)
         pipeline.execute()
-    except RedisError:
+    except RedisError as error:
+        logger.warning("Redis did not take run %s, which waits: %s", result_id, error)
         return False
     return True
 
@@ -138,10 +151,16 @@ def queue_reachable(settings: Settings) -> bool:
     return queue_trouble(settings) is None
 
 
-def queue_trouble(settings: Settings) -> str | None:
-    """Say why Redis cannot be used now; None: it can. SettingsError for a URL that never will work."""
+def queue_trouble(settings: Settings, *, writing: bool = False) -> str | None:
+    """Say why Redis cannot be used now; None: it can. SettingsError for a URL that never will work.
+
+    writing: ask also whether it takes anything: it may be full.
+    """
     try:
-        connect(settings).ping()
+        connection = connect(settings)
+        connection.ping()
+        if writing:
+            connection.set(ROOM_KEY, "?", ex=1)
     except RedisError as error:
         return str(error).strip().rstrip(".") or type(error).__name__
     except (TypeError, ValueError) as error:
@@ -151,19 +170,19 @@ def queue_trouble(settings: Settings) -> str | None:
     return None
 
 
-def listening_workers(settings: Settings) -> dict[str, int]:
-    """Return how many workers listen on each queue; empty when Redis cannot be reached."""
-    counts: dict[str, int] = {}
-    try:
-        connection = connect(settings)
-        keys: Iterable[bytes] = connection.smembers("rq:workers")  # type: ignore[assignment]
-        for key in keys:
-            for name in (connection.hget(key, "queues") or b"").decode().split(","):  # type: ignore[union-attr]
-                if name:
-                    counts[name] = counts.get(name, 0) + 1
-    except RedisError:
-        return {}
-    return counts
+def eviction_policy(memory: Mapping[str, Any]) -> str | None:
+    """Return by which policy Redis throws things away when it is full; None: it refuses more instead.
+
+    memory: what it answers to INFO memory; not every server lets itself be asked by CONFIG.
+    """
+    policy = memory.get("maxmemory_policy", "noeviction")
+    return None if policy == "noeviction" else str(policy)
+
+
+def eviction_warning(settings: Settings) -> str | None:
+    """Return what to tell whoever starts a worker on a Redis that may throw things away. Raises RedisError."""
+    policy = eviction_policy(connect(settings).info("memory"))
+    return MAY_EVICT.format(policy=policy) if policy else None
 
 
 def own_payload(job_id: str) -> bytes:

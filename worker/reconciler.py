@@ -170,8 +170,11 @@ class Reconciler:
 
     def _page(self) -> Sequence[Any]:
         """Return the next rows that were pushed and still wait, the oldest first; after the last, begin again."""
+        at = now()
         query = select(*rules.PUSHED).where(
-            JobResult.status == Status.PENDING, JobResult.pushed_at < now() - PUSH_GRACE
+            JobResult.status == Status.PENDING,
+            # What is to come was pushed before somebody set the clock back.
+            or_(JobResult.pushed_at < at - PUSH_GRACE, JobResult.pushed_at > at + PUSH_GRACE),
         )
         if self._after is not None:
             created_at, key = self._after

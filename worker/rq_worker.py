@@ -7,6 +7,7 @@ Whatever lies in Redis, nothing is imported or unpickled from it: the id alone c
 
 import signal
 import time
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
@@ -32,7 +33,7 @@ from worker.duty import Duty, Facts
 from worker.failpoints import reach
 from worker.host import this_process
 from worker.presence import BUSY, DRAINING, IDLE, WORKER
-from worker.queues import KEEP_SECONDS, LOOK, connect, own_payload, pop_lists, wake_key
+from worker.queues import KEEP_SECONDS, LOOK, connect, eviction_warning, own_payload, pop_lists, wake_key
 from worker.supervisor import BEAT_SECONDS, Reason, Supervisor
 
 #: An idle worker looks at its queues this often even when nobody woke it.
@@ -106,7 +107,7 @@ class Worker(rq.Worker):
         #: The end of a run that Redis has not heard of yet.
         self._unsaid: tuple[QueuedRun, rq.Queue, Execution, str | None, datetime] | None = None
         self._done = self._failed = 0
-        self._asked_for_suspension_at = float("-inf")
+        self._asked_for_suspension_at = self._said_alive_at = float("-inf")
         self._leaving = False
 
     # Beginning and end
@@ -135,7 +136,13 @@ class Worker(rq.Worker):
             facts=self._facts,
         )
         super().bootstrap(*args, **kwargs)
+        self._warn_of_eviction()
         self.duty.start()
+
+    def _warn_of_eviction(self) -> None:
+        with suppress(RedisError):
+            if warning := eviction_warning(self.settings):
+                self.log.warning("%s", warning)
 
     def teardown(self) -> None:
         self.supervisor.close()
@@ -211,8 +218,10 @@ class Worker(rq.Worker):
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
         """Say in Redis that the worker lives; not oftener than every second."""
-        if self.last_heartbeat and (rq.utils.now() - self.last_heartbeat).total_seconds() < 1:
+        # Not RQ's own note of it: where the clock was set back, that lies ahead for an hour.
+        if time.monotonic() - self._said_alive_at < 1:
             return
+        self._said_alive_at = time.monotonic()
         super().heartbeat(timeout, pipeline)
 
     def _beat(self) -> None:
@@ -220,7 +229,7 @@ class Worker(rq.Worker):
             return
         job, execution = self._now_running
         # RQ expects an answer to each of the commands it sends now.
-        self.last_heartbeat = None
+        self._said_alive_at = float("-inf")
         blocking, self.connection = self.connection, self._brisk
         try:
             self.maintain_heartbeats(job, execution)

@@ -25,7 +25,7 @@ from jobs.levels import LEVELS
 from store.data import Data
 from store.models import JobRecord, Status, User
 from store.permissions import allowed
-from store.platform import Platform
+from store.platform import Platform, is_full
 from store.secrets import CannotUnseal, unseal
 from store.settings import Settings
 from store.text import clean_json, clean_text
@@ -270,6 +270,7 @@ class _Watch:
             return self._finish(self._end(child))
         except Fenced:
             self._supervisor.children.kill(child)
+            child.close()
             self._supervisor.forget_child()
             logger.warning("Run %s is not ours any more.", self._claim.result_id)
             return "lost"
@@ -444,7 +445,7 @@ class _Watch:
         if isinstance(self._log.error, Fenced):
             raise self._log.error
         if self._log.error is not None:
-            cause = f"Its log could not be written: {type(self._log.error).__name__}."
+            cause = f"Its log could not be written: {_why_unwritten(self._log.error)}."
             self._end_run(child, Reason(Status.ERRORED, cause, 0))
         limit = self._claim.run.time_limit
         if now - self._began_at >= limit:
@@ -710,6 +711,12 @@ def _entry(facts: list[Any]) -> Entry:
 
 def _is_safe_url(url: Any) -> bool:
     return isinstance(url, str) and len(url) <= 255 and _SAFE_URL.fullmatch(url) is not None
+
+
+def _why_unwritten(error: Exception) -> str:
+    if not isinstance(error, OperationalError):
+        return type(error).__name__
+    return "the database has no room left" if is_full(error) else "the database did not answer"
 
 
 def _outcome_values(outcome: dict[str, Any]) -> dict[str, Any]:

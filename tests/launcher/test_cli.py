@@ -72,7 +72,7 @@ def test_burst_worker_without_redis_is_one_sentence(tmp_path):
     done = run_cli("worker", "--instance", str(tmp_path), "--burst", REDIS_URL="redis://127.0.0.1:1/0")
     assert done.returncode == 1
     assert done.stderr == (
-        "Error: The Redis named in REDIS_URL, redis://127.0.0.1:1/0, does not answer: "
+        "Error: The Redis named in REDIS_URL, redis://127.0.0.1:1/0, cannot be used: "
         "Error 111 connecting to 127.0.0.1:1. Connection refused.\n"
     )
 
@@ -83,7 +83,7 @@ def test_worker_waits_for_redis(tmp_path):
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
         said = process.stderr.readline()
         assert said.startswith(
-            "The Redis named in REDIS_URL, redis://127.0.0.1:1/0, does not answer: Error 111"
+            "The Redis named in REDIS_URL, redis://127.0.0.1:1/0, cannot be used: Error 111"
         )
         assert said.endswith("Waiting for it.\n")
         assert process.poll() is None

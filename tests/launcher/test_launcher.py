@@ -74,6 +74,11 @@ class Clone:
         (self.stub / "version").write_text(version)
         return path
 
+    def provides(self, *programs: str) -> None:
+        """Have these programs on PATH, as far as anybody looks."""
+        for name in programs:
+            (self.tools / name).symlink_to(str(shutil.which("true")))
+
     def environment(self, **extra: str) -> dict[str, str]:
         return {
             "PATH": str(self.tools),
@@ -304,7 +309,7 @@ def test_unwritable_folder_is_said(open_folder):
 
 
 def test_test_with_arguments_runs_only_pytest(clone):
-    (clone.tools / "chromium").symlink_to(shutil.which("true"))
+    clone.provides("chromium", "faketime")
     done = clone.run("test", "tests/store", "-k", "one two")
     assert done.returncode == 0
     assert clone.log() == ["made", "installed first", "installed dev"]
@@ -316,14 +321,14 @@ def test_test_with_arguments_runs_only_pytest(clone):
 
 
 def test_test_runs_every_check_and_pytest_last(clone):
-    (clone.tools / "chromium").symlink_to(shutil.which("true"))
+    clone.provides("chromium", "faketime")
     done = clone.run("test")
     assert done.returncode == 0
     assert modules_run(done.stdout) == ["ruff", "ruff", "mypy", "pytest"]
 
 
 def test_test_fails_when_a_check_fails_and_runs_pytest_all_the_same(clone):
-    (clone.tools / "chromium").symlink_to(shutil.which("true"))
+    clone.provides("chromium", "faketime")
     (clone.stub / "mypy-fails").touch()
     done = clone.run("test")
     assert done.returncode == 1
@@ -336,9 +341,10 @@ def modules_run(output: str) -> list[str]:
     return [word for word in words if word in ("ruff", "mypy", "pytest")]
 
 
-def test_test_says_loudly_that_there_is_no_chromium(clone):
+def test_test_says_loudly_what_there_is_not(clone):
     (clone.tools / "id").unlink()
     (clone.tools / "id").symlink_to(shutil.which("false"))  # Not root: nothing may be installed.
     done = clone.run("test")
     assert "No Chromium on PATH: the browser tests will be SKIPPED" in done.stderr
+    assert "No faketime on PATH: the tests of clocks that are set will be SKIPPED" in done.stderr
     assert done.returncode == 0

@@ -4,14 +4,19 @@ import os
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
 
-from store.models import EntryGroup, JobRecord, JobResult, LogEntry, User, now
+from store.models import ApiToken, EntryGroup, JobRecord, JobResult, LogEntry, User, now
 from store.platform import Platform
+from store.secrets import new_token
 from store.settings import Settings, load_settings
 from tests import servers
 from tests.conftest import load_fixture_jobs, make_cast
+from tests.webapp.conftest import running, signed_in
 from tests.worker.engine import Clock, Engine
 from worker.cancel import cancel
 from worker.children import Children
@@ -130,9 +135,54 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def redis_gone(redis: servers.Redis) -> Iterator[servers.Redis]:
+    """A Redis to which anything may be done; the next test finds it as it was started."""
     yield redis
     redis.stop()
     redis.start()
 
+
+class Web:
+    """The web server's side of the same instance, asked within this process."""
+
+    def __init__(self, app: Flask, portal: Portal) -> None:
+        self._app, self._portal = app, portal
+        with portal.platform.session() as db:
+            self._root = signed_in(app, db, db.merge(portal.cast["root"]))
+            plain, token_hash = new_token("errand")
+            db.add(ApiToken(user_id=portal.cast["alice"].id, prefix=plain[:12], token_hash=token_hash))
+            db.commit()
+        self._headers = {"Authorization": f"Token {plain}"}
+
+    def submit(self, job: str, **data: str) -> TestResponse:
+        """Ask for a run as alice's script does."""
+        path = f"/api/v1/jobs/{self._portal.jobs[job].class_path}/run"
+        return self._app.test_client().post(path, json={"data": data}, headers=self._headers)
+
+    def submitted(self, job: str, **data: str) -> JobResult:
+        answer = self.submit(job, **data)
+        assert answer.status_code == 201, answer.text
+        with self._portal.platform.reading() as db:
+            return db.get_one(JobResult, UUID(answer.json["id"]))
+
+    def ask(self, job: str, **data: str) -> TestResponse:
+        """Ask for a run as root does, in the form of its page."""
+        inputs = {f"v-{name}": value for name, value in data.items()}
+        return self._root.post(f"/jobs/{self._portal.jobs[job].class_path}/", inputs)
+
+    def page(self, path: str) -> TestResponse:
+        """Open a page as root does."""
+        return self._root.get(path)
+
+
+@pytest.fixture
+def web(portal: Portal) -> Iterator[Web]:
+    for app in running(portal.settings):
+        # As in production: an error must become an answer, or no test would see which.
+        app.config["PROPAGATE_EXCEPTIONS"] = False
+        yield Web(app, portal)
+
+
+#: For faults in which the database has no part.
+on_sqlite = pytest.mark.parametrize("live", ["sqlite"], indirect=True)
 
 StartWorker = Callable[..., Any]

@@ -9,10 +9,8 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from jobs.errors import InvalidData
 from store.permissions import Forbidden, NotVisible
+from webapp.database import RETRY_AFTER_SECONDS, trouble
 from worker.cancel import AlreadyFinished
-
-#: Seconds after which a client may try again when the database did not answer.
-RETRY_AFTER_SECONDS = 5
 
 
 class InvalidRequest(Exception):
@@ -51,7 +49,7 @@ def answer(error: Exception) -> Response | HTTPException:
     if isinstance(error, AlreadyFinished):
         return _json({"error": str(error) or "This run has already ended."}, 409)
     if isinstance(error, OperationalError):
-        return _unavailable()
+        return _unavailable(error)
     if isinstance(error, HTTPException):
         return _http(error)
     return _http(InternalServerError())
@@ -85,9 +83,11 @@ def _sentence(error: HTTPException) -> str:
     return error.description or error.name
 
 
-def _unavailable() -> Response:
-    response = _json({"error": "The database does not answer. Try again in a moment."}, 503)
-    response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+def _unavailable(error: OperationalError) -> Response:
+    status, sentence = trouble(error)
+    response = _json({"error": sentence}, status)
+    if status == 503:
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
 
 

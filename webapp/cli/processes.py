@@ -124,12 +124,12 @@ def wait_for_redis(settings: "Settings", *, patient: bool) -> None:
     shown = without_password(settings.redis_url)
     where = "started by ./errand up" if settings.embedded_redis else f"named in REDIS_URL, {shown},"
     said = ""
-    while trouble := queue_trouble(settings):
+    while trouble := queue_trouble(settings, writing=True):
         if not patient:
-            raise click.ClickException(f"The Redis {where} does not answer: {trouble}.")
+            raise click.ClickException(f"The Redis {where} cannot be used: {trouble}.")
         # Again when it is another trouble: a server that is up now may not know our password.
         if trouble != said:
-            click.echo(f"The Redis {where} does not answer: {trouble}. Waiting for it.", err=True)
+            click.echo(f"The Redis {where} cannot be used: {trouble}. Waiting for it.", err=True)
             said = trouble
         time.sleep(1)
 
