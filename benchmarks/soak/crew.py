@@ -78,7 +78,7 @@ class Crew:
                 del self.members[CLIENT]
                 continue
             if program.pid not in self._asked:
-                self.deserters.append(f"{name} ended with status {status}")
+                self.deserters.append(f"{name} ended with status {status}:\n{program.last_words()}")
             self._start(name)
 
     def _complete(self) -> bool:

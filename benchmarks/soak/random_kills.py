@@ -86,7 +86,7 @@ def one_seed(site: Site, ground: Ground, seed: int) -> Outcome:
     for finding in findings:
         ground.say(f"seed {seed}: {finding.claim}: {finding.what}")
     for deserter in crew.deserters:
-        ground.say(f"seed {seed}: {deserter}. {site.redis.last_words()}")
+        ground.say(f"seed {seed}: {deserter}")
     return Outcome(
         seed,
         ends=Counter(row.status for row in rows),
