@@ -17,8 +17,12 @@ from benchmarks.soak.facts import lines_of
 from store.models import JobResult, Status
 from worker.host import descendants
 
-#: Seconds between two kills, on average.
-PAUSE_SECONDS = 0.4
+#: Runs that end between two kills, on average: a slow machine must get somewhere, too. Some kills wait for none.
+RUNS_BETWEEN = 2.0
+ONE_IN_AT_ONCE = 6
+
+#: Then a kill waits for up to this long, so that it meets runs in all their moments.
+MOST_PAUSE_SECONDS = 0.5
 
 #: What is not a worker is away for up to this long.
 MOST_AWAY_SECONDS = 2.0
@@ -59,20 +63,27 @@ class Killer:
         self._stopped_runs: dict[tuple[UUID, int], float] = {}
         #: Workers that stand still: {name: (pid, until when)}.
         self._stopped: dict[str, tuple[int, float]] = {}
-        self._next_at = 0.0
+        #: The next kill is due when so many runs have ended, and some time after that.
+        self._next_ended = 1
+        self._pause = self._next_at = 0.0
         #: Seconds from each hit to the end of that attempt in the database.
         self.seconds: list[float] = []
         self.stopped_seconds: list[float] = []
 
-    def strike_in_time(self) -> None:
-        """Kill something if it is time to."""
+    def strike_in_time(self, ended: int) -> None:
+        """Kill something if it is time to. ended: how many runs have ended so far."""
+        if ended < self._next_ended:
+            self._next_at = time.monotonic() + self._pause
         if time.monotonic() < self._next_at:
             return
         way, act = self._choose()
         # Otherwise there was nothing to kill: something else next time, and soon.
         if act():
             self.done[way] += 1
-            self._next_at = time.monotonic() + self._chance.expovariate(1 / PAUSE_SECONDS)
+            runs = self._chance.expovariate(1 / RUNS_BETWEEN)
+            self._next_ended = ended + (round(runs) if self._chance.randrange(ONE_IN_AT_ONCE) else 0)
+            self._pause = self._chance.uniform(0, MOST_PAUSE_SECONDS)
+            self._next_at = time.monotonic() + self._pause
 
     def _choose(self) -> tuple[str, Callable[[], bool]]:
         if self.done.total() >= LONG_STOP and not self.done[STOPPED_FOR_LONG]:

@@ -71,9 +71,8 @@ def one_seed(site: Site, ground: Ground, seed: int) -> Outcome:
         crew.keep_up()
         killer.watch()
         ended, left = _count(site)
-        # Not before the first one has ended: by then all processes are there.
-        if ended and (not crew.satisfied or left > FEW):
-            killer.strike_in_time()
+        if not crew.satisfied or left > FEW:
+            killer.strike_in_time(ended)
         return crew.satisfied and not left and killer.at_rest
 
     # What has not ended by then is counted as lost.
