@@ -6,7 +6,7 @@ It also asks of each text that it neither fails nor comes out as what the saniti
 import random
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from store.html import render, sanitize, verbatim
@@ -78,8 +78,8 @@ class Figures:
         return f"{self.texts:,} texts, {self.fast:,} of them rendered fast, {len(self.problems)} problems"
 
 
-def main(seconds: float, seed: int) -> Figures:
-    """Try texts for so long, after every character there is; print what went wrong and return the figures."""
+def main(seconds: float, seed: int, say: Callable[[str], None] = print) -> Figures:
+    """Try texts for so long, after every character there is; say what went wrong and return the figures."""
     figures = Figures()
     for text in characters():
         examine(text, figures)
@@ -87,7 +87,7 @@ def main(seconds: float, seed: int) -> Figures:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         examine(made_up(chance), figures)
-    print(*figures.problems[:20], f"seed {seed}: {figures}", sep="\n")
+    say("\n".join([*figures.problems[:20], f"seed {seed}: {figures}"]))
     return figures
 
 

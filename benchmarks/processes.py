@@ -48,6 +48,18 @@ class Program:
     def running(self) -> bool:
         return self.process.poll() is None
 
+    def kill(self) -> None:
+        """Kill it alone: what it leaves behind is for others to clear away."""
+        self._ended = True
+        self.process.kill()
+        self.process.wait()
+
+    def ended(self) -> int | None:
+        """Return its exit status once it has ended by itself; then nothing is left for us to end."""
+        status = self.process.poll()
+        self._ended = self._ended or status is not None
+        return status
+
     def end(self) -> None:
         """End it as a service manager would, and kill what is left of it."""
         if self._ended:

@@ -57,7 +57,7 @@ def as_table(taken: Sequence[Taken]) -> str:
     parts = []
     for database in dict.fromkeys(one.database for one in taken):
         rows = [row for one in taken if one.database == database for row in _rows(one)]
-        parts.append("\n".join([database.upper(), *_aligned([HEADINGS, *rows])]))
+        parts.append("\n".join([database.upper(), *_aligned(_filled([HEADINGS, *rows]))]))
     return "\n\n".join(parts)
 
 
@@ -82,10 +82,16 @@ def _short(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
+def _filled(rows: Sequence[tuple[str, ...]]) -> Sequence[tuple[str, ...]]:
+    """Leave out the columns that hold nothing below their heading."""
+    columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
+    return list(zip(*columns, strict=True))
+
+
 def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterable[str]:
     # A reason is a sentence: it may run on, and must not push the other columns away.
     widths = [
-        max(len(row[column]) for row in rows if not row[1].endswith(":")) for column in range(len(HEADINGS))
+        max(len(row[column]) for row in rows if not row[1].endswith(":")) for column in range(len(rows[0]))
     ]
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -42,7 +42,7 @@ def take(
     # Alembic tells of every migration of every instance.
     logging.getLogger("alembic").setLevel(logging.WARNING)
     for database in databases:
-        with _server(database) as (postgres_url, missing):
+        with server(database) as (postgres_url, missing):
             for measure in measures:
                 if missing:
                     yield Taken(measure, database, skipped=missing)
@@ -52,21 +52,21 @@ def take(
 
 
 @contextmanager
-def _server(database: str) -> Iterator[tuple[str | None, str]]:
+def server(database: str) -> Iterator[tuple[str | None, str]]:
     """Give the URL of a server where the database needs one, and why there is none."""
     if database != "postgres":
         yield None, ""
         return
-    server = servers.postgres()
+    own = servers.postgres()
     try:
-        url = server.__enter__()
+        url = own.__enter__()
     except NotMeasured as reason:
         yield None, str(reason)
         return
     try:
         yield url, ""
     finally:
-        server.__exit__(None, None, None)
+        own.__exit__(None, None, None)
 
 
 def _take_one(
@@ -75,9 +75,18 @@ def _take_one(
     measure: Callable[..., Iterable[Figure]] = getattr(
         import_module(MEASURES[name].module), MEASURES[name].function
     )
-    try:
+
+    def figures() -> Iterable[Figure]:
         with site(plan, postgres_url=postgres_url, inside=inside) as place:
-            return Taken(name, database, figures=list(measure(place)))
+            yield from measure(place)
+
+    return taken(name, database, figures, say)
+
+
+def taken(name: str, database: str, figures: Callable[[], Iterable[Figure]], say: Say) -> Taken:
+    """Return what comes of a measure, whatever that is."""
+    try:
+        return Taken(name, database, figures=list(figures()))
     except NotMeasured as reason:
         return Taken(name, database, skipped=str(reason))
     except WentWrong as error:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from benchmarks import servers
 from benchmarks.figures import WentWrong
-from benchmarks.plan import Plan
+from benchmarks.plan import FULL, Plan
 from benchmarks.processes import Program
 from benchmarks.waiting import until
 from benchmarks.web import Web, start_web
@@ -25,6 +25,7 @@ from store.platform import Platform
 from store.settings import PROJECT_ROOT, Settings, load_settings
 from webapp.cli.supervisor import our_command
 from worker.embedded_redis import EmbeddedRedis
+from worker.host import marked_processes, start_time
 from worker.refresh import refresh
 from worker.submit import submit
 
@@ -32,24 +33,37 @@ JOBS = Path(__file__).parent / "jobs"
 
 USERNAME = "bench"
 
+#: Every process of a site carries its folder in its environment, under this name.
+MARK = "ERRAND_BENCH"
+
 
 class Site:
     """What a measure works on."""
 
-    def __init__(self, folder: Path, plan: Plan, postgres_url: str | None, stack: ExitStack) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        plan: Plan,
+        postgres_url: str | None,
+        stack: ExitStack,
+        *,
+        jobs: Path = JOBS,
+        plugins: str = "",
+    ) -> None:
         self.plan = plan
         self.folder = folder
         self._postgres_url = postgres_url
         self._stack = stack
         # Nothing of our own surroundings: whatever DATABASE_URL says there is not for measuring on.
-        given = {"JOBS_ROOT": str(JOBS), "ERRAND_PLUGINS": "", "ERRAND_INSTANCE": str(folder)}
+        given = {"JOBS_ROOT": str(jobs), "ERRAND_PLUGINS": plugins, "ERRAND_INSTANCE": str(folder)}
         if postgres_url:
             given["DATABASE_URL"] = stack.enter_context(servers.database(postgres_url))
         self.settings: Settings = load_settings(folder, given)
         self.redis_url = self.settings.redis_url
-        self.environment = {**_bare_environment(), **given, "REDIS_URL": self.redis_url}
+        ours = {"REDIS_URL": self.redis_url, MARK: str(folder)}
+        self.environment = {**_bare_environment(), **given, **ours}
         upgrade(self.settings)
-        self.redis = self._start_redis()
+        self.redis = self.start_redis()
         self.platform = Platform(self.settings.database_url)
         stack.callback(self.platform.dispose)
         with self.platform.session() as db:
@@ -74,7 +88,8 @@ class Site:
         self._stack.callback(web.close)
         return web
 
-    def _start_redis(self) -> Program:
+    def start_redis(self) -> Program:
+        """Start the Redis of the instance, and wait until it answers."""
         server = EmbeddedRedis(self.folder)
         program = self.run(server.prepare())
         server.wait_until_ready(alive=program.running)
@@ -84,6 +99,10 @@ class Site:
         program = Program(command, self.environment, self.folder / "programs.log")
         self._stack.callback(program.end)
         return program
+
+    def processes(self) -> list[int]:
+        """Return the pids of all that came of what was started here, and still lives."""
+        return [pid for pid in marked_processes(MARK, str(self.folder)) if start_time(pid)]
 
     def run_python(self, module: str, *arguments: str) -> Program:
         return self.run([sys.executable, "-P", "-m", module, *arguments])
@@ -159,15 +178,22 @@ class Ask:
 
 
 @contextmanager
-def site(plan: Plan, *, postgres_url: str | None, inside: Path | None) -> Iterator[Site]:
+def site(
+    plan: Plan = FULL,
+    *,
+    postgres_url: str | None,
+    inside: Path | None,
+    jobs: Path = JOBS,
+    plugins: str = "",
+) -> Iterator[Site]:
     """Make a fresh instance in a temporary folder; at the end all that runs for it ends, and it is removed.
 
-    inside: the folder, and so the disk, where the temporary one is made.
+    inside: the folder, and so the disk, where the temporary one is made. plugins: as in ERRAND_PLUGINS.
     """
     folder = Path(tempfile.mkdtemp(prefix="errand-bench-", dir=inside))
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        yield Site(folder, plan, postgres_url, stack)
+        yield Site(folder, plan, postgres_url, stack, jobs=jobs, plugins=plugins)
 
 
 def _bare_environment() -> dict[str, str]:

@@ -1,6 +1,6 @@
 """What says that the changes of a run were saved: a row written in the same transaction."""
 
-from sqlalchemy import Column, Integer, Table, Uuid
+from sqlalchemy import Boolean, Column, Integer, Table, Uuid, false
 
 from store.object_model import ObjectModel
 
@@ -11,4 +11,6 @@ run_markers = Table(
     ObjectModel.metadata,
     Column("result_id", Uuid, primary_key=True),
     Column("attempt", Integer, primary_key=True, autoincrement=False),
+    #: True: a tombstone. Nothing was saved, and nothing can be.
+    Column("buried", Boolean, nullable=False, server_default=false()),
 )

@@ -28,6 +28,9 @@ from worker.host import (
 #: How long the nursery may take to import everything, and a child to be forked, before something must be wrong.
 START_SECONDS = 60.0
 
+#: A nursery that somebody kills while it starts is started again. One that always dies has something wrong with it.
+MOST_STARTS = 3
+
 #: How long a child that is let go may take for what its jobs registered to be done at the end.
 LEAVE_SECONDS = 2.0
 
@@ -127,18 +130,26 @@ class Children:
 
     def take(self, seconds: float = START_SECONDS) -> Child:
         """Return a fresh child, within `seconds`, and have the next spare forked. Raises NoChild."""
-        self._revive()
-        child = self._spare or self._ask()
-        self._spare = None
         deadline = time.monotonic() + seconds
+        for _ in range(MOST_STARTS):
+            self._revive()
+            child = self._spare or self._ask()
+            self._spare = None
+            if self._wait_until_forked(child, deadline):
+                self._spare = self._ask()
+                return child
+            child.close()
+            if time.monotonic() > deadline:
+                break
+        self.stop()
+        raise NoChild("The nursery, which forks the processes for jobs, does not answer.")
+
+    def _wait_until_forked(self, child: Child, deadline: float) -> bool:
         while not child.pid:
             if child.ended or time.monotonic() > deadline:
-                self.stop()
-                child.close()
-                raise NoChild("The nursery, which forks the processes for jobs, does not answer.")
+                return False
             self._wait(0.5)
-        self._spare = self._ask()
-        return child
+        return True
 
     def ready(self) -> bool:
         """Tell whether `take` would return at once."""

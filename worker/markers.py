@@ -7,7 +7,7 @@ tombstone stands, and a commit that comes late fails on it.
 
 from uuid import UUID
 
-from sqlalchemy import insert, text
+from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -71,10 +71,23 @@ def bury(data: Data, result_id: UUID, attempt: int) -> str:
     """Keep a dead run from saving anything late, and say in a sentence what became of its changes."""
     try:
         with data.run_session(wait_seconds=TOMBSTONE_SECONDS, on_wait=lambda: None) as session:
-            session.execute(insert(run_markers).values(result_id=result_id, attempt=attempt))
+            session.execute(insert(run_markers).values(result_id=result_id, attempt=attempt, buried=True))
             session.commit()
     except IntegrityError:
-        return SAVED
+        return _who_was_first(data, result_id, attempt)
     except (SQLAlchemyError, TimeoutError):
         return UNKNOWN
     return NOT_SAVED
+
+
+def _who_was_first(data: Data, result_id: UUID, attempt: int) -> str:
+    """Tell from the marker that is there whether the run left it, or somebody who had seen its death as well."""
+    rows = run_markers.c
+    try:
+        with data.session() as session:
+            buried = session.scalar(
+                select(rows.buried).where(rows.result_id == result_id, rows.attempt == attempt)
+            )
+    except SQLAlchemyError:
+        return UNKNOWN
+    return NOT_SAVED if buried else SAVED

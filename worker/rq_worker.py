@@ -7,7 +7,8 @@ Whatever lies in Redis, nothing is imported or unpickled from it: the id alone c
 
 import signal
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
@@ -135,9 +136,24 @@ class Worker(rq.Worker):
             process=self.supervisor.process,
             facts=self._facts,
         )
-        super().bootstrap(*args, **kwargs)
+        self._join_others(*args, **kwargs)
         self._warn_of_eviction()
         self.duty.start()
+
+    def _join_others(self, *args: Any, **kwargs: Any) -> None:
+        """Do RQ's own part of the beginning, as soon as Redis lets us."""
+        again = False
+        while True:
+            try:
+                if again:
+                    # It may know our name from the last try, and RQ would take that for somebody else's.
+                    self.connection.delete(self.key)
+                super().bootstrap(*args, **kwargs)
+                return
+            except RedisError as error:
+                self.log.error("Worker %s: Redis does not answer: %s", self.name, error)
+                again = True
+                time.sleep(RETRY_SECONDS)
 
     def _warn_of_eviction(self) -> None:
         with suppress(RedisError):
@@ -170,6 +186,11 @@ class Worker(rq.Worker):
     def request_stop(self, signum: Any, frame: Any) -> None:
         self.supervisor.told_to_stop_at = time.monotonic()
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+
+    def set_shutdown_requested_date(self) -> None:
+        # Said from within a signal handler: what it raised would end the run that goes on.
+        with self._briskly():
+            super().set_shutdown_requested_date()  # type: ignore[no-untyped-call]
 
     def request_force_stop(self, signum: int, frame: Any) -> None:
         if self._leaving:
@@ -222,7 +243,8 @@ class Worker(rq.Worker):
         if time.monotonic() - self._said_alive_at < 1:
             return
         self._said_alive_at = time.monotonic()
-        super().heartbeat(timeout, pipeline)
+        with self._briskly():
+            super().heartbeat(timeout, pipeline)
 
     def _beat(self) -> None:
         if self._now_running is None:
@@ -230,11 +252,16 @@ class Worker(rq.Worker):
         job, execution = self._now_running
         # RQ expects an answer to each of the commands it sends now.
         self._said_alive_at = float("-inf")
+        with self._briskly():
+            self.maintain_heartbeats(job, execution)
+
+    @contextmanager
+    def _briskly(self) -> Iterator[None]:
+        """Say something to a Redis that may be gone, or hang: neither runs nor the watch over them need it."""
         blocking, self.connection = self.connection, self._brisk
         try:
-            self.maintain_heartbeats(job, execution)
+            yield
         except RedisError as error:
-            # The run does not need Redis. It goes on, and so does the watch over it.
             self.log.warning("Worker %s: Redis does not answer: %s", self.name, error)
         finally:
             self.connection = blocking

@@ -111,6 +111,12 @@ def test_a_tombstone_on_a_marker_says_the_changes_were_saved(portal: Portal, dat
     assert manufacturers(data) == 2
 
 
+def test_who_buries_a_run_that_is_buried_already_says_the_same(portal: Portal, data: Data):
+    """Whoever sees a death first may die of it, or two may see it at once."""
+    result_id = uuid4()
+    assert [bury(data, result_id, 1) for _ in range(3)] == [NOT_SAVED] * 3
+
+
 def test_where_data_cannot_be_asked_nothing_untrue_is_said(settings: Settings):
     data = Data(settings.data_database_url)  # Nobody has migrated it.
     assert bury(data, uuid4(), 1) == UNKNOWN

@@ -10,7 +10,9 @@ from uuid import uuid4
 
 import pytest
 from redis import Redis as Client
+from redis.exceptions import ConnectionError as RedisConnectionError
 from rq import Queue
+from rq import Worker as RQWorker
 
 from store.platform import Platform
 from store.settings import PROJECT_ROOT, Settings, environment, load_settings
@@ -20,7 +22,9 @@ from tests.waiting import until
 from tests.worker.conftest import Portal, StartWorker
 from worker.host import Process, start_time
 from worker.ownership import beat, claim
+from worker.queues import connect_blocking
 from worker.reconciler import Reconciler
+from worker.rq_worker import Worker
 
 
 def pid_of(folder: Path) -> int:
@@ -92,6 +96,51 @@ def test_a_run_goes_on_while_redis_is_gone(
     (tmp_path / "go").touch()
     until(lambda: portal.result(result).finished, "the run ended")
     assert portal.status(result) == "completed"
+
+
+def in_process(settings: Settings) -> Worker:
+    connection = connect_blocking(settings)
+    return Worker(["default"], connection=connection, settings=settings, name=f"test-{uuid4().hex}")
+
+
+def test_a_beat_that_redis_does_not_hear_does_not_end_the_worker(live: Settings, redis_gone: servers.Redis):
+    """RQ says it after each run."""
+    worker = in_process(live)
+    redis_gone.stop()
+    worker.heartbeat()
+
+
+def test_a_worker_that_is_told_to_stop_while_redis_is_gone_lets_its_run_end(
+    portal: Portal, start_worker: StartWorker, redis_gone: servers.Redis, tmp_path: Path
+):
+    result = portal.submit("WaitsForFile", raw={"folder": str(tmp_path)})
+    worker = start_worker()
+    pid_of(tmp_path)
+    redis_gone.stop()
+    worker.terminate()
+    beat = portal.result(result).beat
+    until(lambda: portal.result(result).finished or portal.result(result).beat > beat + 1, "it watches on")
+    (tmp_path / "go").touch()
+    assert worker.wait(60) == 0
+    assert portal.status(result) == "completed"
+
+
+def test_a_worker_that_loses_redis_while_it_starts_waits_for_it(
+    live: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("worker.rq_worker.RETRY_SECONDS", 0.01)
+    worker = in_process(live)
+    answers = iter([RedisConnectionError("gone"), None])
+
+    def subscribe(self: object) -> None:
+        if (answer := next(answers)) is not None:
+            raise answer
+
+    # After its birth, so that Redis knows its name already when it tries again.
+    monkeypatch.setattr(RQWorker, "subscribe", subscribe)
+    worker._join_others("WARNING")
+    assert next(answers, "all asked") == "all asked"
+    assert worker.connection.exists(worker.key)
 
 
 def test_a_signal_to_the_whole_service_lets_the_run_end(

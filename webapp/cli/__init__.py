@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "user": ("webapp.cli.user", "user", "Create users."),
     "workers": ("webapp.cli.workers", "workers", "List workers, and have one end after its run."),
     "bench": ("webapp.cli.bench", "bench", "Measure how fast Errand is on this machine."),
+    "soak": ("webapp.cli.soak", "soak", "Kill, poison and fuzz Errand for long, and count what broke."),
 }
 
 

@@ -1,0 +1,32 @@
+"""The soaks there are. Light: the command reads it for its help, before anything is imported."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Soak(NamedTuple):
+    """Where a soak is defined, and what `--help` says of it."""
+
+    module: str
+    function: str
+    help: str
+    #: False: no database has a part in it.
+    on_databases: bool = True
+
+
+#: In the order in which they are done.
+SOAKS: Mapping[str, Soak] = {
+    "random-kills": Soak(
+        "benchmarks.soak.random_kills", "random_kills", "Kill processes at random while runs go on."
+    ),
+    "poison": Soak("benchmarks.soak.poison", "poison", "Jobs that do what no job should, again and again."),
+    "fuzz-rendering": Soak(
+        "benchmarks.soak.fuzz",
+        "fuzz",
+        "Made-up texts: what is rendered fast against the long way.",
+        on_databases=False,
+    ),
+}
+
+#: Stands where the name of a database would.
+NO_DATABASE = "no database"

@@ -1,0 +1,307 @@
+"""The command, and what makes its figures worth something: that the check sees what is wrong."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from click.testing import CliRunner, Result
+
+from benchmarks.figures import Figure
+from benchmarks.soak import asking, poison
+from benchmarks.soak.catalog import SOAKS
+from benchmarks.soak.check import Asked, Claim, Execution, Run, check
+from benchmarks.soak.facts import lines_of
+from benchmarks.soak.random_kills import Outcome, figures
+from webapp.cli import main
+from worker.markers import NOT_SAVED, SAVED, UNKNOWN
+
+Soak = Callable[..., Result]
+
+
+@pytest.fixture
+def soak(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Soak:
+    # The test process keeps its own way to end.
+    monkeypatch.setattr("webapp.cli.processes.end_on_signals", lambda: None)
+
+    def call(*arguments: str) -> Result:
+        return CliRunner().invoke(main, ["soak", "--quick", "--instance", str(tmp_path), *arguments])
+
+    return call
+
+
+# --- the command --------------------------------------------------------------------------------------------------
+
+
+def test_help_names_every_soak():
+    outcome = CliRunner().invoke(main, ["soak", "--help"])
+    assert outcome.exit_code == 0
+    lines = [line.split() for line in outcome.stdout.splitlines()]
+    assert [line[0] for line in lines if line and line[0] in SOAKS] == list(SOAKS)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("no-such-soak",), ("--runs", "0"), ("--seeds", "0"), ("--seconds", "-1"), ("--database", "x")],
+)
+def test_what_cannot_be_done_is_refused(soak: Soak, arguments: tuple[str, ...]):
+    assert soak(*arguments).exit_code == 2
+
+
+def test_random_kills_find_nothing_and_leave_nothing(soak: Soak, tmp_path: Path):
+    outcome = soak("random-kills", "--json", "--database", "sqlite", "--runs", "12", "--seed", "4")
+    said = json.loads(outcome.stdout)
+    assert (said["broke"], said["skipped"], said["seed"], said["runs"]) == ([], [], 4, 12)
+    found = {figure["label"]: figure["ours"] for figure in said["figures"]}
+    assert found["runs asked for that are stored"] == 12
+    for label in (
+        "runs lost",
+        "runs executed too often",
+        "untrue ends",
+        "logs with gaps or wrong counts",
+        "processes that ended by themselves",
+        "processes left at the end",
+    ):
+        assert found[label] == 0, outcome.stderr
+    assert "seed 4: " in outcome.stderr
+    assert outcome.exit_code == (0 if said["held"] else 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_text_that_is_rendered_wrongly_is_told(soak: Soak, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("benchmarks.fuzz_rendering.characters", lambda: iter(["one", "two"]))
+    well = soak("fuzz-rendering", "--json", "--seconds", "0", "--seed", "1")
+    assert (well.exit_code, json.loads(well.stdout)["held"]) == (0, True)
+    monkeypatch.setattr("benchmarks.fuzz_rendering.problems", lambda text, fast: iter(["it is wrong"]))
+    badly = soak("fuzz-rendering", "--seconds", "0", "--seed", "1")
+    assert badly.exit_code == 1
+    assert "'two': it is wrong" in badly.stderr
+    assert "NO DATABASE" in badly.stdout
+    assert [line for line in badly.stdout.splitlines() if "MISSED" in line and "2 texts" in line]
+
+
+def test_a_soak_that_breaks_costs_no_other(soak: Soak, monkeypatch: pytest.MonkeyPatch):
+    def breaks(ground: object) -> Iterator[Figure]:
+        raise RuntimeError("Out of luck.")
+        yield
+
+    def works(ground: object) -> Iterator[Figure]:
+        yield Figure("all well", 1, "", must="1", held=True)
+
+    monkeypatch.setattr("benchmarks.soak.poison.poison", breaks)
+    monkeypatch.setattr("benchmarks.soak.fuzz.fuzz", works)
+    outcome = soak("poison", "fuzz-rendering", "--json", "--database", "sqlite")
+    said = json.loads(outcome.stdout)
+    assert [one["why"] for one in said["broke"]] == ["RuntimeError: Out of luck."]
+    assert [figure["label"] for figure in said["figures"]] == ["all well"]
+    assert outcome.exit_code == 1
+
+
+def test_a_seed_asks_for_the_same_runs_again(tmp_path: Path):
+    first, again = ([asking.wish(8, number, tmp_path) for number in range(50)] for _ in range(2))
+    assert first == again
+    assert first != [asking.wish(9, number, tmp_path) for number in range(50)]
+    assert {wish.job for wish in first} == {"Counts", "CountsAgain"}
+
+
+# --- the check ----------------------------------------------------------------------------------------------------
+
+DIED = f"The worker x-1 died while it ran this job. {NOT_SAVED}"
+
+
+def executed(token: str = "t1", *, begins: int = 1, ends: int = 1, saved: bool = True) -> Execution:
+    return Execution(token, begins, ends, saved)
+
+
+def stored(**values: Any) -> Run:
+    """A run that was asked for once and completed; `values` say what is different."""
+    run = Run(
+        id=UUID(int=1),
+        key="k",
+        status="completed",
+        cause="Completed.",
+        attempt=1,
+        broken=0,
+        last_seq=2,
+        counts={"info": 2, "error": 0},
+        counted=Counter(info=2),
+        seqs=[1, 2],
+        logged={"t1": 2, "t2": 2},
+        executions=[executed()],
+    )
+    return replace(run, **values)
+
+
+ASKED = Asked(key="k", answers=frozenset([UUID(int=1)]), lines=2)
+AGAIN = replace(ASKED, idempotent=True)
+
+
+def found(run: Run | None, asked: Asked = ASKED, others: Sequence[Run] = ()) -> set[Claim]:
+    runs = [*([run] if run else []), *others]
+    return {finding.claim for finding in check([asked], runs, {one.id: one.executions for one in runs})}
+
+
+@pytest.mark.parametrize(
+    ("run", "asked"),
+    [
+        (stored(), ASKED),
+        (stored(), replace(ASKED, answers=frozenset())),
+        (stored(attempt=3), ASKED),
+        (stored(status="errored", cause=DIED, executions=[executed(ends=0, saved=False)]), ASKED),
+        (stored(status="errored", cause=DIED, executions=[executed(saved=False)]), ASKED),
+        (stored(status="errored", cause=DIED, executions=[]), ASKED),
+        (stored(status="errored", cause=f"It was killed by signal 9. {SAVED}"), ASKED),
+        (stored(status="errored", cause=f"The x died while it ran this job. {UNKNOWN}"), ASKED),
+        (stored(status="canceled", cause="Canceled.", executions=[]), replace(ASKED, canceled=True)),
+        (stored(status="canceled", cause=f"Canceled. {SAVED}"), replace(ASKED, canceled=True)),
+        (stored(attempt=2, broken=1, executions=[executed(ends=0), executed("t2")]), AGAIN),
+        # The last attempt died before it said anything; the one before had saved its changes.
+        (stored(status="errored", cause=DIED, attempt=4, broken=3), AGAIN),
+    ],
+)
+def test_what_is_well_is_not_found(run: Run, asked: Asked):
+    assert found(run, asked) == set()
+
+
+@pytest.mark.parametrize(
+    ("run", "asked"),
+    [
+        (None, ASKED),
+        (None, replace(ASKED, answers=frozenset())),
+        (stored(status="pending", cause="", executions=[]), ASKED),
+        (stored(status="running", cause="", executions=[executed(ends=0)]), ASKED),
+        (stored(), replace(ASKED, answers=frozenset([UUID(int=1), UUID(int=2)]))),
+    ],
+)
+def test_a_lost_run_is_found(run: Run | None, asked: Asked):
+    assert found(run, asked) == {Claim.LOST}
+
+
+def test_a_run_that_was_executed_and_is_not_stored_is_found():
+    [finding] = check([ASKED], [stored()], {uuid4(): [executed()], UUID(int=1): [executed()]})
+    assert finding.claim == Claim.LOST
+
+
+@pytest.mark.parametrize(
+    ("run", "asked"),
+    [
+        (stored(executions=[executed(), executed("t2")]), ASKED),
+        (stored(attempt=2, executions=[executed(ends=0, saved=False), executed("t2")]), ASKED),
+        (stored(executions=[executed(begins=2)]), ASKED),
+        # It may be run again, but nobody lost an attempt.
+        (stored(attempt=2, executions=[executed(), executed("t2")]), AGAIN),
+        (stored(attempt=5, broken=4), AGAIN),
+        (stored(attempt=12), ASKED),
+    ],
+)
+def test_a_run_that_was_executed_too_often_is_found(run: Run, asked: Asked):
+    assert found(run, asked) == {Claim.DOUBLE}
+
+
+def test_a_run_that_nobody_wanted_is_found():
+    twice = stored(id=UUID(int=2))
+    assert Claim.DOUBLE in found(stored(), others=[twice])
+    assert Claim.DOUBLE in found(stored(), others=[stored(id=UUID(int=2), key="other")])
+
+
+@pytest.mark.parametrize(
+    ("run", "asked"),
+    [
+        (stored(executions=[executed(ends=0)]), ASKED),
+        (stored(executions=[]), ASKED),
+        (stored(executions=[executed(saved=False)]), ASKED),
+        (stored(cause=" "), ASKED),
+        (stored(logged={"t1": 1}), ASKED),
+        # The attempt that counts is the last one.
+        (stored(attempt=2, broken=1, executions=[executed(), executed("t2", ends=0)]), AGAIN),
+        (stored(status="errored", cause=DIED), ASKED),
+        (stored(status="errored", cause=f"It was killed by signal 9. {SAVED}", executions=[]), ASKED),
+        (
+            stored(
+                status="errored",
+                cause=f"It was killed by signal 9. {SAVED}",
+                executions=[executed(saved=False)],
+            ),
+            ASKED,
+        ),
+        (stored(status="errored", cause="The x died before it ran this job."), ASKED),
+        (stored(status="errored", cause="The job raised ValueError: no"), ASKED),
+        (stored(status="failed", cause="It failed."), ASKED),
+        (stored(status="denied", cause="No."), ASKED),
+        (stored(status="canceled", cause="Canceled.", executions=[]), ASKED),
+        (stored(status="canceled", cause=f"Canceled. {NOT_SAVED}"), replace(ASKED, canceled=True)),
+    ],
+)
+def test_an_untrue_end_is_found(run: Run, asked: Asked):
+    assert found(run, asked) == {Claim.UNTRUE}
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        stored(seqs=[1, 3]),
+        stored(seqs=[1]),
+        stored(seqs=[1, 1, 2]),
+        stored(seqs=[1, 2], last_seq=3),
+        stored(counts={"info": 3}),
+        stored(counted=Counter(info=1, error=1)),
+    ],
+)
+def test_a_log_with_a_gap_is_found(run: Run):
+    assert found(run) == {Claim.GAP}
+
+
+def test_the_figures_tell_in_which_seed_something_broke():
+    fine = Outcome(1, Counter(completed=3), Counter(redis=1), Counter(), [1.0], [60.0], 0, 0)
+    lost = replace(fine, seed=2, ends=Counter(completed=2), broken=Counter({Claim.LOST: 1}), strays=2)
+    slow = replace(fine, seed=3, seconds=[16.0])
+    by_label = {figure.label: figure for figure in figures([fine, lost, slow], runs=3)}
+    missed = {label for label, figure in by_label.items() if not figure.held}
+    assert missed == {
+        "runs asked for that are stored",
+        "runs lost",
+        "processes left at the end",
+        "kill -> true end, slowest",
+    }
+    assert by_label["runs lost"].details == {"seed 2": 1}
+
+
+def test_lines_of_the_counter_are_read(tmp_path: Path):
+    counter = tmp_path / "counter"
+    assert lines_of(counter) == []
+    counter.write_text(f"S {UUID(int=1)} t1 12\nE {UUID(int=1)} t1 12\n")
+    assert [(line.what, line.token, line.pid) for line in lines_of(counter)] == [
+        ("S", "t1", 12),
+        ("E", "t1", 12),
+    ]
+
+
+# --- poison -------------------------------------------------------------------------------------------------------
+
+
+def test_every_dose_fits_its_job():
+    """A job that was renamed, or lost a variable, would only be refused."""
+    text = poison.POISON.read_text()
+    for job, variables in poison.DOSES.items():
+        assert f"\nclass {job}(Job):" in text
+        for name, values in variables.items():
+            assert f"    {name} = " in text
+            assert values
+
+
+def test_memory_that_grows_is_told():
+    megabyte = 1024**2
+    assert poison._growth([50 * megabyte] * 8).held
+    grown = poison._growth([50 * megabyte] * 6 + [61 * megabyte] * 2)
+    assert (grown.held, round(grown.ours)) == (False, 22)
+
+
+def test_each_broken_promise_of_poison_is_told():
+    well = poison.Seen(ends=Counter(errored=2), healthy=2, memory=[1, 1, 1, 1])
+    assert all(figure.held for figure in poison.figures(well))
+    for broken in ({"ill": 1}, {"late": 1}, {"deaths": 1}, {"left": 1}, {"without_cause": 1}):
+        assert not all(figure.held for figure in poison.figures(replace(well, **broken))), broken
