@@ -8,7 +8,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -53,7 +53,12 @@ class Postgres:
         process.wait(30)
 
     def start(self) -> None:
-        self._server.ensure_postgres_running()
+        for _ in range(6):
+            # It gives the server ten seconds, which on a busy machine is too little to recover from a crash.
+            with suppress(subprocess.TimeoutExpired):
+                self._server.ensure_postgres_running()
+                return
+        raise TimeoutError("The PostgreSQL server did not come back.")
 
     def end(self) -> None:
         self._server.cleanup()
