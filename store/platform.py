@@ -1,12 +1,13 @@
 """The PLATFORM database: engines that behave the same on SQLite and PostgreSQL."""
 
+import functools
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -21,6 +22,8 @@ TURN_PAUSES = (0.0001,) * 50
 
 #: What PostgreSQL calls a disk without room (disk_full).
 POSTGRES_FULL = "53100"
+#: What it says to who goes on in a transaction that it has given up (idle_in_transaction_session_timeout).
+POSTGRES_STOOD_STILL = "25P03"
 
 
 def engine_options(url: str) -> dict[str, Any]:
@@ -70,6 +73,20 @@ def _begin_sqlite(connection: Connection) -> None:
         raise OperationalError(begin, None, error) from error
 
 
+def _limit_standstill(seconds: float, connection: Any, _record: Any) -> None:
+    with connection.cursor() as cursor:
+        # Not among the options of the connection: a pooler in between would refuse them.
+        cursor.execute(f"SET idle_in_transaction_session_timeout = {int(seconds * 1000)}")
+    connection.commit()
+
+
+def _tell_of_standstill(context: ExceptionContext) -> None:
+    """Make of it what it is for whoever wanted to go on: the connection is gone, and another one may be had."""
+    error = context.original_exception
+    if getattr(error, "sqlstate", None) == POSTGRES_STOOD_STILL:
+        raise OperationalError(context.statement, None, error, connection_invalidated=True) from error
+
+
 def _take_turn(database: sqlite3.Connection) -> None:
     """Begin a transaction that writes.
 
@@ -100,9 +117,16 @@ def is_full(error: OperationalError) -> bool:
 class Platform:
     """The database of a process without Flask: a worker, the scheduler, a command."""
 
-    def __init__(self, url: str, **options: Any) -> None:
-        """Open nothing yet. options: more arguments for `create_engine`."""
+    def __init__(self, url: str, *, standstill_seconds: float | None = None, **options: Any) -> None:
+        """Open nothing yet. options: more arguments for `create_engine`.
+
+        standstill_seconds: when PostgreSQL gives up a transaction in which nothing happens. Its process may have been
+        stopped while it holds locks that others need to find out.
+        """
         self.engine = make_engine(url, **options)
+        if standstill_seconds is not None and self.engine.dialect.name == "postgresql":
+            event.listen(self.engine, "connect", functools.partial(_limit_standstill, standstill_seconds))
+            event.listen(self.engine, "handle_error", _tell_of_standstill)
         #: For writes of one statement: on PostgreSQL that is a transaction by itself, without two more ways to the
         #: server and back for its beginning and its end.
         self.single = self.engine.execution_options(**_unbracketed(self.engine))

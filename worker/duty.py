@@ -23,6 +23,10 @@ from worker.reconciler import Reconciler
 PASS_SECONDS = 2.0
 SUSPICIOUS_PASS_SECONDS = 0.5
 
+#: All writes of workers and reconcilers are short: one in which nothing happens for so long belongs to a process that
+#: was stopped, and nobody could tell of it while it holds its locks.
+STANDSTILL_SECONDS = 5.0
+
 logger = logging.getLogger("errand.duty")
 
 
@@ -51,7 +55,7 @@ class Duty:
         facts: Callable[[], Facts],
     ) -> None:
         self._settings = settings
-        self._platform = Platform(settings.database_url)
+        self._platform = Platform(settings.database_url, standstill_seconds=STANDSTILL_SECONDS)
         self._presence = Presence(self._platform, kind=kind, name=name, queues=queues, process=process)
         self._facts = facts
         self.stop = threading.Event()

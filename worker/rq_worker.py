@@ -30,7 +30,7 @@ from store.models import Status
 from store.platform import Platform
 from store.settings import Settings, load_settings
 from worker.children import Children
-from worker.duty import Duty, Facts
+from worker.duty import STANDSTILL_SECONDS, Duty, Facts
 from worker.failpoints import reach
 from worker.host import this_process
 from worker.presence import BUSY, DRAINING, IDLE, WORKER
@@ -118,7 +118,9 @@ class Worker(rq.Worker):
         children = Children(self.settings, self.name, adopt=True)
         children.start()
         warm_up()
-        platform = Platform(self.settings.database_url, pool_pre_ping=False)
+        platform = Platform(
+            self.settings.database_url, standstill_seconds=STANDSTILL_SECONDS, pool_pre_ping=False
+        )
         self.supervisor = Supervisor(
             self.settings,
             platform,

@@ -13,12 +13,12 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Engine, event, make_url
+from sqlalchemy import Engine, event, make_url, select, update
 from sqlalchemy.exc import OperationalError
 
 from store import migrate
 from store.models import JobResult
-from store.platform import is_full
+from store.platform import Platform, is_full
 from tests import servers
 from tests.waiting import until
 from tests.worker.conftest import Portal, StartWorker, Web, on_sqlite
@@ -314,6 +314,22 @@ def test_a_run_goes_on_and_ends_though_there_is_no_room_for_its_entries(
     missing = ended.return_value - len(ticks(portal, result))
     told = ended.cause + portal.entries(result)[-1].message
     assert f"missing ({missing}" in told
+
+
+@on_postgres
+def test_a_worker_that_was_stopped_in_a_transaction_keeps_nobody_from_its_run(portal: Portal):
+    result = portal.submit("Passes")
+    stopped = Platform(portal.settings.database_url, standstill_seconds=0.2)
+    with stopped.engine.connect() as connection:
+        change = update(JobResult).where(JobResult.id == result.id)
+        connection.execute(change.values(cause="Written by who was stopped."))
+        portal.cancel(result)  # Waits for as long as the other may stand still.
+        with pytest.raises(OperationalError, match="idle-in-transaction timeout"):
+            connection.execute(select(1))
+    assert portal.result(result).cause == "Canceled by alice before it started."
+    with stopped.engine.begin() as connection:
+        assert connection.scalar(select(1)) == 1, "there is another connection"
+    stopped.dispose()
 
 
 # --- A commit whose answer is lost --------------------------------------------------------------------------------
