@@ -70,7 +70,7 @@ def instance(tmp_path: Path) -> Path:
 def test_a_copy_does_what_its_command_does(instance: Path):
     parent = Parent(instance, "worker", "--burst")
     said = parent.rest()
-    assert "mine      | Error: The Redis started by ./errand up does not answer" in said
+    assert "mine      | Error: The Redis started by ./errand up cannot be used: " in said
     assert said.endswith("exit 1\n")
 
 
