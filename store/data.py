@@ -66,7 +66,7 @@ class Data:
             yield session
 
     @contextmanager
-    def run_session(self, *, wait_seconds: float, on_wait: Callable[[], None]) -> Iterator[Session]:
+    def run_session(self, *, wait_seconds: float, on_wait: Callable[[], None]) -> Iterator["RunSession"]:
         """Give the session of one run, and make it the current one.
 
         The caller commits or rolls back; what is not committed is rolled back at the end.
@@ -76,14 +76,33 @@ class Data:
         """
         turn = _WriteTurn(wait_seconds, on_wait)
         engine = self.engine.execution_options(errand_turn=turn)
-        with Session(engine, autoflush=False, expire_on_commit=False) as session:
-            event.listen(session, "before_commit", _drop_unsaved)
-            with _as_current(session):
-                yield session
+        with RunSession(engine, autoflush=False, expire_on_commit=False) as session, _as_current(session):
+            yield session
 
     def dispose(self, *, close: bool = True) -> None:
         """Forget all connections. After a fork use close=False: they belong to the parent."""
         self.engine.dispose(close=close)
+
+
+class RunSession(Session):
+    """The session of one run."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        #: Called after each flush, in its transaction: `new`, `dirty` and `deleted` say what it wrote.
+        self.on_flush: list[Callable[[Session], None]] = []
+
+
+# For the class: to listen to each session costs more than many a run does with its own.
+@event.listens_for(RunSession, "before_commit")
+def _drop_unsaved(session: Session) -> None:
+    _set_aside(session)
+
+
+@event.listens_for(RunSession, "after_flush")
+def _tell_of_flush(session: RunSession, _context: object) -> None:
+    for listener in session.on_flush:
+        listener(session)
 
 
 @contextmanager
@@ -219,10 +238,6 @@ def only(session: Session, obj: object) -> Iterator[None]:
         for changed, values in waiting:
             for name, value in values.items():
                 setattr(changed, name, value)
-
-
-def _drop_unsaved(session: Session) -> None:
-    _set_aside(session)
 
 
 def _set_aside(session: Session, keep: object = None) -> list[tuple[object, dict[str, Any]]]:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 #: With fewer rows a COPY costs more than it saves.
 FEWEST_TO_COPY = 20
@@ -53,9 +54,18 @@ def insert_entries(
     if len(rows) < FEWEST_TO_COPY:
         connection.exec_driver_sql(_INSERT_POSTGRES, values)
         return
-    with connection.connection.cursor() as cursor, cursor.copy(_COPY) as copy:  # type: ignore[attr-defined]
-        for value in values:
-            copy.write_row(value)
+    _copy(connection, values)
+
+
+def _copy(connection: Connection, values: Sequence[tuple[Any, ...]]) -> None:
+    driver: Any = connection.dialect.loaded_dbapi
+    try:
+        with connection.connection.cursor() as cursor, cursor.copy(_COPY) as copy:  # type: ignore[attr-defined]
+            for value in values:
+                copy.write_row(value)
+    except driver.Error as error:
+        # It went past SQLAlchemy, whose errors callers know.
+        raise DBAPIError.instance(_COPY, None, error, driver.Error, dialect=connection.dialect) from error
 
 
 def _sqlite_time(seconds: float) -> str:

@@ -1,5 +1,6 @@
 """Objects, the things jobs work on: the one module plugins, pages and workers import for them."""
 
+from store.changes import changes_of, take_changes
 from store.data import Data, NoSession, ReadOnlySession, WriteTurnTimeout, current_session
 from store.lookups import BadValue, FieldError
 from store.object_lookup import LookupFailed, ObjectLookup
@@ -42,6 +43,7 @@ __all__ = [
     "UnknownParameter",
     "ValidationError",
     "WriteTurnTimeout",
+    "changes_of",
     "current_session",
     "get_model",
     "model_info",
@@ -50,5 +52,6 @@ __all__ = [
     "register_model",
     "run_markers",
     "search",
+    "take_changes",
     "text_of",
 ]

@@ -31,7 +31,6 @@ from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 from uuid import UUID
 
-from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from jobs.data import restore
@@ -39,7 +38,8 @@ from jobs.errors import JobNotFound, RunEnded, SoftTimeLimitExceeded, described,
 from jobs.job import BaseJob, JobResultView
 from jobs.lifecycle import Outcome, run
 from jobs.loading import Source, install, is_stale, load_class, loaded_digest
-from store.data import Data
+from store.changes import Author, record_changes
+from store.data import Data, RunSession
 from store.objects import LookupFailed, ObjectLookup, ObjectModel
 from worker.answers import Question, answer, refusal
 from worker.capture import MOST_MESSAGE_CHARACTERS as MOST_MESSAGE_CHARACTERS
@@ -189,7 +189,7 @@ class _Child:
 
     def _run(self, order: Order, context: "_Context") -> Outcome:
         with self._objects(order, context) as (session, objects):
-            context.use(session)
+            context.use(session, Author(UUID(order["result_id"]), order["attempt"], order["username"]))
             job = self._make_job(order, context)
             data = _restore(job, order["data"], objects)
             # Only now: what modules did when they were imported stays, as they do.
@@ -197,7 +197,7 @@ class _Child:
             return run(job, data, commit=order["commit"])
 
     @contextmanager
-    def _objects(self, order: Order, context: "_Context") -> Iterator[tuple[Session, ObjectLookup]]:
+    def _objects(self, order: Order, context: "_Context") -> Iterator[tuple[RunSession, ObjectLookup]]:
         """Open the DATA database for this run; what it does not commit is rolled back."""
         data = self._open_data(order["data_url"])
         with data.run_session(wait_seconds=order["time_limit"], on_wait=context.say_waiting) as session:
@@ -278,9 +278,9 @@ class _Context:
         self._made: set[str] = set()
         self.job: BaseJob | None = None
 
-    def use(self, session: Session) -> None:
+    def use(self, session: RunSession, author: Author) -> None:
         self._session = session
-        event.listen(session, "after_flush", self._note_made)
+        session.on_flush += [self._note_made, lambda flushed: record_changes(flushed, author)]
 
     def log(
         self,
@@ -343,5 +343,5 @@ class _Context:
             raise RuntimeError("No database is open.")
         return self._session
 
-    def _note_made(self, session: Session, _context: object) -> None:
+    def _note_made(self, session: Session) -> None:
         self._made.update(obj.get_absolute_url() for obj in session.new if isinstance(obj, ObjectModel))

@@ -8,12 +8,17 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 #: All processes that come from a worker's nursery carry the worker's name in their environment, under this name.
 MARK = "ERRAND_WORKER"
+
+#: How soon a process sees that its parent is gone where the kernel does not tell it.
+PARENT_SECONDS = 0.5
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -69,16 +74,24 @@ def memory_of(pids: Iterable[int]) -> int:
 
 
 def die_with_parent(parent_pid: int, number: int = signal.SIGKILL) -> None:
-    """End this process when its parent dies, however that dies. Linux only; elsewhere it does nothing.
+    """End this process when its parent dies, however that dies. On Linux the kernel does it, elsewhere a thread.
 
     number: the signal that ends it.
     """
     if not sys.platform.startswith("linux"):
+        watch = threading.Thread(target=_end_after, args=(parent_pid, number), name="parent", daemon=True)
+        watch.start()
         return
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
     # The parent may have died before the call: then no signal will ever come.
     if os.getppid() != parent_pid:
         os._exit(1)
+
+
+def _end_after(parent_pid: int, number: int) -> None:
+    while os.getppid() == parent_pid:
+        time.sleep(PARENT_SECONDS)
+    os.kill(os.getpid(), number)
 
 
 def adopt_orphans() -> None:

@@ -22,6 +22,9 @@ MOST_GAINED_BYTES = 200 * 1024**2
 #: File descriptors that may stay open: libraries keep connections.
 MOST_LEFT_OPEN = 20
 
+#: A thread that was just started has come to its code after this.
+START_SECONDS = 0.002
+
 _CATCHABLE = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 
 
@@ -38,6 +41,7 @@ class Baseline:
         self._owner = (os.getuid(), os.geteuid(), os.getgid(), os.getegid(), os.nice(0))
         self._recursion = sys.getrecursionlimit()
         self._locale = locale.setlocale(locale.LC_ALL)
+        self._threads = _threads()
         self._memory = resident_bytes()
         self._open = _open_descriptors()
         self._limits = {number: resource.getrlimit(number) for number in _limits()}
@@ -55,7 +59,7 @@ class Baseline:
 
     def restore(self) -> list[str]:
         """Put back what a run changed; return what cannot be put back, each in a few words."""
-        sticks = [*_left_running(), *self._grown()]
+        sticks = [*_left_running(self._threads), *self._grown()]
         with suppress(OSError):
             os.chdir(self._folder)
         if dict(os.environ) != self._environment:
@@ -212,11 +216,25 @@ def _umask() -> int:
     return value
 
 
-def _left_running() -> list[str]:
-    found: list[str] = []
+def _threads() -> int:
     # Not those that `threading` knows: a thread can be started past it.
-    threads = len(sys._current_frames()) - 1
-    if threads:
+    return len(sys._current_frames())
+
+
+def _starting() -> bool:
+    """Tell whether there may be threads that have not come to their first line of Python yet; some never do."""
+    try:
+        return len(os.listdir("/proc/self/task")) > _threads()
+    except OSError:
+        return True
+
+
+def _left_running(threads_before: int) -> list[str]:
+    found: list[str] = []
+    if _starting():
+        time.sleep(START_SECONDS)
+    threads = _threads() - threads_before
+    if threads > 0:
         found.append(f"{threads} running thread{'s' if threads > 1 else ''}")
     with suppress(ChildProcessError):
         # Those that have ended already only wait to be taken leave of.

@@ -37,12 +37,12 @@ def test_migrations_make_what_the_models_say(migrated, inventory_settings):
         context = MigrationContext.configure(connection, opts={"compare_type": True, "include_object": ours})
         assert compare_metadata(context, ObjectModel.metadata) == []
         heads = set(connection.scalars(text("SELECT version_num FROM alembic_version")))
-    assert heads == {"errand_0002", "inventory_0001"}
+    assert heads == {"errand_0003", "inventory_0001"}
 
 
 def test_migrations_can_be_taken_back_and_made_again(migrated, inventory_settings):
     migrate.downgrade_data(inventory_settings, "inventory@base")
-    assert tables(migrated) == {"alembic_version", "errand_run_markers"}
+    assert tables(migrated) == {"alembic_version", "errand_object_changes", "errand_run_markers"}
     migrate.downgrade_data(inventory_settings)
     assert tables(migrated) == {"alembic_version"}
     migrate.upgrade_data(inventory_settings)

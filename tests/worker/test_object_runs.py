@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from sqlalchemy import select
 
 from examples.inventory.models import Device, DeviceRole, DeviceType, Manufacturer, Site, Status
 from jobs.errors import InvalidData
+from store.changes import object_changes
 from store.data import Data
 from store.models import JobResult
 from store.settings import Settings
@@ -147,3 +149,21 @@ def test_the_connections_report_only_reads(portal: Portal, data: Data):
         "test_console_connections",
         "test_power_connections",
     ]
+
+
+def test_a_run_writes_down_what_it_changed_and_as_whom(portal: Portal, data: Data):
+    result = portal.run("NewBranch", raw=branch(data, "Basel Dreispitz", 2))
+    with data.session() as session:
+        rows = session.execute(select(object_changes).order_by(object_changes.c.id)).all()
+    assert [(row.action, row.object_type, row.object_text) for row in rows] == [
+        ("create", "inventory.site", "Basel Dreispitz"),
+        ("create", "inventory.device", "sw-basel-dreispitz-acc-01"),
+        ("create", "inventory.device", "sw-basel-dreispitz-acc-02"),
+    ]
+    assert {(row.result_id, row.attempt, row.username) for row in rows} == {(result.id, 1, "alice")}
+
+
+def test_a_dry_run_leaves_no_record_of_changes(portal: Portal, data: Data):
+    portal.run("NewBranch", raw=branch(data, "Basel Dreispitz"), commit=False)
+    with data.session() as session:
+        assert session.execute(select(object_changes)).all() == []
