@@ -23,7 +23,7 @@ class Plan:
     #: Entries of the big result.
     big: int = 1_000_000
     viewers: int = 200
-    viewer_seconds: float = 5.0
+    viewer_seconds: float = 10.0
     kills: int = 5
     memory_runs: int = 10_000
 

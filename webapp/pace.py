@@ -8,9 +8,9 @@ STEPS = (300, 500, 750, 1000, 1500, 2000, 3000)
 
 #: The part of a core that one web process may be busy while it is polled; the rest is for people who click, and
 #: for the workers beside it.
-MOST_BUSY = 0.15
+MOST_BUSY = 0.1
 #: Below this, polls come faster again. Between the two lies more than one step, or they would swing.
-LITTLE_BUSY = 0.08
+LITTLE_BUSY = 0.05
 
 #: An interval becomes so many times as long at once, at most.
 MOST_AT_ONCE = 4.0
