@@ -359,14 +359,14 @@ class Machine:
 
 def test_polls_come_less_often_while_they_keep_a_process_busy_and_then_again():
     machine = Machine()
-    assert machine.poll(share=0.1, polls_a_second=256) == 300
-    slower = [machine.poll(share=0.25, polls_a_second=128) for _ in range(30)]
+    assert machine.poll(share=0.07, polls_a_second=256) == 300
+    slower = [machine.poll(share=0.166, polls_a_second=128) for _ in range(30)]
     assert list(dict.fromkeys(slower)) == [500, 1000, 1500, 3000]
     # Each time it waits for what that brings.
     assert slower.count(1500) > slower.count(1000) > slower.count(500)
     # In between, they stay as they are.
-    assert machine.poll(share=0.1, polls_a_second=32) == 3000
-    faster = [machine.poll(share=0.05, polls_a_second=16) for _ in range(40)]
+    assert machine.poll(share=0.07, polls_a_second=32) == 3000
+    faster = [machine.poll(share=0.03, polls_a_second=16) for _ in range(40)]
     assert faster == sorted(faster, reverse=True)
     assert faster[-1] == 300
 
