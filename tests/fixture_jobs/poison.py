@@ -614,6 +614,9 @@ class Changes(Job):
     def _files(self, folder):
         kept.extend(open(os.devnull) for _ in range(50))  # noqa: SIM115
 
+    def _memory(self, folder):
+        kept.append(b"x" * (250 * 1024**2))
+
     def _stdout(self, folder):
         descriptor = os.open(os.devnull, os.O_WRONLY)
         os.dup2(descriptor, 1)

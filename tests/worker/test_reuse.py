@@ -36,7 +36,9 @@ def test_the_next_run_finds_its_process_as_the_first_did(portal: Portal, tmp_pat
     assert look(portal) == before
 
 
-@pytest.mark.parametrize("what", ["priority", "hard_limit", "thread", "hidden_thread", "files", "stdout"])
+@pytest.mark.parametrize(
+    "what", ["priority", "hard_limit", "thread", "hidden_thread", "files", "memory", "stdout"]
+)
 def test_a_process_to_which_something_sticks_is_replaced(portal: Portal, what: str):
     pid = changes(portal, what)
     after, _ = look(portal)

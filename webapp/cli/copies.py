@@ -19,7 +19,8 @@ T = TypeVar("T")
 
 POSSIBLE = sys.platform.startswith("linux")
 
-#: Loaded before the first copy of a command is made. Their import only defines (see `_warm_up` for what is more).
+
+#: Loaded before the first copy of a command is made. Their import only defines (`_load` does what is more).
 LOADED = {
     "scheduler": ("worker.scheduler",),
     "web": ("webapp.app", "gunicorn.app.base", "gunicorn.workers.gthread"),
@@ -28,6 +29,11 @@ LOADED = {
 
 #: What Python, and we, do on these is not for a copy.
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD)
+
+
+def possible() -> bool:
+    """Tell whether this process can be copied now: of one with threads only the thread that forks would be there."""
+    return POSSIBLE and threading.active_count() == 1
 
 
 class Copy:
@@ -60,11 +66,9 @@ class Copy:
 def start_copy(arguments: Sequence[str], environment: Mapping[str, str], *, orphan_signal: int) -> Copy:
     """Have a copy of this process carry out our command line with `arguments`, in a session of its own.
 
-    Call it from the main thread, while there is no other: only that one is copied.
+    Call it from the main thread, and only where it is `possible`.
     orphan_signal: what the kernel sends to the copy when this process has ended.
     """
-    if threading.active_count() > 1:
-        raise RuntimeError("A process with more than one thread cannot be copied.")
     _load(arguments[0], environment)
     reading, writing = os.pipe()
     _flush()
@@ -81,7 +85,7 @@ def done_by_a_copy(work: Callable[[], T]) -> T:
 
     Both must stand to be pickled.
     """
-    if not POSSIBLE or threading.active_count() > 1:
+    if not possible():
         return work()
     reading, writing = os.pipe()
     _flush()

@@ -154,7 +154,7 @@ class Supervisor:
         self._selector.register(stream, selectors.EVENT_READ, child)
 
     def _spawn(self, program: Program) -> subprocess.Popen[bytes] | Copy:
-        if program.ours and copies.POSSIBLE:
+        if program.ours and copies.possible():
             return start_copy(program.ours, program.environment, orphan_signal=program.orphan_signal)
         command = our_command(*program.ours) if program.ours else program.command
         leash = [sys.executable, "-I", "-S", "-c", LEASH, str(os.getpid()), str(int(program.orphan_signal))]
