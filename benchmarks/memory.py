@@ -14,7 +14,7 @@ from store.models import FINAL, JobResult
 MOST_MB = 350.0
 MOST_GROWTH = 0.05
 
-#: So many runs are asked for at once: Redis keeps the room for the longest queue it has had.
+#: So many runs are asked for at once: the longest queue that Redis has had is not what this is about.
 PORTION = 500
 
 #: All processes have done everything once after so many runs.
