@@ -1,10 +1,14 @@
 """What a job is. Authors import from here: `from jobs import Job, StringVar`."""
 
+from jobs.addresses import IPAddressVar, IPAddressWithMaskVar, IPNetworkVar
 from jobs.errors import AbortTransaction, InvalidData, InvalidValue, JobFailed, SoftTimeLimitExceeded
 from jobs.job import BaseJob, Job
+from jobs.json_text import JSONVar
+from jobs.moments import DateTimeVar, DateVar
 from jobs.variables import (
     BooleanVar,
     ChoiceVar,
+    DecimalVar,
     IntegerVar,
     MultiChoiceVar,
     MultiObjectVar,
@@ -18,9 +22,16 @@ __all__ = [
     "BaseJob",
     "BooleanVar",
     "ChoiceVar",
+    "DateTimeVar",
+    "DateVar",
+    "DecimalVar",
+    "IPAddressVar",
+    "IPAddressWithMaskVar",
+    "IPNetworkVar",
     "IntegerVar",
     "InvalidData",
     "InvalidValue",
+    "JSONVar",
     "Job",
     "JobFailed",
     "MultiChoiceVar",

@@ -57,7 +57,8 @@ def choices(cls: type[BaseJob], name: str) -> list[list[Any]]:
 
 def default(cls: type[BaseJob], name: str) -> Any:
     """Return the default of a variable as JSON: for an object its key. Raises NoAnswer."""
-    value = _value(_call(cls, _variable(cls, name).default))
+    variable = _variable(cls, name)
+    value = _value(variable.plain(_call(cls, variable.default)))
     _check_plain(value)
     return value
 

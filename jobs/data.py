@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jobs.errors import InvalidData, InvalidValue
-from jobs.variables import Objects, Variable, from_description
+from jobs.kinds import from_description
+from jobs.variables import Objects, Variable
 
 UNKNOWN = "Job data contained an unknown property"
 NOT_A_MAPPING = "Job data needs to be a dict"

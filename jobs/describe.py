@@ -9,7 +9,8 @@ from typing import Any
 from jobs.computed import has_validate
 from jobs.errors import BadJob
 from jobs.job import BaseJob, Job
-from jobs.variables import KINDS, Variable
+from jobs.kinds import KINDS
+from jobs.variables import Variable
 
 LONGEST_NAME = 100
 LONGEST_GROUPING = 255

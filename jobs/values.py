@@ -1,5 +1,6 @@
 """Single values on their way in: text, numbers and lists as browsers and JSON give them, or a sentence why not."""
 
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from jobs.errors import InvalidValue
@@ -12,6 +13,9 @@ LONGEST_SHOWN = 80
 
 NOT_AN_INTEGER = "Enter a whole number."
 MOST_BITS = 64
+
+NOT_A_NUMBER = "Enter a number."
+MOST_DIGITS = 100
 
 
 def text_of(raw: Any) -> str:
@@ -37,6 +41,21 @@ def integer_of(raw: Any) -> int:
         raise InvalidValue(NOT_AN_INTEGER) from error
     if number.bit_length() > MOST_BITS:
         raise InvalidValue(f"Enter a whole number with at most {MOST_BITS} bits.")
+    return number
+
+
+def decimal_of(raw: Any) -> Decimal:
+    if isinstance(raw, bool) or not isinstance(raw, str | int | float | Decimal):
+        raise InvalidValue(NOT_A_NUMBER)
+    try:
+        number = Decimal(str(raw).strip())
+    except (InvalidOperation, ValueError) as error:
+        raise InvalidValue(NOT_A_NUMBER) from error
+    if not number.is_finite():
+        raise InvalidValue(NOT_A_NUMBER)
+    # Written out in full, "1e999999999" would fill the memory.
+    if max(abs(number.adjusted()), -int(number.as_tuple().exponent)) > MOST_DIGITS:
+        raise InvalidValue(f"Enter a number with at most {MOST_DIGITS} digits.")
     return number
 
 

@@ -1,7 +1,7 @@
 """The inputs of a job.
 
 A variable describes itself as plain data (`describe`), and is made again from that description
-(`from_description`) where the author's code may not be loaded: the web builds its forms and
+(jobs.kinds) where the author's code may not be loaded: the web builds its forms and
 validates from descriptions alone. Names, options and messages are those of Nautobot 1.x and Django.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 from jobs.errors import BadJob, InvalidValue
-from jobs.values import characters, integer_of, is_integer, list_of, matches, shortened, text_of
+from jobs.values import characters, decimal_of, integer_of, is_integer, list_of, matches, shortened, text_of
 
 #: A list of more keys than this is a mistake, and would keep the database busy.
 MOST_OBJECTS = 10_000
@@ -87,10 +87,14 @@ class Variable:
             "label": self.shown_label,
             "description": self.description,
             "required": self.required,
-            "default": None if "default" in computed else self.default,
+            "default": None if "default" in computed else self.plain(self.default),
             **{option: getattr(self, option) for option in self.options},
             **({"computed": computed} if computed else {}),
         }
+
+    def plain(self, value: Any) -> Any:
+        """Return a value that an author wrote, such as a default, as JSON has it."""
+        return value
 
     def check(self) -> None:
         """Raise BadJob where the author's options cannot work."""
@@ -201,6 +205,55 @@ class IntegerVar(Variable):
         if self.max_value is not None and number > self.max_value:
             raise InvalidValue(f"Ensure this value is less than or equal to {self.max_value}.")
         return number
+
+
+class DecimalVar(Variable):
+    """A number with its digits exactly as they were typed. The job gets a `decimal.Decimal`."""
+
+    options = ("min_value", "max_value", "decimal_places")
+
+    def __init__(
+        self,
+        min_value: Any = None,
+        max_value: Any = None,
+        decimal_places: int | None = None,
+        *common: Any,
+        **named: Any,
+    ) -> None:
+        super().__init__(*common, **named)
+        self.min_value = self.plain(min_value)
+        self.max_value = self.plain(max_value)
+        self.decimal_places = decimal_places
+
+    def plain(self, value: Any) -> Any:
+        return value if value is None or isinstance(value, str | bool) else str(value)
+
+    def check(self) -> None:
+        for option in ("min_value", "max_value"):
+            try:
+                if getattr(self, option) is not None:
+                    decimal_of(getattr(self, option))
+            except InvalidValue as error:
+                raise BadJob(f"{option} of {self.name} must be a number.") from error
+        places = self.decimal_places
+        if places is not None and not (is_integer(places) and places >= 0):
+            raise BadJob(f"decimal_places of {self.name} must be a whole number that is not negative.")
+
+    def parse(self, raw: Any) -> str:
+        number = decimal_of(raw)
+        if self.min_value is not None and number < decimal_of(self.min_value):
+            raise InvalidValue(f"Ensure this value is greater than or equal to {self.min_value}.")
+        if self.max_value is not None and number > decimal_of(self.max_value):
+            raise InvalidValue(f"Ensure this value is less than or equal to {self.max_value}.")
+        text = format(number, "f")
+        places = self.decimal_places
+        if places is not None and len(text.partition(".")[2]) > places:
+            word = "decimal place" if places == 1 else "decimal places"
+            raise InvalidValue(f"Ensure that there are no more than {places} {word}.")
+        return text
+
+    def restore(self, value: Any, objects: Objects) -> Any:
+        return None if value is None else decimal_of(value)
 
 
 class BooleanVar(Variable):
@@ -370,31 +423,6 @@ class MultiObjectVar(ObjectVar):
 
     def restore(self, value: Any, objects: Objects) -> Any:
         return objects.load_many(self.model_name, value or [])
-
-
-KINDS: dict[str, type[Variable]] = {
-    kind.__name__: kind
-    for kind in (
-        StringVar,
-        TextVar,
-        IntegerVar,
-        BooleanVar,
-        ChoiceVar,
-        MultiChoiceVar,
-        ObjectVar,
-        MultiObjectVar,
-    )
-}
-
-
-def from_description(description: Mapping[str, Any]) -> Variable:
-    """Make the variable again that `describe` described."""
-    kind = KINDS[description["type"]]
-    names = ("label", "description", "default", "required", *kind.options)
-    options: dict[str, Any] = {name: description.get(name) for name in names}
-    variable = kind(**options)
-    variable.name = description["name"]
-    return variable
 
 
 def is_computed(option: Any) -> bool:

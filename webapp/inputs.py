@@ -1,5 +1,6 @@
 """The inputs of a run as its page shows them, and as another run takes them."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -53,12 +54,14 @@ def _shown(variable: Mapping[str, Any], value: Any, data: Session) -> ShownInput
         keys = value if isinstance(value, list) else [] if value is None else [value]
         shown.objects = [_object(variable["model"], key, data) for key in keys]
         shown.text = str(variable.get("null_option") or "") if not keys else ""
-    elif isinstance(value, bool):
+    elif isinstance(value, bool) and variable["type"] != "JSONVar":
         shown.text = "Yes" if value else "No"
     elif "choices" in variable:
         labels = {str(key): str(label) for key, label in flat_choices(variable["choices"])}
         values = value if isinstance(value, list) else [value]
         shown.text = ", ".join(labels.get(str(each), str(each)) for each in values)
+    elif variable["type"] == "JSONVar":
+        shown.text = "" if value is None else json.dumps(value, ensure_ascii=False)
     else:
         shown.text = "" if value is None else str(value)
     return shown

@@ -1,5 +1,6 @@
 """The form that asks for a run: built from the descriptions of a job's variables, never from its code."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -86,6 +87,11 @@ class Field:
     @property
     def input(self) -> str:
         return PREFIX + self.name
+
+    @property
+    def single(self) -> bool:
+        """Whether it is one input, which its label can name."""
+        return self.kind in ("text", "number", "decimal", "date", "moment", "area", "json", "select")
 
     @property
     def search_input(self) -> str:
@@ -192,9 +198,18 @@ def _as_text(variable: Mapping[str, Any], value: Any, null: str = "") -> Text:
         return [str(item) for item in items if item is not None]
     if value is None:
         return null if variable.get("null_option") else ""
+    if variable["type"] == "JSONVar":
+        return json.dumps(value, indent=2, ensure_ascii=False)
+    if variable["type"] == "DateTimeVar":
+        return as_moment(str(value))
     if isinstance(value, bool):
         return "true" if value else ""
     return str(value)
+
+
+def as_moment(text: str) -> str:
+    """Return a moment as an input for one takes it: in UTC, which is not said there."""
+    return re.sub(r"(:\d\d)(:00)?(?:\+00:00|Z)$", r"\1", text)
 
 
 def _is_multiple(variable: Mapping[str, Any]) -> bool:
@@ -269,6 +284,10 @@ def build_field(
     kinds = {
         "TextVar": _area,
         "IntegerVar": _number,
+        "DecimalVar": _decimal,
+        "DateVar": _date,
+        "DateTimeVar": _moment,
+        "JSONVar": _json,
         "BooleanVar": _switch,
         "ChoiceVar": _choice,
         "MultiChoiceVar": _choices,
@@ -307,6 +326,31 @@ def _number(made: Field, variable: Mapping[str, Any]) -> None:
     made.limits = _limits(variable, min="min_value", max="max_value") if made.kind == "number" else {}
     if not made.help:
         made.help = _range(variable.get("min_value"), variable.get("max_value"))
+
+
+def _decimal(made: Field, variable: Mapping[str, Any]) -> None:
+    made.kind = "decimal"
+    if not made.help:
+        made.help = _range(variable.get("min_value"), variable.get("max_value"))
+
+
+# As with numbers: an input that takes nothing else empties itself, and what was typed must stay.
+def _date(made: Field, variable: Mapping[str, Any]) -> None:
+    made.kind = "date" if re.fullmatch(r"(\d{4}-\d\d-\d\d)?", str(made.value)) else "text"
+    made.limits = _limits(variable, min="min_value", max="max_value") if made.kind == "date" else {}
+
+
+def _moment(made: Field, variable: Mapping[str, Any]) -> None:
+    fits = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?)?", str(made.value))
+    made.kind = "moment" if fits else "text"
+    if fits:
+        limits = _limits(variable, min="min_value", max="max_value")
+        made.limits = {name: as_moment(str(value)) for name, value in limits.items()}
+    made.help = f"{made.help} In UTC.".strip()
+
+
+def _json(made: Field, _variable: Mapping[str, Any]) -> None:
+    made.kind = "json"
 
 
 def _switch(made: Field, _variable: Mapping[str, Any]) -> None:
@@ -353,7 +397,7 @@ def _limits(variable: Mapping[str, Any], **names: str) -> dict[str, Any]:
     return {limit: variable[name] for limit, name in names.items() if variable.get(name) is not None}
 
 
-def _range(least: int | None, most: int | None) -> str:
+def _range(least: Any, most: Any) -> str:
     if least is not None and most is not None:
         return f"{least} to {most}."
     if least is not None:

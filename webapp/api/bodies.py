@@ -1,7 +1,6 @@
 """The body that asks for a run: JSON, or flat multipart/form-data."""
 
 import io
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,14 +10,12 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMe
 from werkzeug.formparser import FormDataParser
 
 from jobs.data import NOT_A_MAPPING
+from jobs.json_text import Unreadable, parse_json
 from webapp.api.errors import InvalidRequest
 
 LARGEST_BODY_BYTES = 1024 * 1024
 
 MOST_PARTS = 1000
-
-#: Far more than any form has, far less than what exhausts a stack.
-DEEPEST_NESTING = 64
 
 
 @dataclass(frozen=True)
@@ -30,10 +27,6 @@ class AskedRun:
     flat: bool = False
     commit: bool | None = None
     queue: str | None = None
-
-
-class Unreadable(ValueError):
-    """Text that is not the JSON we take, as a sentence."""
 
 
 def receive() -> AskedRun:
@@ -93,60 +86,6 @@ def _from_json(body: bytes) -> AskedRun:
         commit=_json_commit(given.get("commit")),
         queue=_json_queue(given.get("queue")),
     )
-
-
-def parse_json(text: str) -> Any:
-    """Parse JSON as its standard has it: no NaN, no name twice, nothing that would exhaust memory or stack."""
-    try:
-        value = json.loads(
-            text, object_pairs_hook=_unique_names, parse_constant=_refuse_constant, parse_float=_finite
-        )
-    except Unreadable:
-        raise
-    except RecursionError:
-        raise Unreadable(f"it is nested more than {DEEPEST_NESTING} deep.") from None
-    except json.JSONDecodeError as error:
-        raise Unreadable(f"{error.msg} (line {error.lineno}, column {error.colno}).") from None
-    except ValueError:
-        # Python converts no integer of more than 4300 digits.
-        raise Unreadable("it holds a number that is too long.") from None
-    _check_depth(value)
-    return value
-
-
-def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in found:
-            raise Unreadable(f"the name {name!r} appears twice in one object.")
-        found[name] = value
-    return found
-
-
-def _refuse_constant(name: str) -> Any:
-    raise Unreadable(f"{name} is not a JSON value.")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if value in (float("inf"), float("-inf")):
-        raise Unreadable(f"the number {text[:40]} is too large.")
-    return value
-
-
-def _check_depth(value: Any) -> None:
-    level = [value]
-    for _ in range(DEEPEST_NESTING):
-        level = [inner for outer in level for inner in _inside(outer)]
-        if not level:
-            return
-    raise Unreadable(f"it is nested more than {DEEPEST_NESTING} deep.")
-
-
-def _inside(value: Any) -> Sequence[Any]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else ()
 
 
 # Errors name these two as the flat form does: no variable begins with an underscore, so none is meant by it.

@@ -1,0 +1,51 @@
+"""All kinds of variables, and how one is made again from its description."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jobs.addresses import IPAddressVar, IPAddressWithMaskVar, IPNetworkVar
+from jobs.json_text import JSONVar
+from jobs.moments import DateTimeVar, DateVar
+from jobs.variables import (
+    BooleanVar,
+    ChoiceVar,
+    DecimalVar,
+    IntegerVar,
+    MultiChoiceVar,
+    MultiObjectVar,
+    ObjectVar,
+    StringVar,
+    TextVar,
+    Variable,
+)
+
+KINDS: dict[str, type[Variable]] = {
+    kind.__name__: kind
+    for kind in (
+        StringVar,
+        TextVar,
+        IntegerVar,
+        DecimalVar,
+        BooleanVar,
+        ChoiceVar,
+        MultiChoiceVar,
+        ObjectVar,
+        MultiObjectVar,
+        IPAddressVar,
+        IPAddressWithMaskVar,
+        IPNetworkVar,
+        DateVar,
+        DateTimeVar,
+        JSONVar,
+    )
+}
+
+
+def from_description(description: Mapping[str, Any]) -> Variable:
+    """Make the variable again that `describe` described."""
+    kind = KINDS[description["type"]]
+    names = ("label", "description", "default", "required", *kind.options)
+    options: dict[str, Any] = {name: description.get(name) for name in names}
+    variable = kind(**options)
+    variable.name = description["name"]
+    return variable
