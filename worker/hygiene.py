@@ -22,8 +22,8 @@ MOST_GAINED_BYTES = 200 * 1024**2
 #: File descriptors that may stay open: libraries keep connections.
 MOST_LEFT_OPEN = 20
 
-#: A thread that was just started has come to its code after this.
-START_SECONDS = 0.002
+#: A thread that was just started has come to its code within this.
+START_SECONDS = 0.2
 
 _CATCHABLE = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 
@@ -41,7 +41,7 @@ class Baseline:
         self._owner = (os.getuid(), os.geteuid(), os.getgid(), os.getegid(), os.nice(0))
         self._recursion = sys.getrecursionlimit()
         self._locale = locale.setlocale(locale.LC_ALL)
-        self._threads = _threads()
+        self._threads, self._silent = _threads(), _silent_threads()
         self._memory = resident_bytes()
         self._open = _open_descriptors()
         self._limits = {number: resource.getrlimit(number) for number in _limits()}
@@ -59,6 +59,7 @@ class Baseline:
 
     def restore(self) -> list[str]:
         """Put back what a run changed; return what cannot be put back, each in a few words."""
+        self._wait_for_threads()
         sticks = [*_left_running(self._threads), *self._grown()]
         with suppress(OSError):
             os.chdir(self._folder)
@@ -82,6 +83,13 @@ class Baseline:
         self._restore_loggers()
         self._restore_limits()
         return sticks
+
+    def _wait_for_threads(self) -> None:
+        """Let threads come to their code that were started just now; others are waited for once only."""
+        deadline = time.monotonic() + START_SECONDS
+        while _silent_threads() > self._silent and time.monotonic() < deadline:
+            time.sleep(0.001)
+        self._silent = _silent_threads()
 
     def limit_memory(self, megabytes: float) -> None:
         """Let an allocation fail that would go far beyond the limit; what grows slowly is seen from outside."""
@@ -221,18 +229,16 @@ def _threads() -> int:
     return len(sys._current_frames())
 
 
-def _starting() -> bool:
-    """Tell whether there may be threads that have not come to their first line of Python yet; some never do."""
+def _silent_threads() -> int:
+    """Count the threads that have not come to their first line of Python: just started, or a library's, which never do."""
     try:
-        return len(os.listdir("/proc/self/task")) > _threads()
+        return len(os.listdir("/proc/self/task")) - _threads()
     except OSError:
-        return True
+        return 0
 
 
 def _left_running(threads_before: int) -> list[str]:
     found: list[str] = []
-    if _starting():
-        time.sleep(START_SECONDS)
     threads = _threads() - threads_before
     if threads > 0:
         found.append(f"{threads} running thread{'s' if threads > 1 else ''}")
