@@ -241,6 +241,8 @@ class _Watch:
         self._asked_to_end_at = 0.0
         self._killed = False
         self._grouping = "main"
+        #: What programs write, by the file descriptor it comes from.
+        self._outputs: dict[int, Lines] = {}
         self._beat: Ticket | None = None
         self._began_at = self._beat_at = time.monotonic()
         # Most runs have ended before there is anything to look at.
@@ -348,7 +350,7 @@ class _Watch:
 
     def _watch_over(self, child: Child) -> None:
         control = self._supervisor.children.control
-        outputs = {descriptor: Lines(self._keep_output) for descriptor in (child.out, child.err)}
+        self._outputs = {descriptor: Lines(self._keep_output) for descriptor in (child.out, child.err)}
         with selectors.DefaultSelector() as selector:
             for source in (child.line, child.out, child.err, control, self._supervisor.wake):
                 selector.register(source, selectors.EVENT_READ)
@@ -356,25 +358,18 @@ class _Watch:
                 # Back-pressure: what is not read keeps the job waiting.
                 if self._log.has_room(wait_seconds=FULL_SECONDS):
                     for key, _ in selector.select(self._patience()):
-                        self._take(key.fd, child, outputs, control.fileno(), selector)
+                        self._take(key.fd, child, control.fileno(), selector)
                 else:
                     self._supervisor.children.notice()
                 self._look(child)
-        # What was written before the end lies in the pipes still.
+        # What was written before the end lies in the line still.
         if child.ended:
             self._read_line(child)
-        for descriptor, lines in outputs.items():
-            # No more than that: a process that was left running may write for ever.
-            for _ in range(UNREAD_BYTES // OUTPUT_BYTES):
-                if not self._read_output(descriptor, lines):
-                    break
-            lines.end()
 
     def _take(
         self,
         descriptor: int,
         child: Child,
-        outputs: dict[int, Lines],
         control: int,
         selector: selectors.BaseSelector,
     ) -> None:
@@ -383,8 +378,8 @@ class _Watch:
         elif descriptor == self._supervisor.wake:
             self._supervisor.drain_wakes()
             self._beat_at = 0.0
-        elif descriptor in outputs:
-            if not self._read_output(descriptor, outputs[descriptor]):
+        elif descriptor in self._outputs:
+            if not self._read_output(descriptor, self._outputs[descriptor]):
                 selector.unregister(descriptor)
         elif not self._read_line(child):
             # It has ended, most likely, and its nursery is about to say how.
@@ -565,6 +560,15 @@ class _Watch:
             lines.feed(data)
         return bool(data)
 
+    def _read_rest(self) -> None:
+        """Take what programs wrote before they ended: it lies in the pipes still, and the next run has the same."""
+        for descriptor, lines in self._outputs.items():
+            # No more than that: a process that could not be killed may write for ever.
+            for _ in range(UNREAD_BYTES // OUTPUT_BYTES):
+                if not self._read_output(descriptor, lines):
+                    break
+            lines.end()
+
     def _keep_output(self, text: str, more: int) -> None:
         self._log.add(Entry("info", self._grouping, text, more, created_at=time.time(), markdown=False))
 
@@ -575,6 +579,8 @@ class _Watch:
         outcome = self._outcome
         badly = outcome is None or self._reason is not None or outcome.get("status") == Status.ERRORED
         strays = self._supervisor.children.kill_strays(child)
+        # Only now: what is left running goes on writing until it is killed.
+        self._read_rest()
         if badly or self._sticks or self._fresh or child.runs >= MOST_RUNS:
             if outcome is None:
                 self._supervisor.children.kill(child)

@@ -2,6 +2,7 @@
 
 import ctypes
 import faulthandler
+import fcntl
 import locale
 import logging
 import os
@@ -12,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
 import threading
 import time
 import warnings
@@ -399,6 +401,14 @@ class Prints(Job):
 
     def _flood(self):
         subprocess.run("yes | head -c 1000000000", shell=True, check=True)
+
+    def _writes_on(self):
+        # The shell ends at once: whose child the writer is then, this process does not know.
+        line = "$(head -c 60000 /dev/zero | tr '\\0' x)"
+        subprocess.run(f"timeout {LONGEST_SECONDS} yes {line} & :", shell=True, check=True)
+        end = time.monotonic() + 30
+        while not fcntl.ioctl(1, termios.FIONREAD, b"\0\0\0\0").strip(b"\0") and time.monotonic() < end:
+            time.sleep(0.001)
 
     def _many_lines(self):
         for number in range(500):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.worker.conftest import Portal
+from tests.worker.conftest import Portal, StartWorker
 from worker import entries
 from worker.capture import MOST_MESSAGE_CHARACTERS
 
@@ -58,6 +58,16 @@ def test_a_flood_is_counted_where_it_is_not_kept(portal: Portal, monkeypatch: py
     assert messages[-1].startswith("401 more entries were dropped: ")
     assert any("the last word" in text for text in messages[100:-1]), "why it broke is kept all the same"
     assert len(messages) == result.last_seq == 102
+
+
+def test_what_is_left_running_does_not_speak_in_the_next_run(portal: Portal, start_worker: StartWorker):
+    """Shown with a real worker: orphans come to it."""
+    leaving, after = (portal.submit("Prints", raw={"how": how}) for how in ("writes_on", "no_newline"))
+    assert start_worker("--burst").wait(60) == 0
+    *heard, note = [text for _, _, text in portal.messages(leaving)]
+    assert {text[:3] for text in heard} == {"xxx"}
+    assert note.startswith("Killed at the end of the run: ")
+    assert [text[:20] for _, _, text in portal.messages(after)] == ["no newline"]
 
 
 def test_bytes_that_are_no_text_are_replaced(portal: Portal):
