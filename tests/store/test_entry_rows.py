@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import insert, make_url, select
+from sqlalchemy import Text, cast, insert, make_url, select
 from sqlalchemy.exc import IntegrityError
 
 from store.entry_rows import FEWEST_TO_COPY, EntryRow, insert_entries
@@ -64,15 +64,24 @@ def platform(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Platfor
     platform.dispose()
 
 
+LONGEST = EntryRow(
+    1, 1.5, "x" * 10, "g" * 100, "\N{PILE OF POO}" * 64_100, "h" * 500_000, "t" * 200, "u" * 255
+)
+
+
 def stored(platform: Platform, attempt: int) -> list[tuple[object, ...]]:
-    columns = [column for column in LogEntry.__table__.c if column.name not in ("id", "attempt", "result_id")]
-    query = select(*columns, LogEntry.result_id).where(LogEntry.attempt == attempt).order_by(LogEntry.seq)
+    columns = [column for column in LogEntry.__table__.c if column.name not in ("id", "attempt", "seq")]
+    # Also as the database keeps it: what a type reads as the same may still be sorted and compared otherwise.
+    kept = [cast(column, Text).label(f"kept_{column.name}") for column in columns]
+    query = select(LogEntry.seq, *columns, *kept).where(LogEntry.attempt == attempt).order_by(LogEntry.seq)
     with platform.reading() as db:
         return [tuple(row) for row in db.execute(query)]
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=ROWS)
+@example(rows=[LONGEST])
+@example(rows=[LONGEST._replace(seq=number) for number in range(1, FEWEST_TO_COPY + 1)])
 def test_they_are_the_rows_that_sqlalchemy_would_write(platform: Platform, rows: list[EntryRow]):
     with platform.engine.begin() as connection:
         connection.execute(LogEntry.__table__.delete())

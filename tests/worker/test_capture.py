@@ -60,6 +60,25 @@ def test_a_flood_is_counted_where_it_is_not_kept(portal: Portal, monkeypatch: py
     assert len(messages) == result.last_seq == 102
 
 
+def test_a_run_keeps_only_so_many_bytes(portal: Portal, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(entries, "MOST_BYTES", 100)
+    messages = [text for _, _, text in portal.messages(portal.run("Prints", raw={"how": "many_lines"}))]
+    # Ten numbers of one digit and 45 of two.
+    assert messages[:55] == [str(number) for number in range(55)]
+    assert messages[-1].startswith("446 more entries were dropped: ")
+
+
+def test_a_gigabyte_that_a_program_writes_is_counted_where_it_is_not_kept(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(entries, "MOST_ENTRIES", 1_000)
+    *kept, note = texts(portal, "flood")
+    # What is read at once is kept or counted as a whole, but for a line that lies across two reads.
+    assert set(kept) == {"y"}
+    dropped = int(note.partition(" ")[0].replace(",", ""))
+    assert abs(len(kept) + dropped - 500_000_000) <= 1
+
+
 def test_what_is_left_running_does_not_speak_in_the_next_run(portal: Portal, start_worker: StartWorker):
     """Shown with a real worker: orphans come to it."""
     leaving, after = (portal.submit("Prints", raw={"how": how}) for how in ("writes_on", "no_newline"))

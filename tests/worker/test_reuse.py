@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from store.settings import load_settings
+from tests.conftest import load_fixture_jobs
 from tests.worker.conftest import Portal
 from worker import supervisor
 
@@ -69,6 +71,27 @@ def test_a_process_is_replaced_after_so_many_runs(portal: Portal, monkeypatch: p
     monkeypatch.setattr(supervisor, "MOST_RUNS", 2)
     portal.run("Breaks")  # The next one begins afresh.
     pids = [changes(portal, "nothing") for _ in range(4)]
+    assert (pids[0] == pids[1], pids[1] == pids[2], pids[2] == pids[3]) == (True, False, True)
+
+
+def test_a_process_that_knows_old_code_is_replaced(
+    portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("JOBS_ROOT", str(tmp_path))
+    code = "import os\nfrom jobs import Job\nclass Edited(Job):\n    def run(self):\n        return [os.getpid(), {}]\n"
+    file = tmp_path / "edited.py"
+    file.write_text(code.format(1))
+    edited = Portal.__new__(Portal)
+    edited.__dict__.update(portal.__dict__, settings=load_settings(), _supervisor=None)
+    with portal.platform.session() as db:
+        edited.jobs = load_fixture_jobs(db, edited.settings)
+    found = []
+    for version in (1, 1, 22, 22):
+        file.write_text(code.format(version))
+        found.append(edited.run("Edited").return_value)
+    edited.close()
+    pids, versions = zip(*found, strict=True)
+    assert versions == (1, 1, 22, 22)
     assert (pids[0] == pids[1], pids[1] == pids[2], pids[2] == pids[3]) == (True, False, True)
 
 
