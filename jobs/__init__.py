@@ -2,6 +2,7 @@
 
 from jobs.addresses import IPAddressVar, IPAddressWithMaskVar, IPNetworkVar
 from jobs.errors import AbortTransaction, InvalidData, InvalidValue, JobFailed, SoftTimeLimitExceeded
+from jobs.files import FileVar
 from jobs.job import BaseJob, Job
 from jobs.json_text import JSONVar
 from jobs.moments import DateTimeVar, DateVar
@@ -13,6 +14,7 @@ from jobs.variables import (
     MultiChoiceVar,
     MultiObjectVar,
     ObjectVar,
+    SecretVar,
     StringVar,
     TextVar,
 )
@@ -25,6 +27,7 @@ __all__ = [
     "DateTimeVar",
     "DateVar",
     "DecimalVar",
+    "FileVar",
     "IPAddressVar",
     "IPAddressWithMaskVar",
     "IPNetworkVar",
@@ -37,6 +40,7 @@ __all__ = [
     "MultiChoiceVar",
     "MultiObjectVar",
     "ObjectVar",
+    "SecretVar",
     "SoftTimeLimitExceeded",
     "StringVar",
     "TextVar",

@@ -18,6 +18,12 @@ class RunContext(Protocol):
     ) -> None:
         """Keep an entry of the log. markdown: False for text that is no markdown, such as a program's output."""
 
+    def progress(self, done: float, total: float | None, text: str) -> None:
+        """Say how far the run is."""
+
+    def create_file(self, name: str, content: bytes, content_type: str) -> str:
+        """Keep a file with the result and return its address. Raises ValueError, with a sentence, if it is not kept."""
+
     def advice(self, error: BaseException) -> str:
         """Return what the run knows about an exception beyond its own text, to be added to that; often ""."""
 
@@ -33,6 +39,12 @@ class NoRun:
 
     def log(self, *_: Any, **__: Any) -> None:
         return None
+
+    def progress(self, *_: Any) -> None:
+        return None
+
+    def create_file(self, *_: Any) -> str:
+        return ""
 
     def advice(self, error: BaseException) -> str:
         return ""

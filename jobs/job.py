@@ -1,12 +1,16 @@
 """`Job`, the class that authors subclass."""
 
 import logging
+import mimetypes
 import re
 from collections.abc import Iterator
 from typing import Any, ClassVar, Generic, TypeVar
 
+from jobs.beside import load_json, load_yaml
 from jobs.context import NoRun, RunContext
+from jobs.files import file_name
 from jobs.levels import LOGGING_LEVEL, level_for
+from jobs.request import JobRequest, RequestUser
 from jobs.variables import Variable
 
 T = TypeVar("T")
@@ -94,6 +98,10 @@ class BaseJob:
         self.failed = False
         self._failures: list[str] = []
         self.job_result = JobResultView()
+        #: The web request that asked for the run; None: it was asked for by other ways.
+        self.request: JobRequest | None = None
+        #: The person who asked for it.
+        self.user: RequestUser | None = None
         self.logger = self._make_logger()
 
     def __str__(self) -> str:
@@ -131,6 +139,42 @@ class BaseJob:
             for name in dict.fromkeys(names)
             if name.startswith("test_") and name != "test_methods" and callable(getattr(self, name, None))
         ]
+
+    # Files and progress
+
+    def load_yaml(self, filename: str) -> Any:
+        """Return what a YAML file in the folder of the job's own file says. Raises ValueError outside of that folder."""
+        return load_yaml(type(self).file_path, filename)
+
+    def load_json(self, filename: str) -> Any:
+        """Return what a JSON file in the folder of the job's own file says. Raises ValueError outside of that folder."""
+        return load_json(type(self).file_path, filename)
+
+    def create_file(self, filename: str, content: str | bytes) -> str:
+        """Keep a file with the result, where it can be downloaded; return its address.
+
+        Raises ValueError if it is too large (10 MB, unless the portal is set up otherwise), or has no name.
+        """
+        name = file_name(str(filename))
+        if not name:
+            raise ValueError("A file needs a name.")
+        if not isinstance(content, str | bytes | bytearray | memoryview):
+            raise TypeError(f"The content of a file is text or bytes, not {type(content).__name__}.")
+        data = content.encode() if isinstance(content, str) else bytes(content)
+        url = self._context.create_file(name, data, mimetypes.guess_type(name)[0] or "")
+        self._context.log(
+            "info",
+            "Created a file",
+            grouping=str(self.active_test or "main")[:LONGEST_GROUPING],
+            object_text=name,
+            object_url=url or None,
+            markdown=False,
+        )
+        return url
+
+    def progress(self, done: float, total: float | None = None, text: str = "") -> None:
+        """Say how far the run is: `done` of `total`, and in words. It is shown while the run goes on."""
+        self._context.progress(done, total, text)
 
     # Logging
 

@@ -1,9 +1,10 @@
 """All kinds of variables, and how one is made again from its description."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jobs.addresses import IPAddressVar, IPAddressWithMaskVar, IPNetworkVar
+from jobs.files import FileVar
 from jobs.json_text import JSONVar
 from jobs.moments import DateTimeVar, DateVar
 from jobs.variables import (
@@ -14,6 +15,7 @@ from jobs.variables import (
     MultiChoiceVar,
     MultiObjectVar,
     ObjectVar,
+    SecretVar,
     StringVar,
     TextVar,
     Variable,
@@ -37,6 +39,8 @@ KINDS: dict[str, type[Variable]] = {
         DateVar,
         DateTimeVar,
         JSONVar,
+        FileVar,
+        SecretVar,
     )
 }
 
@@ -49,3 +53,13 @@ def from_description(description: Mapping[str, Any]) -> Variable:
     variable = kind(**options)
     variable.name = description["name"]
     return variable
+
+
+def file_names(descriptions: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the names of the variables that are files."""
+    return [description["name"] for description in descriptions if description["type"] == "FileVar"]
+
+
+def secret_names(descriptions: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the names of the variables that nobody may read."""
+    return [description["name"] for description in descriptions if description["type"] == "SecretVar"]

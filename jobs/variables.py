@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Protocol
 
 from jobs.errors import BadJob, InvalidValue
 from jobs.values import characters, decimal_of, integer_of, is_integer, list_of, matches, shortened, text_of
+from jobs.widgets import widget_name
 
 #: A list of more keys than this is a mistake, and would keep the database busy.
 MOST_OBJECTS = 10_000
@@ -41,6 +42,7 @@ class Variable:
     description: help for the person who fills it in
     default: what the input holds at first; or a function that returns it
     required: whether it must be filled in
+    widget: how it is shown, where that is not as usual (see jobs.widgets)
     """
 
     #: Further options, as they appear in the description.
@@ -79,8 +81,8 @@ class Variable:
         return ["default"] if is_computed(self.default) else []
 
     def describe(self) -> dict[str, Any]:
-        """Return this variable as JSON-able data. `computed` is there only where something is."""
-        computed = self.computed
+        """Return this variable as JSON-able data. `computed` and `widget` are there only where something is."""
+        computed, widget = self.computed, widget_name(self.widget)
         return {
             "name": self.name,
             "type": type(self).__name__,
@@ -90,6 +92,7 @@ class Variable:
             "default": None if "default" in computed else self.plain(self.default),
             **{option: getattr(self, option) for option in self.options},
             **({"computed": computed} if computed else {}),
+            **({"widget": widget} if widget else {}),
         }
 
     def plain(self, value: Any) -> Any:
@@ -176,6 +179,21 @@ class TextVar(StringVar):
 
     def parse(self, raw: Any) -> str:
         # Browsers send CRLF; what the author's code sees is what was typed.
+        text = text_of(raw).replace("\r\n", "\n")
+        self.check_text(text)
+        return text
+
+
+class SecretVar(StringVar):
+    """A password, token or key. It is kept encrypted until the run ends, and never shown again; the job gets the text."""
+
+    def check(self) -> None:
+        super().check()
+        if self.default is not None:
+            raise BadJob(f"{self.name} is a secret: a default would be there for everybody to read.")
+
+    def parse(self, raw: Any) -> str:
+        # As it was typed: blanks may belong to it.
         text = text_of(raw).replace("\r\n", "\n")
         self.check_text(text)
         return text

@@ -35,8 +35,8 @@ class FileGone(Exception):
 
 
 class FileStore(Protocol):
-    def put(self, stream: BinaryIO, *, most_bytes: int = MOST_BYTES) -> str:
-        """Keep what can be read from `stream` and return its key. Raises FileTooLarge."""
+    def put(self, stream: BinaryIO, *, most_bytes: int = MOST_BYTES, key: str = "") -> str:
+        """Keep what can be read from `stream` and return its key (`key`, or a new one). Raises FileTooLarge."""
 
     def open(self, key: str) -> BinaryIO:
         """Open the file for reading; it can seek, and loads what is read only. Raises FileGone."""
@@ -64,8 +64,8 @@ class DatabaseFiles:
         # On SQLite, readers wait for nobody.
         self._reading = engine.execution_options(sqlite_begin="DEFERRED")
 
-    def put(self, stream: BinaryIO, *, most_bytes: int = MOST_BYTES) -> str:
-        key = _new_key()
+    def put(self, stream: BinaryIO, *, most_bytes: int = MOST_BYTES, key: str = "") -> str:
+        key = key or new_key()
         try:
             for number, content in enumerate(_chunks(stream, most_bytes)):
                 # Each by itself: a slow upload must not keep SQLite's only write turn.
@@ -164,8 +164,8 @@ class FsspecFiles:
                 f"ERRAND_FILES_URL is {without_password(url)}, which cannot be used: {error}."
             ) from error
 
-    def put(self, stream: BinaryIO, *, most_bytes: int = MOST_BYTES) -> str:
-        key = _new_key()
+    def put(self, stream: BinaryIO, *, most_bytes: int = MOST_BYTES, key: str = "") -> str:
+        key = key or new_key()
         try:
             with self._files.open(self._path(key), "wb") as file:
                 for content in _chunks(stream, most_bytes):
@@ -199,7 +199,8 @@ class FsspecFiles:
         return f"{self._root.rstrip('/')}/{key[:2]}/{key}"
 
 
-def _new_key() -> str:
+def new_key() -> str:
+    """Return a key that nobody can guess."""
     return secrets.token_hex(20)
 
 

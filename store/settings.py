@@ -37,7 +37,11 @@ VARIABLES = (
     "ERRAND_HTTPS",
     "ERRAND_JOBS_FROM",
     "ERRAND_FILES_URL",
+    "ERRAND_UPLOAD_MB",
+    "ERRAND_CREATED_FILE_MB",
 )
+
+MEGABYTE = 1024 * 1024
 
 
 class SettingsError(Exception):
@@ -64,6 +68,9 @@ class Settings:
     jobs_from_database: bool = False
     #: An fsspec URL for uploads and created files; empty: the PLATFORM database keeps them.
     files_url: str = field(default="", repr=False)
+    #: The largest file that a run may be given, and the largest that it may make.
+    upload_bytes: int = 100 * MEGABYTE
+    created_file_bytes: int = 10 * MEGABYTE
 
 
 def load_settings(
@@ -97,6 +104,8 @@ def load_settings(
         embedded_redis=not environ.get("REDIS_URL"),
         jobs_from_database=_jobs_from_database(environ),
         files_url=_files_url(environ),
+        upload_bytes=_megabytes(environ, "ERRAND_UPLOAD_MB", 100),
+        created_file_bytes=_megabytes(environ, "ERRAND_CREATED_FILE_MB", 10),
     )
 
 
@@ -215,6 +224,15 @@ def _files_url(environ: Mapping[str, str]) -> str:
             "ERRAND_FILES_URL is not a URL. Write it like s3://bucket/folder or file:///srv/errand/files."
         )
     return given
+
+
+def _megabytes(environ: Mapping[str, str], name: str, default: int) -> int:
+    given = environ.get(name, "").strip()
+    if not given:
+        return default * MEGABYTE
+    if not re.fullmatch(r"[1-9][0-9]{0,5}", given):
+        raise SettingsError(f"{name} is {given!r}; write a whole number of megabytes, such as {default}.")
+    return int(given) * MEGABYTE
 
 
 def _jobs_from_database(environ: Mapping[str, str]) -> bool:

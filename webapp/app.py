@@ -29,9 +29,8 @@ from webapp import (
 from webapp.job_key import JobKey
 from webapp.pace import Pace
 from webapp.sessions import DatabaseSessions
+from webapp.uploads import LARGEST_REST_BYTES
 
-#: Forms have no files yet; nothing a person types is larger.
-LARGEST_FORM_BYTES = 1024 * 1024
 MOST_FORM_PARTS = 5000
 
 
@@ -48,8 +47,8 @@ def create_app(settings: Settings) -> Flask:
     app = Flask("webapp", static_folder=None, template_folder=str(PROJECT_ROOT / "templates"))
     app.config.update(
         SECRET_KEY=settings.secret_key,
-        MAX_CONTENT_LENGTH=LARGEST_FORM_BYTES,
-        MAX_FORM_MEMORY_SIZE=LARGEST_FORM_BYTES,
+        MAX_CONTENT_LENGTH=LARGEST_REST_BYTES,
+        MAX_FORM_MEMORY_SIZE=LARGEST_REST_BYTES,
         MAX_FORM_PARTS=MOST_FORM_PARTS,
         # Our own check comes first (see webapp.auth), and a token lives as long as its session.
         WTF_CSRF_CHECK_DEFAULT=False,

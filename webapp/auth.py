@@ -11,6 +11,7 @@ from store import permissions
 from store.models import User
 from webapp.database import SAFE_METHODS, db
 from webapp.sessions import BrowserSession
+from webapp.uploads import expect_files
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -30,6 +31,12 @@ def public(view: View) -> View:
 def polled(view: View) -> View:
     """Say that pages ask for this view by themselves, so that asking does not keep a session alive."""
     view.is_polled = True  # type: ignore[attr-defined]
+    return view
+
+
+def takes_files(view: View) -> View:
+    """Say that files may come with a request for this view."""
+    view.is_for_files = True  # type: ignore[attr-defined]
     return view
 
 
@@ -97,6 +104,9 @@ def _refuse_foreign_pages() -> None:
         return
     if not _comes_from_us():
         raise BadRequest("This request came from another site, so nothing was done.")
+    # The session's token may stand in the body, behind whatever else is there.
+    if _marked("is_for_files"):
+        expect_files()
     csrf.protect()
 
 

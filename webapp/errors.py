@@ -16,6 +16,7 @@ from webapp import api, htmx
 from webapp.auth import SignInRequired, below_api, current_user
 from webapp.database import RETRY_AFTER_SECONDS, db, trouble
 from webapp.next_page import safe_path
+from webapp.uploads import too_much
 
 Answer = Response | tuple[Response, int]
 
@@ -28,7 +29,7 @@ WORDS = {
     403: ("You may not do this", "Ask an administrator if you think you should."),
     404: ("There is nothing here", "What was here may have been removed, or you may not see it."),
     405: ("Not this way", "This address is not meant to be opened like that."),
-    413: ("That is too much", "What was sent is larger than is accepted here."),
+    413: ("That is too much", ""),
     429: ("Too many tries", "Wait a moment, then try again."),
 }
 
@@ -81,6 +82,8 @@ def answer_http(error: HTTPException) -> Answer:
             "This page is out of date",
             "Your session has changed since it was opened. Reload it and try again.",
         )
+    elif error.code == 413:
+        sentence = f"{too_much()} Go back: what you typed should still be there."
     elif error.description and error.description != type(error).description:
         sentence = error.description
     answer = _page(error.code, title, sentence)

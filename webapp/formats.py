@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from flask import Flask
 
+from jobs.files import in_units
 from store.models import now
 
 
@@ -20,6 +21,7 @@ def init_app(app: Flask) -> None:
         grouped=grouped,
         plural=plural,
         capital=capital,
+        bytes=in_units,
     )
 
 

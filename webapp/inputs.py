@@ -7,9 +7,14 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from jobs.files import in_units
+from jobs.kinds import secret_names
 from jobs.variables import flat_choices
 from store import objects
 from store.models import JobRecord, JobResult
+
+#: What is shown of a secret, however long it is.
+HIDDEN = "•" * 8
 
 #: Longer text is folded away.
 LONGEST_LINE = 200
@@ -30,11 +35,12 @@ class ShownInput:
 def shown_inputs(result: JobResult, job: JobRecord | None, data: Session) -> list[ShownInput]:
     """Return the inputs in the form's order; those the job no longer has come last, by their names."""
     variables = {variable["name"]: variable for variable in (job.variables if job else [])}
-    ordered = [name for name in variables if name in result.data]
-    ordered += [name for name in result.data if name not in variables]
-    return [
-        _shown(variables.get(name, {"name": name, "type": ""}), result.data[name], data) for name in ordered
-    ]
+    # A secret that was given is not among them; one that was left empty is.
+    secrets = [] if result.sensitive else secret_names(job.variables if job else ())
+    given = {**dict.fromkeys(secrets, HIDDEN), **result.data}
+    ordered = [name for name in variables if name in given]
+    ordered += [name for name in given if name not in variables]
+    return [_shown(variables.get(name, {"name": name, "type": ""}), given[name], data) for name in ordered]
 
 
 def again(job: JobRecord, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -54,6 +60,8 @@ def _shown(variable: Mapping[str, Any], value: Any, data: Session) -> ShownInput
         keys = value if isinstance(value, list) else [] if value is None else [value]
         shown.objects = [_object(variable["model"], key, data) for key in keys]
         shown.text = str(variable.get("null_option") or "") if not keys else ""
+    elif variable["type"] == "FileVar" and isinstance(value, Mapping):
+        shown.text = f"{value.get('name')} ({in_units(int(value.get('size') or 0))})"
     elif isinstance(value, bool) and variable["type"] != "JSONVar":
         shown.text = "Yes" if value else "No"
     elif "choices" in variable:

@@ -20,16 +20,20 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
 from jobs.errors import InvalidData
+from jobs.files import Upload
+from jobs.kinds import secret_names
 from store.models import JobRecord, JobResult, JobSource, LoadError, Status
 from store.permissions import NotVisible, visible
 from store.text import clean_text
 from webapp import htmx, run_form
-from webapp.auth import allowed, current_user, require, signed_in_user
+from webapp.auth import allowed, current_user, require, signed_in_user, takes_files
 from webapp.database import db, reading
 from webapp.history import newest_runs
 from webapp.job_key import as_id
 from webapp.job_list import SHOWS, Show, fill, grouped, known_jobs
 from webapp.looks import pulse
+from webapp.request_facts import request_facts
+from webapp.uploads import upload_of
 from worker.questions import Questions
 from worker.refresh import refresh
 from worker.submit import submit
@@ -84,8 +88,9 @@ def show(key: str) -> str:
     require("view", job)
     arguments = request.args
     questions = _questions(job)
+    earlier = _earlier(job, arguments)
     given = {
-        **_earlier_values(job, arguments.get("_from_result")),
+        **(run_form.from_data(job, earlier.data) if earlier else {}),
         **run_form.from_query(job, arguments),
     }
     # The page also answers where a picker asks for its choices, with the inputs as they are.
@@ -99,14 +104,16 @@ def show(key: str) -> str:
             values,
             data,
             questions=questions,
-            commit=_earlier_commit(arguments.get("_from_result"), arguments.get("_commit")),
+            commit=_commit_of(earlier, arguments.get("_commit")),
             queue=arguments.get("_queue") if arguments.get("_queue") in job.allowed_queues else None,
             searches=_searches(job, arguments),
+            upload_bytes=current_app.extensions["errand"].settings.upload_bytes,
         )
         return _form_page(job, form)
 
 
 @blueprint.post("/<job:key>/")
+@takes_files
 def run(key: str) -> Response:
     """Ask for a run with what the form holds; or, for a reader without JavaScript, search in its pickers."""
     # On a session that only reads: SQLite's write turn is for storing the run, not for checking its data.
@@ -122,12 +129,13 @@ def run(key: str) -> Response:
             db.session(),
             current_app.extensions["errand"].settings,
             job=job,
-            raw=run_form.raw(job, request.form),
+            raw=run_form.raw(job, request.form, _uploads()),
             user=signed_in_user(),
             commit=run_form.truth(request.form.get("_commit")),
             queue=request.form.get("_queue"),
             form=True,
             questions=questions,
+            request=request_facts(),
         )
     except InvalidData as refusal:
         filled = _filled_form(job, refusal.errors, questions)
@@ -196,6 +204,10 @@ def _questions(job: JobRecord) -> Questions:
     return Questions(current_app.extensions["errand"].settings, job, username=signed_in_user().username)
 
 
+def _uploads() -> list[tuple[str, list[Upload]]]:
+    return [(name, [upload_of(file) for file in files]) for name, files in request.files.lists()]
+
+
 def _filled_form(job: JobRecord, errors: Any, questions: Questions) -> str:
     """Show the form with all that was typed into it."""
     typed = request.form
@@ -209,6 +221,8 @@ def _filled_form(job: JobRecord, errors: Any, questions: Questions) -> str:
             queue=typed.get("_queue"),
             searches=_searches(job, typed),
             errors=errors,
+            given_anew=_given_anew(job),
+            upload_bytes=current_app.extensions["errand"].settings.upload_bytes,
         )
         return _form_page(job, form, searching=typed.get("_search", ""))
 
@@ -230,6 +244,17 @@ def _form_page(job: JobRecord, form: run_form.RunForm, searching: str = "") -> s
     )
 
 
+def _given_anew(job: JobRecord) -> set[str]:
+    """Return which of the inputs that a form does not carry on have been filled in."""
+    typed = {name for name in secret_names(job.variables) if request.form.get(run_form.PREFIX + name)}
+    chosen = {
+        name.removeprefix(run_form.PREFIX)
+        for name, uploads in _uploads()
+        if any(each.name for each in uploads)
+    }
+    return typed | chosen
+
+
 def _searches(job: JobRecord, inputs: MultiDict[str, str]) -> dict[str, str]:
     return {
         variable["name"]: inputs.get(run_form.SEARCH_PREFIX + variable["name"], "")
@@ -237,25 +262,23 @@ def _searches(job: JobRecord, inputs: MultiDict[str, str]) -> dict[str, str]:
     }
 
 
-def _earlier(reference: str | None) -> JobResult | None:
-    result_id = as_id(reference) if reference else None
-    if result_id is None:
+def _earlier(job: JobRecord, arguments: MultiDict[str, str]) -> JobResult | None:
+    """Return the run whose inputs an address asks for, by our name for that or by Nautobot's."""
+    reference = arguments.get("_from_result") or arguments.get("kwargs_from_job_result")
+    if not reference:
         return None
+    result_id = as_id(reference)
     query = visible(select(JobResult), current_user(), JobResult).where(JobResult.id == result_id)
-    return db.session.scalars(query).one_or_none()
-
-
-def _earlier_values(job: JobRecord, reference: str | None) -> dict[str, run_form.Text]:
-    result = _earlier(reference)
+    result: JobResult | None = db.session.scalars(query).one_or_none() if result_id else None
     if result is None or result.class_path != job.class_path:
-        return {}
-    return run_form.from_data(job, result.data)
+        flash("The run whose inputs were wanted is no run of this job, or is not there any more.", "warn")
+        return None
+    return result
 
 
-def _earlier_commit(reference: str | None, given: str | None) -> bool | None:
-    result = _earlier(reference)
+def _commit_of(earlier: JobResult | None, given: str | None) -> bool | None:
     stated = run_form.truth(given)
-    return result.commit if stated is None and result is not None else stated
+    return earlier.commit if stated is None and earlier is not None else stated
 
 
 def _switch(key: str, *, enabled: bool) -> Response:

@@ -24,6 +24,7 @@ from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import joinedload, load_only
 
 from jobs.errors import InvalidData
+from jobs.kinds import file_names, secret_names
 from jobs.lifecycle import LONGEST_CAUSE
 from store.models import LEVELS, EntryGroup, JobRecord, JobResult, LogEntry, Status, User, now
 from store.permissions import NotVisible, visible
@@ -38,6 +39,8 @@ from webapp.inputs import again, shown_inputs
 from webapp.looks import LOOKS, Look, look, pulse
 from webapp.pace import Pace
 from webapp.paging import page_of_results
+from webapp.request_facts import request_facts
+from webapp.result_files import made_files, send_made_file
 from worker.cancel import AlreadyFinished
 from worker.cancel import cancel as cancel_run
 from worker.submit import submit
@@ -333,9 +336,9 @@ def rerun(result_id: UUID) -> Response:
     if job is None or not allowed("view", job):
         raise NotVisible
     require("run", job)
-    if earlier.sensitive:
-        # What was typed then was not kept: it has to be typed again.
-        return make_response(redirect(url_for("jobs.show", key=job.class_path), HTTPStatus.SEE_OTHER))
+    if _asks_again(earlier, job):
+        # What was typed or chosen then was not kept: it has to be given again.
+        return make_response(redirect(_form_of(earlier, job), HTTPStatus.SEE_OTHER))
     try:
         result = submit(
             db.session(),
@@ -345,12 +348,27 @@ def rerun(result_id: UUID) -> Response:
             user=signed_in_user(),
             commit=earlier.commit,
             queue=earlier.queue if earlier.queue in job.allowed_queues else None,
+            request=request_facts(),
         )
     except InvalidData:
         flash("The inputs of that run do not fit any more. Look them over, then run the job.")
-        url = url_for("jobs.show", key=job.class_path, _from_result=earlier.id)
-        return make_response(redirect(url, HTTPStatus.SEE_OTHER))
+        return make_response(redirect(_form_of(earlier, job), HTTPStatus.SEE_OTHER))
     return _go_to(result)
+
+
+@blueprint.get("/<uuid:result_id>/files/<int:file_id>")
+def file(result_id: UUID, file_id: int) -> Response:
+    return send_made_file(_find(result_id).id, file_id)
+
+
+def _asks_again(result: JobResult, job: JobRecord) -> bool:
+    """Tell whether the inputs of a run are not all there any more."""
+    return result.sensitive or bool(secret_names(job.variables) or file_names(job.variables))
+
+
+def _form_of(result: JobResult, job: JobRecord) -> str:
+    """Return the address of the job's form with the inputs of a run in it, as far as they were kept."""
+    return url_for("jobs.show", key=job.class_path, _from_result=result.id)
 
 
 def _find(result_id: UUID) -> JobResult:
@@ -405,6 +423,8 @@ def _about(result: JobResult) -> dict[str, Any]:
         "result": result,
         "job": job,
         "may_cancel": not result.finished and allowed("cancel", result),
+        "files": made_files(result.id) if result.finished else (),
+        "asks_again": job is not None and _asks_again(result, job),
         "may_run": job is not None and job.runnable and allowed("run", job),
         "state": _state(result),
         "word": look(result).word,

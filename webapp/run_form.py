@@ -2,13 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
+from jobs.files import Upload, in_units
 from jobs.variables import resolve_params
 from store import objects
 from store.models import JobRecord
@@ -25,6 +26,12 @@ LONGEST_SEGMENTS = 44
 MOST_CHECKBOXES = 8
 MOST_OBJECTS = 50
 LONGEST_SEARCH = 100
+
+#: Kinds that may be there without being seen.
+HIDEABLE = ("text", "number", "decimal", "date", "moment", "area", "json")
+
+#: Kinds that are one input, which its label can name.
+SINGLE = ("text", "number", "decimal", "date", "moment", "area", "json", "select", "file", "secret")
 
 #: What an ObjectVar's explicit "none" is sent as.
 NULL = "null"
@@ -91,7 +98,7 @@ class Field:
     @property
     def single(self) -> bool:
         """Whether it is one input, which its label can name."""
-        return self.kind in ("text", "number", "decimal", "date", "moment", "area", "json", "select")
+        return self.kind in SINGLE
 
     @property
     def search_input(self) -> str:
@@ -123,6 +130,14 @@ class RunForm:
     details: list[str] = field(default_factory=list)
 
     @property
+    def shown(self) -> list[Field]:
+        return [field for field in self.fields if field.kind != "hidden"]
+
+    @property
+    def has_files(self) -> bool:
+        return any(field.kind == "file" for field in self.fields)
+
+    @property
     def wrong(self) -> list[Field]:
         return [field for field in self.fields if field.errors]
 
@@ -152,7 +167,8 @@ def from_query(job: JobRecord, arguments: MultiDict[str, str]) -> dict[str, Text
     return {
         variable["name"]: _given(variable, arguments.getlist(variable["name"]))
         for variable in job.variables
-        if variable["name"] in arguments
+        # A secret in an address stands in every log on its way.
+        if variable["name"] in arguments and variable["type"] not in ("SecretVar", "FileVar")
     }
 
 
@@ -164,7 +180,9 @@ def from_inputs(job: JobRecord, form: MultiDict[str, str]) -> dict[str, Text]:
     }
 
 
-def raw(job: JobRecord, form: MultiDict[str, str]) -> dict[str, Any]:
+def raw(
+    job: JobRecord, form: MultiDict[str, str], files: Iterable[tuple[str, Sequence[Upload]]] = ()
+) -> dict[str, Any]:
     """Return what a form sent, as `worker.submit` takes it: nothing is judged here."""
     multiple = {variable["name"] for variable in job.variables if _is_multiple(variable)}
     values: dict[str, Any] = {}
@@ -173,6 +191,11 @@ def raw(job: JobRecord, form: MultiDict[str, str]) -> dict[str, Any]:
             variable = name.removeprefix(PREFIX)
             # Several values for one that takes a single one are a list, and so refused, not chosen from.
             values[variable] = given[0] if len(given) == 1 and variable not in multiple else given
+    for name, uploads in files:
+        # An input for a file in which none was chosen comes as a file without a name.
+        chosen = [upload for upload in uploads if upload.name]
+        if name.startswith(PREFIX) and chosen:
+            values[name.removeprefix(PREFIX)] = chosen[0] if len(chosen) == 1 else chosen
     return values
 
 
@@ -229,12 +252,16 @@ def build(
     queue: str | None = None,
     searches: Mapping[str, str] | None = None,
     errors: Mapping[str, Sequence[str]] | Sequence[str] = (),
+    given_anew: Iterable[str] = (),
+    upload_bytes: int = 0,
 ) -> RunForm:
     """Make the form with `values` in its inputs.
 
     questions: asked for the choices that the job computes.
     searches: what is typed into the pickers' search, by variable.
     errors: as InvalidData has them.
+    given_anew: the files and secrets that were given; a form does not carry them on.
+    upload_bytes: the largest file that is taken.
     """
     by_name = errors if isinstance(errors, Mapping) else {}
     fields = [
@@ -246,6 +273,10 @@ def build(
         each.errors = list(by_name.get(each.name, ()))
         problems = questions.problems.get(each.name, ())
         each.problems = [problem for problem in problems if problem not in each.errors]
+        if each.name in given_anew and not each.errors:
+            each.problems.append("Choose the file again." if each.kind == "file" else "Type it again.")
+        if each.kind == "file":
+            _limit_file(each, upload_bytes)
     loose = [
         f"{name}: {' '.join(sentences)}"
         for name, sentences in by_name.items()
@@ -281,7 +312,9 @@ def build_field(
         value=value,
         multiple=_is_multiple(variable),
     )
-    kinds = {
+    kinds: dict[str, Callable[[Field, Mapping[str, Any]], None]] = {
+        "FileVar": _file,
+        "SecretVar": _secret,
         "TextVar": _area,
         "IntegerVar": _number,
         "DecimalVar": _decimal,
@@ -298,6 +331,8 @@ def build_field(
         made.picker = _picker(variable, values, data, search, fitting=fitting)
     else:
         kinds.get(variable["type"], _line)(made, variable)
+    if variable.get("widget"):
+        _change_widget(made, str(variable["widget"]))
     return made
 
 
@@ -312,6 +347,25 @@ def dependents(job: JobRecord, name: str) -> list[str]:
 
 def _line(made: Field, variable: Mapping[str, Any]) -> None:
     made.limits = _limits(variable, minlength="min_length", maxlength="max_length")
+
+
+def _file(made: Field, variable: Mapping[str, Any]) -> None:
+    made.kind, made.value = "file", ""
+    made.limits = _limits(variable, most="max_bytes")
+    made.limits["accept"] = ",".join(variable.get("accept") or ()) or None
+
+
+def _limit_file(made: Field, upload_bytes: int) -> None:
+    most = min(made.limits.pop("most", upload_bytes), upload_bytes)
+    made.limits["data-most-bytes"] = most
+    made.help = f"{made.help} At most {in_units(most)}.".strip()
+
+
+def _secret(made: Field, variable: Mapping[str, Any]) -> None:
+    _line(made, variable)
+    made.kind, made.value = "secret", ""
+    if not made.help:
+        made.help = "Kept encrypted until the run has ended, and never shown."
 
 
 def _area(made: Field, variable: Mapping[str, Any]) -> None:
@@ -391,6 +445,23 @@ def _options(choices: Iterable[Any], chosen: set[str], group: str = "") -> Itera
             yield from _options(second, chosen, str(first))
         else:
             yield Option(str(first), str(second), str(first) in chosen, group)
+
+
+def _change_widget(made: Field, widget: str) -> None:
+    """Show an input as its author wants it, where that can take what the input takes."""
+    if widget == "textarea" and made.kind in ("text", "secret"):
+        made.kind = "area"
+    elif widget == "password" and made.kind == "text":
+        made.kind, made.value = "secret", ""
+    elif widget == "hidden" and made.kind in HIDEABLE:
+        made.kind = "hidden"
+    elif widget == "radio" and made.kind == "select":
+        made.kind = "radios"
+        made.options = [option for option in made.options if option.value or not made.required]
+    elif widget == "select" and made.kind == "segments":
+        made.kind = "select"
+    elif widget in ("checkboxes", "select") and made.kind in ("checks", "list"):
+        made.kind = "checks" if widget == "checkboxes" else "list"
 
 
 def _limits(variable: Mapping[str, Any], **names: str) -> dict[str, Any]:

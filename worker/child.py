@@ -10,6 +10,8 @@ worker as frames, in the order they are listed here.
                     ["e", level, grouping, message, more, object text, object url, time, is markdown]
                     ["unlink", [url, ...]]                  what these objects were was rolled back
                     ["commit"]                              may changes be saved? Answered by ["commit", yes or no]
+                    ["file", name, path, content type]      to be kept. Answered by ["file", {"id"} or {"refused"}]
+                    ["progress", done, total or null, text] how far the run is
                     ["end", outcome, what sticks]           the process can take another run unless something sticks
                     ["answer", value, what sticks]          to a question
                     ["refused", why not, traceback]         to a question; the process is of no use any more
@@ -21,6 +23,7 @@ import errno
 import faulthandler
 import gc
 import importlib
+import itertools
 import os
 import resource
 import signal
@@ -35,9 +38,11 @@ from sqlalchemy.orm import Session
 
 from jobs.data import restore
 from jobs.errors import JobNotFound, RunEnded, SoftTimeLimitExceeded, described, text_of
+from jobs.files import InputFile
 from jobs.job import BaseJob, JobResultView
 from jobs.lifecycle import Outcome, run
 from jobs.loading import Source, install, is_stale, load_class, loaded_digest
+from jobs.request import JobRequest, RequestUser
 from store.changes import Author, record_changes
 from store.data import Data, RunSession
 from store.objects import LookupFailed, ObjectLookup, ObjectModel
@@ -50,6 +55,7 @@ from worker.host import die_with_parent
 from worker.hygiene import Baseline
 from worker.line import Interruptions, Line
 from worker.markers import Changes, has_changed_anything
+from worker.progress import Progress
 
 #: A program of a job's should not fill the disk by mistake. A job may raise it, up to what its system allows.
 LARGEST_FILE_BYTES = 4 * 1024**3
@@ -142,7 +148,7 @@ class _Child:
     def _perform(self, order: Order) -> dict[str, Any]:
         """Run the job. The one place that catches everything: the author's code may raise what it likes."""
         changes = Changes(UUID(order["result_id"]), order["attempt"])
-        context = _Context(self._line, changes, order["memory_limit"])
+        context = _Context(self._line, changes, order)
         self._baseline.limit_memory(order["memory_limit"])
         try:
             with captured(context.keep), self._interruptions.armed(order["soft_time_limit"]):
@@ -151,6 +157,7 @@ class _Child:
             self._leave_if_forked()
             outcome = _ended_by(error, context, changes)
         self._leave_if_forked()
+        context.end()
         return {
             "status": outcome.status,
             "cause": outcome.cause,
@@ -194,7 +201,8 @@ class _Child:
             data = _restore(job, order["data"], objects)
             # Only now: what modules did when they were imported stays, as they do.
             self._baseline.note_loggers()
-            return run(job, data, commit=order["commit"])
+            with lent_files(data):
+                return run(job, data, commit=order["commit"])
 
     @contextmanager
     def _objects(self, order: Order, context: "_Context") -> Iterator[tuple[RunSession, ObjectLookup]]:
@@ -231,6 +239,10 @@ class _Child:
             raise CannotBegin(sentence, f"\n\n```\n{details.rstrip()}\n```") from error
         job._context = context
         job.job_result = JobResultView(id=order["result_id"], user=order["username"])
+        if order["username"]:
+            job.user = RequestUser(order["username"])
+        if order["request"] is not None:
+            job.request = JobRequest(order["request"], username=order["username"], id=order["result_id"])
         context.job = job
         return job
 
@@ -241,6 +253,20 @@ def _restore(job: BaseJob, data: dict[str, Any], objects: ObjectLookup) -> dict[
         return restore(descriptions, data, objects)
     except LookupFailed as error:
         raise CannotBegin(f"An object this run was given is not there any more: {error}") from error
+
+
+@contextmanager
+def lent_files(data: dict[str, Any]) -> Iterator[None]:
+    """Take the files among the inputs out of their folder, where nobody else needs them, and close them at the end."""
+    files = [value for value in data.values() if isinstance(value, InputFile)]
+    for file in files:
+        with suppress(OSError):
+            os.unlink(file.raw.name)  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        for file in files:
+            file.close()
 
 
 def _ended_by(error: BaseException, context: "_Context", changes: Changes) -> Outcome:
@@ -269,9 +295,13 @@ def _ended_by(error: BaseException, context: "_Context", changes: Changes) -> Ou
 class _Context:
     """What the run lends its job (see jobs.context.RunContext)."""
 
-    def __init__(self, line: Line, changes: Changes, memory_limit: float) -> None:
+    def __init__(self, line: Line, changes: Changes, order: Order) -> None:
         self._line = line
-        self._memory_limit = memory_limit
+        self._result_id = order["result_id"]
+        self._memory_limit = order["memory_limit"]
+        self._folder = order["folder"]
+        self._progress = Progress(line)
+        self._numbers = itertools.count(1)
         self._changes = changes
         self._session: Session | None = None
         #: The pages of objects that were made since the last commit.
@@ -296,6 +326,23 @@ class _Context:
         more += max(0, len(message) - MOST_MESSAGE_CHARACTERS)
         message = message[:MOST_MESSAGE_CHARACTERS]
         self._line.send("e", level, grouping, message, more, object_text, object_url, time.time(), markdown)
+
+    def progress(self, done: float, total: float | None, text: str) -> None:
+        self._progress.say(done, total, text)
+
+    def create_file(self, name: str, content: bytes, content_type: str) -> str:
+        os.makedirs(self._folder, mode=0o700, exist_ok=True)
+        path = os.path.join(self._folder, f"made-{next(self._numbers)}")
+        with open(path, "xb") as file:
+            file.write(content)
+        answer = self._line.ask("file", name, path, content_type)
+        if "refused" in answer:
+            raise ValueError(answer["refused"])
+        return f"/results/{self._result_id}/files/{answer['id']}"
+
+    def end(self) -> None:
+        """Say what was not said yet."""
+        self._progress.flush()
 
     def advice(self, error: BaseException) -> str:
         match error:

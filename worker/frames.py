@@ -30,6 +30,10 @@ class Order(TypedDict):
     memory_limit: float
     data_url: str
     sources: list[dict[str, Any]]
+    #: Where the run's files pass through.
+    folder: str
+    #: See jobs.request; None: it was not asked for over the web.
+    request: dict[str, Any] | None
 
 
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode

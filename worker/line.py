@@ -95,6 +95,7 @@ class Line:
         self._frames = Frames()
         self._arrived: list[Frame] = []
         self._lock = threading.Lock()
+        self._asking = threading.Lock()
 
     def send(self, *frame: Any) -> None:
         """Send a frame whole. Raises WrongProcess in a process that the job forked."""
@@ -131,8 +132,15 @@ class Line:
 
     def ask(self, *question: Any) -> Any:
         """Send a question and wait for its answer."""
-        self.send(*question)
-        answer = self.receive()
+        # Nothing may come between the two: the next question would get this one's answer.
+        held = self._interruptions.hold()
+        try:
+            with self._asking:
+                self.send(*question)
+                answer = self.receive()
+        finally:
+            if held:
+                self._interruptions.release()
         if answer is None:
             os._exit(LOST_LINE)
         return answer[1]

@@ -63,6 +63,8 @@ class Run(NamedTuple):
     username: str
     data: dict[str, Any]
     sealed_data: bytes | None
+    uploads: int
+    request: dict[str, Any] | None
     commit: bool
     soft_time_limit: float
     time_limit: float
@@ -163,6 +165,8 @@ _TOLD = (
     JobResult.username,
     JobResult.data,
     JobResult.sealed_data,
+    JobResult.uploads,
+    JobResult.request,
     JobResult.commit,
     JobResult.soft_time_limit,
     JobResult.time_limit,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from jobs.errors import InvalidData
+from jobs.kinds import secret_names
 from jobs.variables import flat_choices
 from store.models import JobRecord
 from store.settings import Settings
@@ -27,7 +28,7 @@ class Questions:
         self._class_path = job.class_path
         self._variables: Sequence[Mapping[str, Any]] = job.variables
         self._has_validate = job.has_validate
-        self._discreet = job.has_sensitive_variables
+        self._discreet = job.has_sensitive_variables or bool(secret_names(job.variables))
         self._username = username
         self._seconds = seconds
         self._deadline: float | None = None
@@ -36,6 +37,11 @@ class Questions:
         self.problems: dict[str, list[str]] = {}
         #: Tracebacks, for those who look after the portal.
         self.details: list[str] = []
+
+    @property
+    def validates(self) -> bool:
+        """Whether the job judges its inputs itself."""
+        return self._has_validate
 
     def needed(self) -> bool:
         """Tell whether the job's code may have to be asked at all."""

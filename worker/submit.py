@@ -15,11 +15,13 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from jobs.data import clean
 from jobs.errors import InvalidData
+from jobs.files import Upload
+from jobs.kinds import secret_names
 from store.models import JobRecord, JobResult, Status, User, now
 from store.permissions import Forbidden, require
 from store.secrets import seal
 from store.settings import Settings
-from worker import rules
+from worker import rules, run_files
 from worker.failpoints import reach
 from worker.lookups import object_lookup
 from worker.pushes import push_first
@@ -49,14 +51,17 @@ def submit(
     form: bool = False,
     idempotency_key: str | None = None,
     questions: Questions | None = None,
+    request: dict[str, Any] | None = None,
 ) -> JobResult:
     """Store one run of `job`, queue it, and return its row. Commits `db`.
 
-    raw: {variable name: JSON value}; with `form`, text or lists of text as a browser sends them.
+    raw: {variable name: JSON value, or an Upload for a file}; with `form`, text or lists of text as a browser
+    sends them.
     commit: None stands for the job's own default.
     idempotency_key: what the request calls itself. Where this user's key is known, nothing is stored, and the
     row of the first request is returned, with `repeated` set.
     questions: what the job's code is asked, where the caller asks more of it for the same request.
+    request: what the job is told of the web request that this came by (see jobs.request).
     Raises InvalidData (KeyReused among them), NotRunnable or Forbidden, before anything is stored. That Redis cannot
     be reached is no error: the row has `pushed_at` None then, and the reconciler pushes it later. A rule of the job
     may have canceled it already: it says so in its cause.
@@ -72,23 +77,27 @@ def submit(
     chosen = _queue(job, queue)
     questions = questions or Questions(settings, job, username=user.username)
     data = _checked(db, settings, job, raw, form=form, questions=questions)
-    result = _row(settings, job, data, user, queue=chosen, commit=commit)
-    result.idempotency_key, result.idempotency_digest = idempotency_key, digest
-    policy = rules.admit(db, result, limit=job.concurrency_limit, policy=job.concurrency_policy)
-    replaced = [(old.id, old.queue, old.priority) for old in policy]
-    db.add(result)
-    result_id, class_path, priority, skipped = result.id, job.class_path, result.priority, result.finished
-    # Commit before pushing: a fast worker must find the row. And read nothing in between: on SQLite that
-    # would begin a transaction, and a Redis that hangs would keep every other writer waiting.
-    reach("submit.before-commit")
-    try:
-        db.commit()
-    except IntegrityError:
-        db.rollback()
-        if idempotency_key is None or digest is None or not _is_known(db, user_id, idempotency_key):
-            raise
-        # The same request, in another process, was faster.
-        return _repeated(db, user_id, idempotency_key, digest)
+    with run_files.keeping(settings, db, data) as kept:
+        result = _row(settings, job, kept.data, user, queue=chosen, commit=commit)
+        result.idempotency_key, result.idempotency_digest = idempotency_key, digest
+        result.request, result.uploads = request, len(kept.keys)
+        policy = rules.admit(db, result, limit=job.concurrency_limit, policy=job.concurrency_policy)
+        replaced = [(old.id, old.queue, old.priority) for old in policy]
+        db.add(result)
+        kept.give(db, result.id)
+        result_id, class_path, priority, skipped = result.id, job.class_path, result.priority, result.finished
+        # Commit before pushing: a fast worker must find the row. And read nothing in between: on SQLite that
+        # would begin a transaction, and a Redis that hangs would keep every other writer waiting.
+        reach("submit.before-commit")
+        try:
+            db.commit()
+        except IntegrityError:
+            db.rollback()
+            if idempotency_key is None or digest is None or not _is_known(db, user_id, idempotency_key):
+                raise
+            # The same request, in another process, was faster.
+            return _repeated(db, user_id, idempotency_key, digest)
+        kept.given = True
     reach("submit.after-commit")
     pushed = skipped or push_first(
         db, settings, result_id, queue=chosen, priority=priority, class_path=class_path
@@ -118,7 +127,10 @@ def _checked(
         variables = questions.of_submit(raw, form=form)
     with object_lookup(settings) as objects:
         data = clean(variables, raw, objects=objects, form=form)
-    questions.validate(data)
+    run_files.check_sizes(data, settings.upload_bytes)
+    if questions.validates:
+        with run_files.on_disk(data) as readable:
+            questions.validate(readable)
     return data
 
 
@@ -126,6 +138,7 @@ def _row(
     settings: Settings, job: JobRecord, data: dict[str, Any], user: User, *, queue: str, commit: bool | None
 ) -> JobResult:
     asked_at = now()
+    sealed = data if job.has_sensitive_variables else _secrets(job, data)
     return JobResult(
         id=uuid4(),
         job_id=job.id,
@@ -142,13 +155,18 @@ def _row(
         memory_limit=job.effective_memory_limit,
         concurrency_key=rules.concurrency_key(job, data, settings.secret_key),
         sensitive=job.has_sensitive_variables,
-        data={} if job.has_sensitive_variables else data,
-        sealed_data=seal(settings.secret_key, data) if job.has_sensitive_variables else None,
+        data={name: value for name, value in data.items() if name not in sealed},
+        sealed_data=seal(settings.secret_key, sealed) if sealed else None,
         created_at=asked_at,
         # Said before it is done: that saves a write, and what a dying process did not push is found by a reconciler.
         pushed_at=asked_at,
         expires_at=asked_at + timedelta(seconds=job.expires) if job.expires else None,
     )
+
+
+def _secrets(job: JobRecord, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the inputs that nobody may read. One that was left empty hides nothing."""
+    return {name: data[name] for name in secret_names(job.variables) if data.get(name)}
 
 
 # --- the same request again --------------------------------------------------------------------------------------
@@ -163,8 +181,18 @@ def _digest(
     settings: Settings, job: JobRecord, raw: Mapping[str, Any], *, commit: bool | None, queue: str | None
 ) -> str:
     """Tell this request from others. With a secret, because nobody may learn inputs from it by trying."""
-    asked = json.dumps([str(job.id), raw, commit, queue or None], sort_keys=True, default=str)
+    asked = json.dumps([str(job.id), raw, commit, queue or None], sort_keys=True, default=_said_of)
     return hmac.new(settings.secret_key.encode(), asked.encode(), hashlib.sha256).hexdigest()
+
+
+def _said_of(value: Any) -> str:
+    if not isinstance(value, Upload):
+        return str(value)
+    digest = hashlib.sha256()
+    value.stream.seek(0)
+    while piece := value.stream.read(run_files.PIECE_BYTES):
+        digest.update(piece)
+    return f"{value.name} {digest.hexdigest()}"
 
 
 def _is_known(db: Session, user_id: int, key: str) -> bool:

@@ -10,10 +10,12 @@ import math
 import os
 import re
 import selectors
+import shutil
 import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -23,21 +25,24 @@ from sqlalchemy.exc import OperationalError
 from jobs.errors import JobNotFound
 from jobs.levels import LEVELS
 from store.data import Data
+from store.files import FileGone, FileStore, file_store
 from store.models import JobRecord, Status, User
 from store.permissions import allowed
 from store.platform import Platform, is_full
 from store.secrets import CannotUnseal, unseal
 from store.settings import Settings
 from store.text import clean_json, clean_text
-from worker import frames
+from worker import frames, run_files
 from worker.capture import MOST_MESSAGE_CHARACTERS, Lines
 from worker.children import Child, Children
 from worker.entries import Entry, RunLog, Ticket, Writer
 from worker.failpoints import reach
 from worker.host import Process, memory_bytes, memory_of
 from worker.line import END_SIGNAL, LOST_LINE
+from worker.made_files import MadeFiles
 from worker.markers import bury
 from worker.ownership import Claim, Fenced, Run, beat, began, claim, end_values
+from worker.progress import report_of
 from worker.pushes import release
 from worker.sources import snapshot_of, sources_for_run
 
@@ -125,6 +130,7 @@ class Supervisor:
         self.process = process
         self.writer = Writer(platform)
         self.data = Data(settings.data_database_url)
+        self._files: FileStore | None = None
         self.stop_grace_seconds = stop_grace_seconds
         self.told_to_stop_at: float | None = None
         #: Called about every BEAT_SECONDS while a run goes on.
@@ -200,6 +206,12 @@ class Supervisor:
         for end in (self._wake_reading, self._wake_writing):
             os.close(end)
 
+    @property
+    def files(self) -> FileStore:
+        if self._files is None:
+            self._files = file_store(self.settings, self.platform.engine)
+        return self._files
+
     def memory_bytes(self) -> int:
         return memory_of([os.getpid(), *self.children.memory_pids()])
 
@@ -250,6 +262,8 @@ class _Watch:
         self._peak_bytes = 0
         self._line_gone_at = 0.0
         self._fresh = False
+        self._folder = supervisor.settings.instance / "runs" / str(claimed.result_id)
+        self._made_files = MadeFiles(supervisor, claimed, self._folder)
         #: The state in which the run is after this attempt.
         self._ended_as: str = Status.RUNNING
         #: Why others want the run to end.
@@ -296,9 +310,13 @@ class _Watch:
     def _order(self, run: Run) -> frames.Order:
         settings = self._supervisor.settings
         try:
-            data = unseal(settings.secret_key, run.sealed_data) if run.sealed_data else run.data
+            data = (
+                {**run.data, **unseal(settings.secret_key, run.sealed_data)} if run.sealed_data else run.data
+            )
         except CannotUnseal as error:
             raise CannotBegin(str(error)) from error
+        if run.uploads:
+            data = {**data, **self._lend()}
         return frames.Order(
             result_id=str(self._claim.result_id),
             attempt=self._claim.attempt,
@@ -311,7 +329,22 @@ class _Watch:
             memory_limit=run.memory_limit,
             data_url=settings.data_database_url,
             sources=self._sources(run),
+            folder=str(self._folder),
+            request=run.request,
         )
+
+    def _lend(self) -> dict[str, Any]:
+        supervisor = self._supervisor
+        try:
+            return run_files.lend(
+                supervisor.platform.engine, supervisor.files, self._claim.result_id, self._folder
+            )
+        except FileGone as error:
+            raise CannotBegin("A file that this run was given is not there any more.") from error
+        except OSError as error:
+            raise CannotBegin(
+                f"The files of this run could not be put in place: {error.strerror}."
+            ) from error
 
     def _sources(self, run: Run) -> list[dict[str, Any]]:
         supervisor = self._supervisor
@@ -377,7 +410,8 @@ class _Watch:
             self._supervisor.children.notice()
         elif descriptor == self._supervisor.wake:
             self._supervisor.drain_wakes()
-            self._beat_at = 0.0
+            if self._made_files.answer is None:
+                self._beat_at = 0.0
         elif descriptor in self._outputs:
             if not self._read_output(descriptor, self._outputs[descriptor]):
                 selector.unregister(descriptor)
@@ -401,6 +435,8 @@ class _Watch:
         if now - self._beat_at >= BEAT_SECONDS:
             self._raise_beat(now)
         self._see_beat(child)
+        if self._made_files.answer is not None:
+            self._answer(child, "file", self._made_files.take_answer())
         if self._line_gone_at and now - self._line_gone_at > LINE_SECONDS:
             # It lives, but it can say nothing any more.
             cause = "The job closed the line to its worker: it must close only what it has opened itself."
@@ -522,7 +558,11 @@ class _Watch:
             case ["unlink", list(urls)]:
                 self._log.unlink([url for url in urls if _is_safe_url(url)])
             case ["commit"]:
-                self._answer(child, self._may_commit())
+                self._answer(child, "commit", self._may_commit())
+            case ["file", str(name), str(path), str(content_type)]:
+                self._made_files.keep(name, Path(path), content_type)
+            case ["progress", done, total, text] if (report := report_of(done, total, text)) is not None:
+                self._log.note(progress=report)
             # A fresh child knows no old code; and what has begun must not begin again.
             case ["stale"] if child.runs > 1 and not self._loaded:
                 self._stale = True
@@ -541,9 +581,9 @@ class _Watch:
             return True
         return ticket.value is not None and ticket.value.attempt == self._claim.attempt
 
-    def _answer(self, child: Child, yes: bool) -> None:
+    def _answer(self, child: Child, *frame: Any) -> None:
         try:
-            child.line.send(frames.encode("commit", yes))
+            child.line.send(frames.encode(*frame))
         except OSError:
             pass  # It has ended: the watch sees that.
 
@@ -673,7 +713,18 @@ class _Watch:
         if self._claim.concurrency_key is not None or self._ended_as == Status.PENDING:
             supervisor = self._supervisor
             release(supervisor.platform, supervisor.settings, self._claim.result_id)
+        self._remove_files()
         return self._ended_as
+
+    def _remove_files(self) -> None:
+        """Remove what passed through, and what the run was given unless it runs again."""
+        supervisor, claimed = self._supervisor, self._claim
+        if self._folder.exists():
+            shutil.rmtree(self._folder, ignore_errors=True)
+        if claimed.run.uploads and self._ended_as != Status.PENDING:
+            supervisor.writer.ask(
+                lambda: run_files.take_back(supervisor.platform.engine, supervisor.files, claimed.result_id)
+            )
 
     def _wait(self, ticket: Ticket) -> None:
         """Wait for a write. A database that restarts may take its time; the worker is still there meanwhile."""

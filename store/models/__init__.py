@@ -3,7 +3,7 @@
 from store.columns import now
 from store.models.base import Base
 from store.models.entry import EntryGroup, LogEntry
-from store.models.file import FileChunk
+from store.models.file import FileChunk, RunFile
 from store.models.job import JobRecord, JobSource, LoadError, SourceSnapshot
 from store.models.result import JobResult, JobStart
 from store.models.states import FAMILIES, FAMILY_OF, FINAL, LEVELS, Status
@@ -26,6 +26,7 @@ __all__ = [
     "LoadError",
     "LogEntry",
     "Queue",
+    "RunFile",
     "SignInLink",
     "SourceSnapshot",
     "Status",

@@ -88,9 +88,15 @@ class JobResult(LevelCounts, Base):
     concurrency_key: Mapped[str | None] = mapped_column(String(500))
     #: The inputs; empty where some may be sensitive.
     data: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    #: Those inputs, encrypted (store.secrets.seal), until the run ends.
+    #: The inputs that nobody may read, encrypted (store.secrets.seal), until the run ends: all, or its secrets.
     sealed_data: Mapped[bytes | None] = mapped_column(LargeBinary)
     sensitive: Mapped[bool] = mapped_column(default=False)
+    #: How many files it was given.
+    uploads: Mapped[int] = mapped_column(default=0)
+    #: Who asked, from where: what a job finds in `self.request.META`. None: not over the web.
+    request: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    #: What the job says of how far it is: {"done", "total", "text"}.
+    progress: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     return_value: Mapped[Any] = mapped_column(JSON(none_as_null=True), nullable=True)
     #: What the methods returned, as text, each on a line of its own.
     output: Mapped[LongText] = mapped_column(default="")

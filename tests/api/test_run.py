@@ -246,7 +246,9 @@ def test_a_part_of_more_than_a_mebibyte_is_a_413_too_when_nobody_said_how_long_t
     app, call, db, hello
 ):
     body = (
-        b'--b\r\nContent-Disposition: form-data; name="text"\r\n\r\n' + b"x" * 1024 * 1024 + b"\r\n--b--\r\n"
+        b'--b\r\nContent-Disposition: form-data; name="text"\r\n\r\n'
+        + b"x" * (1024 * 1024 + 1)
+        + b"\r\n--b--\r\n"
     )
     answer = call(
         "POST",

@@ -17,6 +17,7 @@ EVERYWHERE = [
     ("GET", "/results/nonsense"),
     ("GET", "/results/7a5ad157-04a5-4a53-b7a3-0a8be41e9b7e/entries"),
     ("GET", "/results/7a5ad157-04a5-4a53-b7a3-0a8be41e9b7e/files"),
+    ("GET", "/results/7a5ad157-04a5-4a53-b7a3-0a8be41e9b7e/files/1"),
     ("GET", "/results/7a5ad157-04a5-4a53-b7a3-0a8be41e9b7e/report"),
     ("POST", "/results/7a5ad157-04a5-4a53-b7a3-0a8be41e9b7e/cancel"),
     ("GET", "/sources"),

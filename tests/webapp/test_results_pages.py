@@ -585,7 +585,7 @@ def test_sensitive_inputs_are_neither_shown_nor_used_again(alice, make_job, make
     page = text(alice.get(url(earlier)))
     assert "Not kept" in page
     assert f"{url(earlier)}/rerun" not in page
-    assert alice.post(url(earlier, "/rerun")).headers["Location"] == "/jobs/local/greetings/Greet/"
+    assert alice.post(url(earlier, "/rerun")).headers["Location"].startswith("/jobs/local/greetings/Greet/")
     assert len(db.scalars(select(JobResult)).all()) == 1
 
 

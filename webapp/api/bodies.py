@@ -1,17 +1,19 @@
 """The body that asks for a run: JSON, or flat multipart/form-data."""
 
-import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from flask import request
+from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.formparser import FormDataParser
 
 from jobs.data import NOT_A_MAPPING
+from jobs.files import Upload
 from jobs.json_text import Unreadable, parse_json
 from webapp.api.errors import InvalidRequest
+from webapp.uploads import expect_files, upload_of
 
 LARGEST_BODY_BYTES = 1024 * 1024
 
@@ -27,6 +29,7 @@ class AskedRun:
     flat: bool = False
     commit: bool | None = None
     queue: str | None = None
+    files: Mapping[str, Upload] = field(default_factory=dict)
 
 
 def receive() -> AskedRun:
@@ -34,12 +37,13 @@ def receive() -> AskedRun:
 
     Done before anything is asked of the database: a caller who sends slowly must not keep SQLite's write turn.
     """
+    if request.mimetype == "multipart/form-data":
+        expect_files()
+        return _from_parts()
     # One more: a body that does not say its length is cut off here without a word, and may then still be JSON.
     request.max_content_length = LARGEST_BODY_BYTES + 1
     if request.mimetype == "application/json":
         return _from_json(_whole_body())
-    if request.mimetype == "multipart/form-data":
-        return _from_parts()
     if not request.mimetype and not _whole_body():
         return AskedRun(data={})
     raise UnsupportedMediaType("Send application/json or multipart/form-data.")
@@ -57,7 +61,11 @@ def values_for(asked: AskedRun, variables: Sequence[Mapping[str, Any]]) -> Mappi
     if not asked.flat:
         return asked.data
     types = {variable["name"]: variable["type"] for variable in variables}
-    return {name: _value(types.get(name), name, texts) for name, texts in asked.data.items()}
+    refused = {name for name in asked.files if types.get(name, "FileVar") != "FileVar"}
+    if refused:
+        raise InvalidRequest({name: ["This does not take a file."] for name in sorted(refused)})
+    texts = {name: _value(types.get(name), name, texts) for name, texts in asked.data.items()}
+    return {**texts, **asked.files}
 
 
 # --- JSON ------------------------------------------------------------------------------------------------------
@@ -108,16 +116,17 @@ def _from_parts() -> AskedRun:
     texts, files = _parts()
     commit = _text_commit(texts.pop("_commit", []))
     queue = _text_queue(texts.pop("_queue", []))
-    if files:
-        raise InvalidRequest({name: ["This does not take a file."] for name in files})
-    return AskedRun(data=texts, flat=True, commit=commit, queue=queue)
+    twice = {name for name, given in files.items() if len(given) > 1 or name in texts}
+    if twice:
+        raise InvalidRequest({name: ["Give this once."] for name in sorted(twice)})
+    uploads = {name: upload_of(given[0]) for name, given in files.items()}
+    return AskedRun(data=texts, flat=True, commit=commit, queue=queue, files=uploads)
 
 
-def _parts() -> tuple[dict[str, list[str]], list[str]]:
-    """Return the texts by name, and the names of the files."""
+def _parts() -> tuple[dict[str, list[str]], dict[str, list[FileStorage]]]:
+    """Return the texts and the files by name."""
     # Not request.form: it takes a body it cannot read for an empty one, and the job would run without its data.
     parser = FormDataParser(
-        stream_factory=_discard,
         max_form_memory_size=LARGEST_BODY_BYTES,
         max_form_parts=MOST_PARTS,
         silent=False,
@@ -128,14 +137,11 @@ def _parts() -> tuple[dict[str, list[str]], list[str]]:
         )
     except ValueError as error:
         raise BadRequest(f"The body cannot be read as multipart/form-data: {error}.") from None
+    # As the request would have them, which closes them when it has been answered.
+    request.__dict__["files"] = files
     if not texts and not files and not request.content_length:
         raise BadRequest("The body is empty; even one without parts ends with a boundary.")
-    return texts.to_dict(flat=False), list(files)
-
-
-def _discard(*_about: object, **_more: object) -> io.BytesIO:
-    """Give a file's bytes a place until they are refused: no variable takes files yet."""
-    return io.BytesIO()
+    return texts.to_dict(flat=False), files.to_dict(flat=False)
 
 
 def _text_commit(given: list[str]) -> bool | None:

@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 from jobs.errors import InvalidData
 from store.permissions import Forbidden, NotVisible
 from webapp.database import RETRY_AFTER_SECONDS, trouble
+from webapp.uploads import too_much
 from worker.cancel import AlreadyFinished
 
 
@@ -77,7 +78,7 @@ def _sentence(error: HTTPException) -> str:
     if error.code == 500:
         return "Something went wrong here. It has been noted."
     if error.code == 413:
-        return "This is more than is accepted here."
+        return too_much()
     if error.code == 404 and error.description == type(error).description:
         return "There is nothing here."
     return error.description or error.name

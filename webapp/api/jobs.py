@@ -15,6 +15,7 @@ from webapp.api.bodies import receive, values_for
 from webapp.api.paging import page
 from webapp.api.tokens import user
 from webapp.database import db, reading
+from webapp.request_facts import request_facts
 from worker.questions import Questions
 from worker.submit import submit
 
@@ -61,6 +62,7 @@ def run(reference: str) -> tuple[Response, int, dict[str, str]]:
         commit=asked.commit,
         queue=asked.queue,
         idempotency_key=request.headers.get("Idempotency-Key"),
+        request=request_facts(),
     )
     # The answer to the first request may have been lost on its way: the caller gets it now.
     status = 200 if result.repeated else 201

@@ -16,6 +16,7 @@ from webapp.api.errors import InvalidRequest
 from webapp.api.paging import page
 from webapp.api.tokens import user
 from webapp.database import db
+from webapp.result_files import made_files, send_made_file
 from worker import cancel as cancelling
 
 #: What a list does not show and the database need not read for it.
@@ -53,9 +54,12 @@ def entries(result_id: str) -> dict[str, Any]:
 
 def files(result_id: str) -> dict[str, Any]:
     arguments.check_names(())
-    _find(result_id)
-    # No job can make files yet, so no result has any.
-    return page([])
+    return page([shapes.run_file(row) for row in made_files(_find(result_id).id)])
+
+
+def file(result_id: str, file_id: int) -> Response:
+    arguments.check_names(())
+    return send_made_file(_find(result_id).id, file_id)
 
 
 def report(result_id: str) -> dict[str, Any]:

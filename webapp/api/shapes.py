@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from store.models import JobRecord, JobResult, JobSource, LoadError, LogEntry, WorkerProcess
+from store.models import JobRecord, JobResult, JobSource, LoadError, LogEntry, RunFile, WorkerProcess
 from store.objects import text_of
 from worker.questions import Questions
 from worker.queue_facts import QueueFacts
@@ -25,6 +25,9 @@ VARIABLE_OPTIONS = (
     "display_field",
     "query_params",
     "null_option",
+    "max_bytes",
+    "accept",
+    "widget",
     "computed",
 )
 
@@ -115,6 +118,19 @@ def result(row: JobResult) -> dict[str, Any]:
         "canceled_by": row.canceled_by,
         "code_digest": row.code_digest,
         "last_seq": row.last_seq,
+        "progress": row.progress,
+    }
+
+
+def run_file(row: RunFile) -> dict[str, Any]:
+    """A file that a run has made."""
+    return {
+        "id": row.id,
+        "name": row.name,
+        "size": row.size_bytes,
+        "content_type": row.content_type or None,
+        "created_at": time(row.created_at),
+        "url": f"/api/v1/results/{row.result_id}/files/{row.id}",
     }
 
 

@@ -1,0 +1,122 @@
+"""Jobs that are handed files and secrets, make files, and say how far they are."""
+
+import csv
+import io
+import os
+import time
+from pathlib import Path
+
+from jobs import FileVar, InvalidValue, Job, SecretVar, StringVar
+
+
+class ReadsAFile(Job):
+    """Returns what it was given."""
+
+    table = FileVar(max_bytes=1024 * 1024, accept=[".csv", "text/csv"], required=False)
+    note = StringVar(required=False)
+
+    def run(self, table, note):
+        if table is None:
+            return None
+        first = table.read(4)
+        table.seek(0)
+        rows = list(csv.reader(io.TextIOWrapper(table, "utf-8")))
+        return {"name": table.name, "size": table.size, "first": first.decode(), "rows": rows}
+
+
+class ReadsAFileTwice(Job):
+    """Breaks in its first attempt, after it has read its file."""
+
+    table = FileVar()
+    #: Is there once it has broken.
+    mark = StringVar()
+
+    class Meta:
+        idempotent = True
+        max_retries = 1
+
+    def run(self, table, mark):
+        content = b"".join(table.chunks(3))
+        if not os.path.exists(mark):
+            Path(mark).touch()
+            raise RuntimeError("not yet")
+        return content.decode()
+
+
+class ChecksItsFile(Job):
+    """Judges its file before it runs."""
+
+    table = FileVar()
+
+    def validate(self, data):
+        if not data["table"].read().startswith(b"name,"):
+            raise InvalidValue(f"{data['table'].name} has no column called name.")
+
+    def run(self, table):
+        return table.read().decode()
+
+
+class KnowsASecret(Job):
+    """Says what it should not."""
+
+    password = SecretVar(min_length=4)
+    pin = SecretVar(required=False)
+    host = StringVar(default="core-1")
+
+    def run(self, password, pin, host):
+        self.log_info(f"{host}: signing in with {password}")
+        return {"length": len(password), "pin": pin}
+
+
+class MakesFiles(Job):
+    """Keeps a text, bytes, and a table."""
+
+    def run(self):
+        url = self.create_file("report.txt", "Grüße\n")
+        self.create_file("../../etc/data.bin", bytes(range(256)))
+        self.create_file("table.csv", "a,b\n1,2\n")
+        return url
+
+
+class MakesTooMuch(Job):
+    """Wants to keep more than it may."""
+
+    def run(self):
+        try:
+            self.create_file("large.bin", b"x" * (10 * 1024**2 + 1))
+        except ValueError as error:
+            self.log_warning(str(error))
+        for name, content in (("", "x"), ("a.txt", 1)):
+            try:
+                self.create_file(name, content)
+            except (TypeError, ValueError) as error:
+                self.log_warning(f"{type(error).__name__}: {error}")
+        self.create_file("small.bin", b"x" * (10 * 1024**2))
+
+
+class SaysHowFar(Job):
+    """Counts to ten, and waits at the number it is given until the file there is gone."""
+
+    wait_at = StringVar(required=False)
+
+    def run(self, wait_at):
+        for number in range(1, 11):
+            self.progress(number, 10, f"{number} of 10 devices")
+            while wait_at and number == 6 and os.path.exists(wait_at):
+                time.sleep(0.01)
+
+
+class TellsWhoAsked(Job):
+    """Tells who asked, from where, and what lies beside its file."""
+
+    def run(self):
+        asked = self.request and {
+            "user": self.request.user.username,
+            "agent": self.request.META.get("HTTP_USER_AGENT"),
+            "forwarded": self.request.META.get("HTTP_X_FORWARDED_FOR"),
+            "from": self.request.META.get("REMOTE_ADDR"),
+            "method": self.request.META.get("REQUEST_METHOD"),
+            "cookie": self.request.META.get("HTTP_COOKIE"),
+            "id": self.request.id == self.job_result.id,
+        }
+        return {"asked": asked, "user": str(self.user)}

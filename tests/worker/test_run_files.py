@@ -1,0 +1,188 @@
+"""Files that runs are given and make: stored where every worker reaches them, there for as long as they are needed."""
+
+import io
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from jobs.errors import InvalidData
+from jobs.files import Upload
+from store.files import file_store
+from store.models import FileChunk, JobResult, RunFile, now
+from tests.worker.conftest import Portal
+from worker import run_files
+
+
+def upload(
+    content: bytes = b"name,size\ncore,3\n", name: str = "hosts.csv", kind: str = "text/csv"
+) -> Upload:
+    return Upload(name, io.BytesIO(content), kind)
+
+
+def rows(portal: Portal) -> list[RunFile]:
+    with portal.platform.session() as db:
+        return list(db.scalars(select(RunFile).order_by(RunFile.id)))
+
+
+def chunks(portal: Portal) -> int:
+    with portal.platform.session() as db:
+        return len(list(db.scalars(select(FileChunk.key))))
+
+
+def settled(portal: Portal) -> None:
+    """Wait until the worker has done what it does after a run."""
+    portal.supervisor().writer.ask(lambda: None).wait(10)
+
+
+def test_a_run_gets_its_file_and_nothing_of_it_stays(portal: Portal):
+    asked = portal.submit("ReadsAFile", raw={"table": upload()})
+    assert asked.data == {
+        "table": {"name": "hosts.csv", "size": 17, "content_type": "text/csv"},
+        "note": "",
+    }
+    assert [(row.name, row.variable, row.result_id) for row in rows(portal)] == [
+        ("hosts.csv", "table", asked.id)
+    ]
+    result = portal.execute(asked)
+    assert result.return_value == {
+        "name": "hosts.csv",
+        "size": 17,
+        "first": "name",
+        "rows": [["name", "size"], ["core", "3"]],
+    }
+    settled(portal)
+    assert rows(portal) == []
+    assert chunks(portal) == 0
+    assert list(Path(portal.settings.instance, "runs").iterdir()) == []
+    assert result.data["table"]["name"] == "hosts.csv"
+
+
+def test_an_optional_file_may_be_left_out(portal: Portal):
+    result = portal.run("ReadsAFile", raw={})
+    assert (result.status, result.return_value, result.uploads) == ("completed", None, 0)
+
+
+def test_a_file_is_there_for_every_attempt_and_gone_after_the_last(portal: Portal, tmp_path: Path):
+    given = {"table": upload(b"again and again"), "mark": str(tmp_path / "mark")}
+    asked = portal.submit("ReadsAFileTwice", raw=given)
+    assert portal.execute(asked).status == "pending"
+    settled(portal)
+    assert len(rows(portal)) == 1
+    with portal.platform.session() as db:
+        db.execute(update(JobResult).where(JobResult.id == asked.id).values(not_before=None))
+        db.commit()
+    result = portal.execute(asked)
+    assert (result.status, result.return_value) == ("completed", "again and again")
+    settled(portal)
+    assert rows(portal) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (upload(b"x" * (1024 * 1024 + 1)), "The file is larger than 1 MB, the most that is taken here."),
+        (upload(name="hosts.exe", kind="application/x-msdownload"), "Choose a file of another kind"),
+        (upload(name="../../"), "The file needs a name."),
+        ("hosts.csv", "Choose a file."),
+        ({"name": "hosts.csv", "path": "/etc/passwd"}, "Choose a file."),
+        ([upload(), upload()], "Choose a file."),
+    ],
+)
+def test_what_does_not_fit_is_refused_and_nothing_is_kept(portal: Portal, given: Any, sentence: str):
+    with pytest.raises(InvalidData) as refusal:
+        portal.submit("ReadsAFile", raw={"table": given})
+    assert sentence in refusal.value.errors["table"][0]  # type: ignore[call-overload]
+    assert (rows(portal), chunks(portal)) == ([], 0)
+
+
+def test_the_portal_has_a_limit_of_its_own(portal: Portal):
+    portal.settings = replace(portal.settings, upload_bytes=10)
+    with pytest.raises(InvalidData, match="The file is larger than 10 bytes"):
+        portal.submit("ReadsAFile", raw={"table": upload()})
+    assert (rows(portal), chunks(portal)) == ([], 0)
+
+
+def test_a_file_of_a_run_that_is_not_stored_is_not_kept(portal: Portal, monkeypatch: pytest.MonkeyPatch):
+    def breaks(*_: object, **__: object) -> None:
+        raise RuntimeError("the rules broke")
+
+    monkeypatch.setattr("worker.submit.rules.admit", breaks)
+    with pytest.raises(RuntimeError):
+        portal.submit("ReadsAFile", raw={"table": upload()})
+    assert (rows(portal), chunks(portal)) == ([], 0)
+
+
+def test_the_same_request_again_keeps_its_file_once(portal: Portal):
+    first = portal.submit("ReadsAFile", raw={"table": upload()}, idempotency_key="k")
+    again = portal.submit("ReadsAFile", raw={"table": upload()}, idempotency_key="k")
+    assert (again.id, again.repeated, len(rows(portal))) == (first.id, True, 1)
+    with pytest.raises(InvalidData, match="used before"):
+        portal.submit("ReadsAFile", raw={"table": upload(b"name\nother\n")}, idempotency_key="k")
+
+
+def test_a_job_may_judge_its_file_before_it_runs(portal: Portal):
+    with pytest.raises(InvalidData, match=r"hosts\.csv has no column called name"):
+        portal.submit("ChecksItsFile", raw={"table": upload(b"a,b\n")})
+    assert portal.run("ChecksItsFile", raw={"table": upload(b"name,b\n")}).return_value == "name,b\n"
+
+
+def test_a_file_that_is_gone_ends_the_run_before_its_code(portal: Portal):
+    asked = portal.submit("ReadsAFile", raw={"table": upload()})
+    file_store(portal.settings, portal.platform.engine).delete(rows(portal)[0].key)
+    result = portal.execute(asked)
+    assert (result.status, result.cause) == (
+        "errored",
+        "A file that this run was given is not there any more.",
+    )
+
+
+def test_what_belongs_to_nothing_is_swept_up(portal: Portal):
+    files = file_store(portal.settings, portal.platform.engine)
+    waiting = portal.submit("ReadsAFile", raw={"table": upload()})
+    canceled = portal.submit("ReadsAFile", raw={"table": upload()})
+    portal.cancel(canceled)
+    with portal.platform.session() as db:
+        db.add(RunFile(key="a" * 40, name="orphan", size_bytes=1, created_at=now() - timedelta(hours=7)))
+        db.add(RunFile(key="b" * 40, name="on its way", size_bytes=1))
+        db.commit()
+    assert run_files.sweep(portal.platform.engine, files) == 2
+    assert [(row.name, row.result_id) for row in rows(portal)] == [
+        ("hosts.csv", waiting.id),
+        ("on its way", None),
+    ]
+
+
+def test_a_run_keeps_the_files_it_makes(portal: Portal):
+    result = portal.run("MakesFiles")
+    made = rows(portal)
+    assert [(row.name, row.content_type, row.size_bytes, row.result_id) for row in made] == [
+        ("report.txt", "text/plain", 8, result.id),
+        ("data.bin", "application/octet-stream", 256, result.id),
+        ("table.csv", "text/csv", 8, result.id),
+    ]
+    assert result.return_value == f"/results/{result.id}/files/{made[0].id}"
+    files = file_store(portal.settings, portal.platform.engine)
+    with files.open(made[1].key) as content:
+        assert content.read() == bytes(range(256))
+    entry = portal.entries(result)[0]
+    assert (entry.message, entry.object_text, entry.object_url) == (
+        "Created a file",
+        "report.txt",
+        f"/results/{result.id}/files/{made[0].id}",
+    )
+    assert list(Path(portal.settings.instance, "runs").iterdir()) == []
+
+
+def test_what_is_too_large_or_no_file_is_refused_to_the_job(portal: Portal):
+    result = portal.run("MakesTooMuch")
+    assert [message for level, _, message in portal.messages(result) if level == "warning"] == [
+        "The file is larger than 10 MB, the most that is taken here.",
+        "ValueError: A file needs a name.",
+        "TypeError: The content of a file is text or bytes, not int.",
+    ]
+    assert [row.name for row in rows(portal)] == ["small.bin"]
+    assert result.status == "completed"

@@ -1,0 +1,33 @@
+"""Secrets among a run's inputs: encrypted while it waits and runs, gone after it, never in what is stored in the open."""
+
+from sqlalchemy import text
+
+from tests.worker.conftest import Portal
+
+PASSWORD = "correct horse; battery"
+
+
+def in_the_open(portal: Portal, result_id: object) -> str:
+    """Return all that the row of a run says, as the database has it."""
+    with portal.platform.session() as db:
+        rows = db.execute(text("SELECT * FROM job_results")).mappings().all()
+    return " ".join(str(value) for row in rows for value in row.values())
+
+
+def test_a_secret_reaches_the_job_and_nobody_else(portal: Portal):
+    asked = portal.submit("KnowsASecret", raw={"password": PASSWORD, "pin": "", "host": "core-2"})
+    assert asked.data == {"pin": "", "host": "core-2"}
+    assert asked.sealed_data is not None
+    assert PASSWORD not in in_the_open(portal, asked.id)
+    result = portal.execute(asked)
+    assert result.return_value == {"length": len(PASSWORD), "pin": ""}
+    assert (result.status, result.sealed_data, result.data) == (
+        "completed",
+        None,
+        {"pin": "", "host": "core-2"},
+    )
+
+
+def test_without_a_secret_nothing_is_sealed(portal: Portal):
+    asked = portal.submit("ReadsAFile", raw={"note": "x"})
+    assert (asked.sealed_data, asked.data["note"]) == (None, "x")

@@ -1,0 +1,89 @@
+"""Files that a run makes, on their way into the store while its worker goes on watching it."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from jobs.files import file_name
+from store.files import FileStore
+from store.platform import Platform
+from store.settings import Settings
+from store.text import clean_text
+from worker import run_files
+from worker.entries import Writer
+from worker.frames import BrokenLine
+from worker.ownership import Claim
+
+#: What one run may make.
+MOST_FILES = 500
+
+logger = logging.getLogger("errand.worker")
+
+
+class Keeper(Protocol):
+    """What is needed of the supervisor."""
+
+    settings: Settings
+    platform: Platform
+    writer: Writer
+
+    @property
+    def files(self) -> FileStore: ...
+
+    @property
+    def look(self) -> Callable[[], None]: ...
+
+
+class MadeFiles:
+    """The files of one run, one after the other: its job waits for the answer to each."""
+
+    def __init__(self, keeper: Keeper, claim: Claim, folder: Path) -> None:
+        self._keeper = keeper
+        self._claim = claim
+        self._folder = folder
+        self._count = 0
+        self._busy = False
+        #: What is to be said of the last one, once it is known: {"id"} or {"refused"}.
+        self.answer: dict[str, Any] | None = None
+
+    def keep(self, given: str, path: Path, content_type: str) -> None:
+        """Have a file kept by the writer. A job's code may have asked: raises BrokenLine for what no child of ours asks."""
+        name = file_name(clean_text(given))
+        if self._busy or not name or path.parent != self._folder or path.is_symlink():
+            raise BrokenLine("no file")
+        self._busy = True
+        self._count += 1
+        if self._count > MOST_FILES:
+            self.answer = {"refused": f"A run may keep at most {MOST_FILES} files."}
+        else:
+            self._keeper.writer.ask(lambda: self._keep(name, path, clean_text(content_type)))
+
+    def take_answer(self) -> dict[str, Any] | None:
+        self._busy = False
+        answer, self.answer = self.answer, None
+        return answer
+
+    # Called by the writer
+
+    def _keep(self, name: str, path: Path, content_type: str) -> None:
+        keeper = self._keeper
+        try:
+            kept = run_files.keep_made(
+                keeper.platform.engine,
+                keeper.files,
+                self._claim,
+                path,
+                name=name,
+                content_type=content_type,
+                most_bytes=keeper.settings.created_file_bytes,
+            )
+            self.answer = {"id": kept}
+        except run_files.FileRefused as error:
+            self.answer = {"refused": str(error)}
+        except Exception as error:  # Its job is told, and may go on without it.
+            logger.error("A file of %s could not be kept.", self._claim.result_id, exc_info=error)
+            self.answer = {"refused": f"The file could not be kept: {type(error).__name__}."}
+        finally:
+            path.unlink(missing_ok=True)
+            keeper.look()

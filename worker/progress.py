@@ -1,0 +1,73 @@
+"""How far a run is, by its job's own account: on its way from the job to the page."""
+
+import math
+import time
+from typing import Any, TypedDict
+
+from store.text import clean_text
+from worker.line import Line
+
+#: Between two reports to the worker: a job may count every packet.
+PAUSE_SECONDS = 0.25
+
+LONGEST_TEXT = 200
+
+
+class Report(TypedDict):
+    """As the run's row keeps it. `total` is None where the job does not know it."""
+
+    done: float
+    total: float | None
+    text: str
+
+
+class Progress:
+    """The child's side: passes on what the job says, as often as anybody could see it."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._said_at = -math.inf
+        self._unsaid: list[Any] | None = None
+
+    def say(self, done: float, total: float | None, text: str) -> None:
+        """Take a report. Raises TypeError for what are no numbers."""
+        number, whole = _number(done), None if total is None else _number(total)
+        self._unsaid = [number, whole, str(text)[:LONGEST_TEXT]]
+        finished = whole is not None and number >= whole
+        if finished or time.monotonic() - self._said_at >= PAUSE_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._unsaid is not None:
+            self._line.send("progress", *self._unsaid)
+            self._said_at, self._unsaid = time.monotonic(), None
+
+
+def report_of(done: Any, total: Any, text: Any) -> Report | None:
+    """The worker's side: return what a child said as it is kept; None for what no child of ours says."""
+    if not _is_finite(done) or not (total is None or _is_finite(total)) or not isinstance(text, str):
+        return None
+    known = total if total is not None and total > 0 else None
+    return {
+        "done": max(0, done if known is None else min(done, known)),
+        "total": known,
+        "text": clean_text(text[:LONGEST_TEXT]),
+    }
+
+
+def _number(value: Any) -> float:
+    # It may be of another library, such as a Decimal.
+    number = int(value) if isinstance(value, int) else float(value)
+    if not math.isfinite(number):
+        raise ValueError("Progress is a number that is finite.")
+    return number
+
+
+def _is_finite(value: Any) -> bool:
+    # Far beyond what anybody counts to, JSON's readers disagree about numbers.
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+        and abs(value) < 2**53
+    )
