@@ -49,6 +49,8 @@ _QUERY: Select[Any] = select(  # type: ignore[assignment]
         JobResult.finished_at,
         JobResult.cancel_requested_at,
         JobResult.last_seq,
+        JobResult.progress,
+        JobResult.job_id,
         *(getattr(JobResult, f"count_{level}") for level in LEVELS),
     )
 )

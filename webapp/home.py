@@ -22,6 +22,7 @@ from sqlalchemy.orm import load_only
 from store.models import JobRecord, JobResult, Status
 from store.permissions import visible
 from webapp import htmx
+from webapp.advance import advance
 from webapp.auth import allowed, current_user, polled, public, require, signed_in_user
 from webapp.database import db, reading
 from worker.queue_facts import listening_workers, present_workers
@@ -90,20 +91,30 @@ def readyz() -> Response:
 
 @blueprint.app_context_processor
 def offer_running() -> dict[str, object]:
-    return {"running_now": running_now, "what_runs": what_runs}
+    return {"running_now": running_now, "what_runs": what_runs, "percent_of": _percent}
 
 
 def running_now() -> list[JobResult]:
     query = visible(select(JobResult), current_user(), JobResult).where(JobResult.status == Status.RUNNING)
-    query = query.options(load_only(JobResult.name, JobResult.started_at, JobResult.finished_at))
+    query = query.options(
+        load_only(
+            JobResult.name, JobResult.status, JobResult.started_at, JobResult.finished_at, JobResult.progress
+        )
+    )
     return list(db.session.scalars(query.order_by(JobResult.created_at.desc()).limit(MOST_RUNNING_SHOWN)))
 
 
 def what_runs(runs: Sequence[JobResult]) -> str:
     """Return what the rail depends on, in short: these runs, their reader and the session's token."""
     parts = [session.get("csrf_token", ""), str(signed_in_user().id)]
-    parts += [f"{run.id}{run.started_at}" for run in runs]
+    parts += [f"{run.id}{run.started_at}{_percent(run)}" for run in runs]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _percent(run: JobResult) -> int | None:
+    """Return how much of a run is done, where its job tells."""
+    made = advance(run)
+    return made.percent if made else None
 
 
 def _has_completed() -> bool:

@@ -228,7 +228,7 @@ def _filled_form(job: JobRecord, errors: Any, questions: Questions) -> str:
 
 
 def _form_page(job: JobRecord, form: run_form.RunForm, searching: str = "") -> str:
-    runs = newest_runs([job.id]).get(job.id, [])
+    runs = newest_runs([job.id]).get(job.id, ())
     ended = [run.duration_seconds for run in runs if run.status == Status.COMPLETED and run.duration_seconds]
     return render_template(
         "jobs/show.html",

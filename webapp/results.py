@@ -30,11 +30,12 @@ from store.models import LEVELS, EntryGroup, JobRecord, JobResult, LogEntry, Sta
 from store.permissions import NotVisible, visible
 from store.text import clean_text
 from webapp import htmx, log
+from webapp.advance import advance, mark
 from webapp.auth import allowed, current_user, polled, require, signed_in_user
 from webapp.database import db
 from webapp.fragments import Fragments
 from webapp.glance import Glances
-from webapp.history import newest_runs
+from webapp.history import Run, newest_runs, usual_seconds
 from webapp.inputs import again, shown_inputs
 from webapp.looks import LOOKS, Look, look, pulse
 from webapp.pace import Pace
@@ -412,8 +413,8 @@ def _attachment(body: Any, name: str) -> Response:
 def _about(result: JobResult) -> dict[str, Any]:
     """Return what head, summary, inputs and outcome show."""
     job = result.job if result.job is not None and allowed("view", result.job) else None
-    runs = newest_runs([result.job_id]).get(result.job_id, []) if result.job_id else []
-    seconds = sorted(run.duration_seconds or 0 for run in runs if run.status == Status.COMPLETED)
+    runs = _newest_runs(result)
+    usual = usual_seconds(runs)
     failures = log.first_failures(result) if result.finished else []
     cause = " ".join((result.cause or "").split())
     output = "" if _is_only_its_text(result) else result.output
@@ -431,8 +432,9 @@ def _about(result: JobResult) -> dict[str, Any]:
         "inputs": inputs,
         "runs": runs,
         "pulse": pulse(runs),
-        "usual_seconds": seconds[len(seconds) // 2] if seconds else None,
-        "completed_runs": len(seconds),
+        "usual_seconds": usual,
+        "advance": advance(result, usual),
+        "completed_runs": sum(1 for run in runs if run.status == Status.COMPLETED),
         "cause_is_long": len(cause) > CAUSE_SHOWN,
         "failures": [failure for failure in failures if not _is_told(failure, cause)],
         # What the cause says already is not said twice, only linked.
@@ -441,6 +443,11 @@ def _about(result: JobResult) -> dict[str, Any]:
         "output_cut": len(output) > MOST_OUTPUT,
         "return_value": result.return_value if _says_more(result) else None,
     }
+
+
+def _newest_runs(result: JobResult) -> tuple[Run, ...]:
+    """Return the newest runs of the result's job."""
+    return newest_runs([result.job_id]).get(result.job_id, ()) if result.job_id else ()
 
 
 def _says_more(result: JobResult) -> bool:
@@ -489,6 +496,7 @@ def _log_context(result: JobResult, window: log.Window, wanted: log.Filter) -> d
             [("level", family) for family in wanted.families] + ([("q", wanted.find)] if wanted.find else [])
         ),
         "shown_group": _shown_group(window),
+        "progress_mark": mark(result),
     }
 
 
@@ -547,10 +555,11 @@ def _news(result_id: UUID, wanted: log.Filter, since: int) -> Response:
 
     if result.finished or request.args.get("state") != _state(result):
         return make_response(render())
-    if not more and every == asked_every:
+    moved = request.args.get("p", "") != mark(result)
+    if not more and not moved and every == asked_every:
         return htmx.nothing_new()
     # Lines, counts and headings are what they are at this last line: whoever asks the same is told the same.
-    question = (result_id, result.last_seq, every, tuple(request.args.items(multi=True)))
+    question = (result_id, result.last_seq, mark(result), every, tuple(request.args.items(multi=True)))
     return make_response(answers(question, render))
 
 
@@ -563,8 +572,11 @@ def _render_news(result: JobResult, wanted: log.Filter, since: int, every: int) 
     ended = result.finished and not (follows and window.later)
     page = _log_context(result, window, wanted)
     page["shown_group"] = page["shown_group"] or log.number(request.args.get("g")) or 0
+    moved = request.args.get("p", "") != page["progress_mark"]
     if changed or ended:
         page.update(_about(_find(result.id)))
+    elif moved:
+        page["advance"] = advance(result, usual_seconds(_newest_runs(result)))
     return render_template(
         "results/_news.html",
         **{**page, "state": state if not result.finished or ended else request.args.get("state", "")},
@@ -573,6 +585,7 @@ def _render_news(result: JobResult, wanted: log.Filter, since: int, every: int) 
         changed=changed and (ended or not result.finished),
         ended=ended,
         growing=growing,
+        moved=moved,
     )
 
 
