@@ -133,6 +133,15 @@
     if (event.key === "Enter" && event.target.matches && event.target.matches("[data-no-submit]")) event.preventDefault();
   });
 
+  /* A file that would be refused is said so before it is sent. */
+  document.addEventListener("change", function (event) {
+    var input = event.target, most = Number(input.dataset.mostBytes);
+    if (!most) return;
+    var large = Array.prototype.some.call(input.files, function (file) { return file.size > most; });
+    input.setCustomValidity(large ? "The file is larger than " + input.dataset.most + ", the most that is taken here." : "");
+    if (large) input.reportValidity();
+  });
+
   /* Copy buttons appear where they can work. */
   document.addEventListener("click", function (event) {
     var button = event.target.closest("[data-copy]");

@@ -26,6 +26,7 @@ from webapp import (
     trusted,
     workers,
 )
+from webapp.hearing_out import HearingOut
 from webapp.job_key import JobKey
 from webapp.pace import Pace
 from webapp.sessions import DatabaseSessions
@@ -55,6 +56,7 @@ def create_app(settings: Settings) -> Flask:
         WTF_CSRF_SSL_STRICT=False,
         WTF_CSRF_TIME_LIMIT=None,
     )
+    app.wsgi_app = HearingOut(app.wsgi_app)  # type: ignore[method-assign]
     app.url_map.converters["job"] = JobKey
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True

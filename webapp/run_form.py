@@ -357,7 +357,7 @@ def _file(made: Field, variable: Mapping[str, Any]) -> None:
 
 def _limit_file(made: Field, upload_bytes: int) -> None:
     most = min(made.limits.pop("most", upload_bytes), upload_bytes)
-    made.limits["data-most-bytes"] = most
+    made.limits |= {"data-most-bytes": most, "data-most": in_units(most)}
     made.help = f"{made.help} At most {in_units(most)}.".strip()
 
 
