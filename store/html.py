@@ -7,6 +7,7 @@ customer named, is no longer maintained since June 2026; nh3 can take its place 
 import json
 import re
 import threading
+from collections.abc import Collection, Iterator
 from html import escape
 from typing import Any
 
@@ -72,9 +73,11 @@ ALLOWED_ATTRIBUTES = {
 }
 ALLOWED_SCHEMES = frozenset({"http", "https", "mailto"})
 
-#: A value nested deeper, or with more members, is cut for display; the API still has all of it.
+#: A value nested deeper, of more members or of longer texts, is cut for display: a page takes half a second for as
+#: much as this. The API still has all of it.
 DEEPEST_JSON = 50
-MOST_JSON_ITEMS = 1_000
+MOST_JSON_ITEMS = 2_000
+MOST_JSON_CHARACTERS = 100_000
 
 #: Rich lines that come again, such as a table's head or `**ok**`, are looked up.
 _recent = RecentTexts(most_bytes=1_000_000, longest=1_000)
@@ -117,9 +120,7 @@ def json_table(value: Any) -> str:
     """Show a JSON value as nested tables, sanitized."""
     # json2html inserts objects of unknown classes unescaped: it only ever gets what came through JSON.
     plain = json.loads(json.dumps(value, default=str))
-    table = Json2Html().convert(
-        json=_trimmed(plain, DEEPEST_JSON), table_attributes="", escape=True, clubbing=True
-    )
+    table = Json2Html().convert(json=_Trimmer().trim(plain), table_attributes="", escape=True, clubbing=True)
     return sanitize(table)
 
 
@@ -172,20 +173,35 @@ def _may_link_to(address: str) -> bool:
     return not colon or scheme.lower() in ALLOWED_SCHEMES
 
 
-def _trimmed(value: Any, depth: int) -> Any:
-    if isinstance(value, dict):
-        if depth == 0:
-            return "…"
-        members = list(value.items())
-        shown = {key: _trimmed(member, depth - 1) for key, member in members[:MOST_JSON_ITEMS]}
-        return shown | _rest(len(members))
-    if isinstance(value, list):
-        if depth == 0:
-            return "…"
-        items = [_trimmed(item, depth - 1) for item in value[:MOST_JSON_ITEMS]]
-        return items + ([f"… {len(value) - MOST_JSON_ITEMS} more"] if len(value) > MOST_JSON_ITEMS else [])
-    return value
+class _Trimmer:
+    """Cuts a JSON value to what a page can show: as deep, as wide and as long, and not too much of it in all."""
 
+    def __init__(self) -> None:
+        self._items_left = MOST_JSON_ITEMS
+        self._characters_left = MOST_JSON_CHARACTERS
 
-def _rest(count: int) -> dict[str, str]:
-    return {"…": f"{count - MOST_JSON_ITEMS} more"} if count > MOST_JSON_ITEMS else {}
+    def trim(self, value: Any, depth: int = DEEPEST_JSON) -> Any:
+        if isinstance(value, str):
+            return self._text(value)
+        if not isinstance(value, dict | list):
+            return value
+        if depth == 0 and value:
+            return "…"
+        if isinstance(value, list):
+            items = [self.trim(item, depth - 1) for item in self._some(value)]
+            return items + ([f"… {len(value) - len(items)} more"] if len(items) < len(value) else [])
+        members = {self._text(name): self.trim(value[name], depth - 1) for name in self._some(value)}
+        return members | ({"…": f"{len(value) - len(members)} more"} if len(members) < len(value) else {})
+
+    def _some(self, values: Collection[Any]) -> Iterator[Any]:
+        """Yield values for as long as there is room for one more."""
+        for value in values:
+            if self._items_left <= 0:
+                return
+            self._items_left -= 1
+            yield value
+
+    def _text(self, text: str) -> str:
+        shown = text[: max(0, self._characters_left)]
+        self._characters_left -= len(shown)
+        return shown if len(shown) == len(text) else f"{shown}… ({len(text) - len(shown)} more characters)"

@@ -1,5 +1,6 @@
 """Results: the list, one run as it goes and as it ended, and its log."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -307,6 +308,13 @@ def output(result_id: UUID) -> Response:
     return _attachment(result.output, f"{result.short_id}-output.txt")
 
 
+@blueprint.get("/<uuid:result_id>/return-value.json")
+def return_value(result_id: UUID) -> Response:
+    result = _find(result_id)
+    body = json.dumps(result.return_value, ensure_ascii=False, indent=2) + "\n"
+    return _attachment(body, f"{result.short_id}-return-value.json", "application/json")
+
+
 @blueprint.get("/<uuid:result_id>/cancel")
 def confirm_cancel(result_id: UUID) -> str:
     result = _find(result_id)
@@ -401,8 +409,8 @@ def _log_text(result_id: UUID) -> Iterator[str]:
         last = entries[-1].seq
 
 
-def _attachment(body: Any, name: str) -> Response:
-    response = Response(body, mimetype="text/plain")
+def _attachment(body: Any, name: str, kind: str = "text/plain") -> Response:
+    response = Response(body, mimetype=kind)
     response.headers["Content-Disposition"] = f"attachment; filename={name}"
     return response
 

@@ -20,6 +20,8 @@ from store.html import (
     ALLOWED_ATTRIBUTES,
     ALLOWED_SCHEMES,
     ALLOWED_TAGS,
+    MOST_JSON_CHARACTERS,
+    MOST_JSON_ITEMS,
     json_table,
     render,
     sanitize,
@@ -347,5 +349,25 @@ def test_json_is_shown_as_tables_and_cut_where_it_never_ends():
     for _ in range(500):
         deep = [deep]
     assert "…" in json_table(deep)
-    assert "1000 more" in json_table(list(range(2000)))
+    assert "1000 more" in json_table(list(range(MOST_JSON_ITEMS + 1000)))
+    assert "… (7 more characters)" in json_table(["x" * (MOST_JSON_CHARACTERS + 7)])
     assert "&lt;object" in json_table({"x": object()})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [[1] * 500] * 900,
+        [[[1] * 30] * 30] * 300,
+        {str(name): {str(inner): 1 for inner in range(300)} for name in range(300)},
+        {"a": [{"x": number, "y": {"z": [1, 2, 3]}} for number in range(20_000)]},
+        [{"k" * 1000: "v" * 1000}] * 400,
+    ],
+    ids=["rows", "cubes", "mappings", "records", "texts"],
+)
+def test_what_is_shown_of_json_is_bounded_as_a_whole(value: Any):
+    # By what has to be sanitized: the time goes with that.
+    html = json_table(value)
+    assert html.count("<") < 20 * MOST_JSON_ITEMS
+    assert len(html) < 2 * MOST_JSON_CHARACTERS + 40 * MOST_JSON_ITEMS
+    assert "more" in html

@@ -200,6 +200,16 @@ def test_a_variable_may_have_any_name(alice, make_job, db):
     assert results(db)[0].data == {name: name.upper() for name in names}
 
 
+def test_the_return_value_has_a_tab_and_can_be_had_whole(alice, make_job, make_result):
+    result = make_result(make_job(), return_value={"rows": [["é"] * 50] * 100})
+    page = text(alice.get(f"/results/{result.id}"))
+    assert '<a href="#return">Return value</a>' in page
+    assert "more" in page
+    answer = alice.get(f"/results/{result.id}/return-value.json")
+    assert answer.json == {"rows": [["é"] * 50] * 100}
+    assert "return-value.json" in answer.headers["Content-Disposition"]
+
+
 def test_the_files_a_run_has_made_are_on_its_page_and_can_be_had(
     app, alice, stranger, make_job, make_result, db
 ):

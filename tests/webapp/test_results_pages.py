@@ -197,7 +197,7 @@ def test_the_end_comes_where_a_reload_shows_it(alice, make_job, make_result, add
     end = text(alice.fragment(poll_url(live)))
     for part in ("result-head", "tabs", "summary", "outcome", "now"):
         assert re.search(rf'id="{part}" hx-swap-oob="true"', end), part
-    assert 'href="#outcome">Output' in end
+    assert 'href="#out">Output' in end
     # What has ended does not run now, here and at the next poll of any page.
     assert 'id="now-' not in end
     assert 'id="now-' not in text(alice.fragment("/now"))
