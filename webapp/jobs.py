@@ -23,13 +23,14 @@ from jobs.errors import InvalidData
 from store.models import JobRecord, JobResult, JobSource, LoadError, Status
 from store.permissions import NotVisible, visible
 from store.text import clean_text
-from webapp import htmx, run_form
+from webapp import favourites, htmx, run_form
 from webapp.auth import allowed, current_user, require, signed_in_user
 from webapp.database import db, reading
 from webapp.history import newest_runs
 from webapp.job_key import as_id
 from webapp.job_list import SHOWS, Show, fill, grouped, known_jobs
 from webapp.looks import pulse
+from webapp.next_page import safe_path
 from worker.questions import Questions
 from worker.refresh import refresh
 from worker.submit import submit
@@ -165,11 +166,35 @@ def disable(key: str) -> Response:
     return _switch(key, enabled=False)
 
 
+@blueprint.post("/<job:key>/star")
+def star(key: str) -> Response:
+    return _mark(key, starred=True)
+
+
+@blueprint.post("/<job:key>/unstar")
+def unstar(key: str) -> Response:
+    return _mark(key, starred=False)
+
+
 # --- The list -------------------------------------------------------------------------------------------------
 
 
 def _cleaned(name: str) -> str:
     return clean_text(request.args.get(name, "")).strip()[:LONGEST_ARGUMENT]
+
+
+def _mark(key: str, *, starred: bool) -> Response:
+    job = _find(key)
+    require("view", job)
+    favourites.mark(job, starred=starred)
+    if htmx.wants_fragment():
+        shape = "list" if request.form.get("shape") == "list" else "page"
+        count = len(favourites.favourite_paths()) if shape == "list" else 0
+        page = {"job": job, "starred": starred, "shape": shape, "count": count}
+        return make_response(render_template("jobs/_star.html", **page))
+    back = safe_path(request.form.get("next")) or url_for("jobs.show", key=job.class_path)
+    # To the star itself: a list may be long.
+    return make_response(redirect(f"{back}#star-{job.id.hex}", HTTPStatus.SEE_OTHER))
 
 
 def _load_errors() -> Sequence[LoadError]:
@@ -223,6 +248,7 @@ def _form_page(job: JobRecord, form: run_form.RunForm, searching: str = "") -> s
         searching=searching,
         runs=runs[:RECENT_RUNS_SHOWN],
         pulse=pulse(runs),
+        starred=favourites.is_favourite(job),
         usual_seconds=sorted(ended)[len(ended) // 2] if ended else None,
         may_run=job.runnable and allowed("run", job),
         may_change=allowed("change", job),
