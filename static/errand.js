@@ -156,6 +156,12 @@
     });
   });
 
+  /* What is opened to type into is ready to type into. */
+  document.addEventListener("toggle", function (event) {
+    var details = event.target;
+    if (details.open && details.dataset.opens && details.contains(document.activeElement)) details.querySelector(details.dataset.opens).focus();
+  }, true);
+
   /* A link to a line that is not on the page: open the page around it. */
   function findLine() {
     var line = /^#L(\d{1,9})$/.exec(location.hash), log = document.querySelector("[data-log]");

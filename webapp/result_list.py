@@ -45,6 +45,7 @@ WITH_WARNINGS = (JobResult.status == Status.COMPLETED, JobResult.count_warning >
 MOST_CHOICES = 300
 MOST_CHOICES_INLINE = 40
 LONGEST_SEARCH = 100
+LONGEST_VALUE = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +69,14 @@ class Wanted:
 
 def read_wanted(arguments: MultiDict[str, str]) -> Wanted:
     """Read the filters of a request; what makes no sense is left out."""
-    given = {name: clean_text(arguments.get(name, "")).strip()[:LONGEST_SEARCH] for name in Wanted.__slots__}
+    given = {name: clean_text(arguments.get(name, "")).strip()[:LONGEST_VALUE] for name in Wanted.__slots__}
     known_status = given["status"] in dict(STATUS_WORDS)
     return Wanted(
         status=given["status"] if known_status else "",
         job=given["job"],
         person=given["person"],
         started=given["started"] if given["started"] in STARTED else "",
-        q=given["q"],
+        q=given["q"][:LONGEST_SEARCH].strip(),
     )
 
 

@@ -20,12 +20,13 @@ from flask import (
 )
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
+from werkzeug.datastructures import MultiDict
 
 from jobs.errors import InvalidData
 from jobs.lifecycle import LONGEST_CAUSE
 from store.models import EntryGroup, JobResult, LogEntry, Status
 from store.permissions import NotVisible, visible
-from webapp import htmx, log
+from webapp import htmx, log, saved_filters
 from webapp.auth import allowed, current_user, polled, require, signed_in_user
 from webapp.database import db
 from webapp.fragments import Fragments
@@ -35,7 +36,16 @@ from webapp.inputs import again, shown_inputs
 from webapp.looks import look, pulse
 from webapp.pace import Pace
 from webapp.paging import page_of_results
-from webapp.result_list import LISTED, STARTED_WORDS, STATUS_WORDS, filtered, last_day, offered, read_wanted
+from webapp.result_list import (
+    LISTED,
+    STARTED_WORDS,
+    STATUS_WORDS,
+    Wanted,
+    filtered,
+    last_day,
+    offered,
+    read_wanted,
+)
 from worker.cancel import AlreadyFinished
 from worker.cancel import cancel as cancel_run
 from worker.submit import submit
@@ -62,14 +72,61 @@ LINES_A_PIECE = 1_000
 @blueprint.get("/")
 def index() -> str:
     require("view", JobResult)
-    wanted = read_wanted(request.args)
+    return _list(read_wanted(request.args))
+
+
+@blueprint.post("/filters")
+def save_filter() -> Response:
+    """Keep the filter under a name of the reader's."""
+    require("view", JobResult)
+    wanted, name = read_wanted(request.form), request.form.get("name", "")
+    try:
+        saved_filters.save(wanted, name)
+    except InvalidData as refusal:
+        refused = {"name": name, "error": str(refusal)}
+        page = _views(wanted, **refused) if htmx.wants_fragment() else _list(wanted, **refused)
+        return make_response(page, HTTPStatus.UNPROCESSABLE_ENTITY)
+    return _to_list(wanted)
+
+
+@blueprint.post("/filters/<int:filter_id>/delete")
+def forget_filter(filter_id: int) -> Response:
+    require("view", JobResult)
+    # The list stays as it is, so that the filter can be saved again.
+    return _to_list(read_wanted(MultiDict(saved_filters.forget(filter_id))))
+
+
+def _to_list(wanted: Wanted) -> Response:
+    if htmx.wants_fragment():
+        return make_response(_views(wanted, fresh=True))
+    filters: dict[str, Any] = {**wanted.arguments()}
+    return make_response(redirect(url_for("results.index", **filters), HTTPStatus.SEE_OTHER))
+
+
+def _views(wanted: Wanted, **more: Any) -> str:
+    return render_template("results/_views.html", **_tabs(wanted, **more))
+
+
+def _tabs(wanted: Wanted, *, fresh: bool = False, name: str = "", error: str = "") -> dict[str, Any]:
+    """Return what the tabs show; `fresh`: one of them has just been added or taken away."""
+    tabs = saved_filters.tabs(wanted)
+    return {
+        "tabs": tabs,
+        "saving": saved_filters.saving(tabs, name, error),
+        "longest_name": saved_filters.LONGEST_NAME,
+        "wanted": wanted,
+        "fresh": fresh,
+    }
+
+
+def _list(wanted: Wanted, **refused: Any) -> str:
     query = filtered(visible(select(JobResult), current_user(), JobResult), wanted)
     page = {
         "page": page_of_results(query.options(*LISTED), request.args),
-        "wanted": wanted,
+        **_tabs(wanted, **refused),
     }
     if htmx.wants_fragment():
-        return render_template("results/_table.html", **page)
+        return render_template("results/_list.html", **page)
     return render_template(
         "results/index.html",
         **page,
