@@ -1,7 +1,7 @@
 """The latest runs of many jobs at once."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import ScalarSelect, Select, Text, cast, func, select
 
-from store.models import FINAL, JobRecord, JobResult, User, now
+from store.models import FINAL, JobRecord, JobResult, Status, User, now
 from store.permissions import visible
 from webapp.auth import current_user
 from webapp.database import db
@@ -64,7 +64,7 @@ class Run(NamedTuple):
         return self.display_name or self.username
 
 
-def newest_runs(job_ids: Iterable[UUID], most: int = PULSE_RUNS) -> dict[UUID, Sequence[Run]]:
+def newest_runs(job_ids: Iterable[UUID], most: int = PULSE_RUNS) -> dict[UUID, tuple[Run, ...]]:
     """Return up to `most` runs of each job, newest first."""
     query = select(JobRecord.id, runs_of_job(most)).where(JobRecord.id.in_(list(job_ids)))
     return {job_id: as_runs(text) for job_id, text in db.session.execute(query)}
@@ -74,6 +74,15 @@ def newest_runs(job_ids: Iterable[UUID], most: int = PULSE_RUNS) -> dict[UUID, S
 def as_runs(text: str | None) -> tuple[Run, ...]:
     """Return what the column `runs_of_job` holds. Most of it is what it was when the last page was made."""
     return tuple(Run(*row) for row in json.loads(text or "[]"))
+
+
+@lru_cache(maxsize=300)
+def usual_seconds(runs: tuple[Run, ...]) -> float | None:
+    """Return how long the job usually takes: the middle of its completed runs; None before there is one."""
+    seconds = sorted(
+        run.duration_seconds for run in runs if run.status == Status.COMPLETED and run.duration_seconds
+    )
+    return seconds[len(seconds) // 2] if seconds else None
 
 
 def runs_of_job(most: int = PULSE_RUNS) -> ScalarSelect[Any]:

@@ -20,13 +20,13 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
 from jobs.errors import InvalidData
-from store.models import JobRecord, JobResult, JobSource, LoadError, Status
+from store.models import JobRecord, JobResult, JobSource, LoadError
 from store.permissions import NotVisible, visible
 from store.text import clean_text
 from webapp import favourites, htmx, run_form
 from webapp.auth import allowed, current_user, require, signed_in_user
 from webapp.database import db, reading
-from webapp.history import newest_runs
+from webapp.history import newest_runs, usual_seconds
 from webapp.job_key import as_id
 from webapp.job_list import SHOWS, Show, fill, grouped, known_jobs
 from webapp.looks import pulse
@@ -239,8 +239,7 @@ def _filled_form(job: JobRecord, errors: Any, questions: Questions) -> str:
 
 
 def _form_page(job: JobRecord, form: run_form.RunForm, searching: str = "") -> str:
-    runs = newest_runs([job.id]).get(job.id, [])
-    ended = [run.duration_seconds for run in runs if run.status == Status.COMPLETED and run.duration_seconds]
+    runs = newest_runs([job.id]).get(job.id, ())
     return render_template(
         "jobs/show.html",
         job=job,
@@ -249,7 +248,7 @@ def _form_page(job: JobRecord, form: run_form.RunForm, searching: str = "") -> s
         runs=runs[:RECENT_RUNS_SHOWN],
         pulse=pulse(runs),
         starred=favourites.is_favourite(job),
-        usual_seconds=sorted(ended)[len(ended) // 2] if ended else None,
+        usual_seconds=usual_seconds(runs),
         may_run=job.runnable and allowed("run", job),
         may_change=allowed("change", job),
         describe=bool(job.description.strip().partition("\n")[2].strip()),

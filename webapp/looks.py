@@ -59,6 +59,14 @@ class Pulse:
         return paths
 
 
+class Length(NamedTuple):
+    """How long a run took, beside what is usual for its job."""
+
+    #: Of a bar whose middle is the usual duration: what took twice as long, or longer, fills it.
+    percent: float
+    usual_seconds: float
+
+
 def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(
         look=look, FAMILIES=tuple(FAMILIES), FAMILY_OF=FAMILY_OF, FAMILY_ICONS=FAMILY_ICONS
@@ -84,6 +92,12 @@ def pulse(newest_first: Sequence[Any]) -> Pulse:
         for bar in _bars(shown, 5 * slot, lasted / longest)
     ]
     return Pulse(empty + bars, _pulse_label(looks))
+
+
+def length(seconds: float | None, usual_seconds: float | None) -> Length | None:
+    if seconds is None or not usual_seconds:
+        return None
+    return Length(round(max(1.0, min(100.0, 50 * seconds / usual_seconds)), 1), usual_seconds)
 
 
 def _bars(shown: Look, x: int, share: float) -> list[Bar]:

@@ -1,5 +1,6 @@
 """The list of results: its filters, what they offer, and the last 24 hours."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,11 +15,13 @@ from store.permissions import visible
 from store.text import clean_text
 from webapp.auth import current_user
 from webapp.database import db
-from webapp.looks import LOOKS, Look
+from webapp.history import newest_runs, usual_seconds
+from webapp.looks import LOOKS, Length, Look, length
 
 #: All that a list says of a result: reading the rest, too, would take longer than showing it.
 LISTED = (
     load_only(
+        JobResult.job_id,
         JobResult.name,
         JobResult.username,
         JobResult.status,
@@ -112,6 +115,16 @@ def _mentions(text: str) -> Any:
     if digits and len(digits) <= 32 and all(digit in "0123456789abcdef" for digit in digits):
         conditions.append(JobResult.id.between(UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))))
     return or_(*conditions)
+
+
+def lengths(results: Sequence[JobResult]) -> dict[UUID, Length | None]:
+    """Return how long each run took beside what is usual for its job, by the run's id."""
+    runs = newest_runs({result.job_id for result in results if result.job_id})
+    usual = {job_id: usual_seconds(of_job) for job_id, of_job in runs.items()}
+    return {
+        result.id: length(result.duration_seconds, usual.get(result.job_id) if result.job_id else None)
+        for result in results
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ from webapp.result_list import (
     Wanted,
     filtered,
     last_day,
+    lengths,
     offered,
     read_wanted,
 )
@@ -121,8 +122,10 @@ def _tabs(wanted: Wanted, *, fresh: bool = False, name: str = "", error: str = "
 
 def _list(wanted: Wanted, **refused: Any) -> str:
     query = filtered(visible(select(JobResult), current_user(), JobResult), wanted)
+    found = page_of_results(query.options(*LISTED), request.args)
     page = {
-        "page": page_of_results(query.options(*LISTED), request.args),
+        "page": found,
+        "lengths": lengths(found.rows),
         **_tabs(wanted, **refused),
     }
     if htmx.wants_fragment():
@@ -291,7 +294,7 @@ def _attachment(body: Any, name: str) -> Response:
 def _about(result: JobResult) -> dict[str, Any]:
     """Return what head, summary, inputs and outcome show."""
     job = result.job if result.job is not None and allowed("view", result.job) else None
-    runs = newest_runs([result.job_id]).get(result.job_id, []) if result.job_id else []
+    runs = newest_runs([result.job_id]).get(result.job_id, ()) if result.job_id else ()
     seconds = sorted(run.duration_seconds or 0 for run in runs if run.status == Status.COMPLETED)
     failures = log.first_failures(result) if result.finished else []
     cause = " ".join((result.cause or "").split())

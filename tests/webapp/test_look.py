@@ -9,7 +9,7 @@ import pytest
 from store.models import JobResult, Status, now
 from store.settings import PROJECT_ROOT
 from webapp.formats import ago, duration, grouped, offset, plural
-from webapp.looks import LOOKS, pulse
+from webapp.looks import LOOKS, length, pulse
 
 TEMPLATES = sorted((PROJECT_ROOT / "templates").rglob("*.html"))
 STATIC = PROJECT_ROOT / "static"
@@ -122,3 +122,12 @@ def test_the_pulse_tells_bars_apart_by_shape():
     assert drawn.bars[-1].y > 16
     assert len(drawn.bars) == 16 + 5
     assert pulse([]).label == "No runs yet"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "percent"), [(10, 50.0), (5, 25.0), (15, 75.0), (20, 100.0), (900, 100.0), (0, 1.0)]
+)
+def test_a_duration_is_drawn_beside_what_is_usual(seconds, percent):
+    assert length(seconds, 10) == (percent, 10)
+    assert length(seconds, None) is None
+    assert length(None, 10) is None

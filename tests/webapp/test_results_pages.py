@@ -55,6 +55,32 @@ def test_completed_with_warnings_has_its_own_word(alice, make_job, make_result):
     assert "Warnings (3)" in text(alice.get("/results/"))
 
 
+def test_durations_are_drawn_beside_what_is_usual_for_the_job(alice, make_job, make_result):
+    job, rare = make_job(), make_job("Rare")
+    for seconds in (8, 10, 10, 12):
+        make_result(job, finished_at=NOON + timedelta(seconds=seconds))
+    make_result(job, "failed", finished_at=NOON + timedelta(seconds=300))
+    make_result(job, "pending")
+    make_result(rare, "failed")
+    page = text(alice.get("/results/"))
+    cells = re.findall(
+        r'<td class="durc nowrap"(?: title="([^"]+)")?>([^<]*)(<svg class="dur".*?</svg>)?', page
+    )
+    drawn = [(title, words, re.findall(r'<rect width="([\d.]+)%"', bar)) for title, words, bar in cells]
+    usually = "Usually 10s"
+    assert sorted(drawn) == sorted(
+        [
+            (usually, "8.0s", ["40.0"]),
+            (usually, "10s", ["50.0"]),
+            (usually, "10s", ["50.0"]),
+            (usually, "12s", ["60.0"]),
+            (usually, "5m 00s", ["100.0"]),
+            ("", "", []),
+            ("", "5.0s", []),
+        ]
+    )
+
+
 @pytest.mark.parametrize(
     ("query", "shown"),
     [
