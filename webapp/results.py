@@ -1,6 +1,5 @@
 """Results: the list, one run as it goes and as it ended, and its log."""
 
-from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -15,7 +14,6 @@ from flask import (
     redirect,
     render_template,
     request,
-    stream_with_context,
     url_for,
 )
 from sqlalchemy import select
@@ -24,9 +22,9 @@ from werkzeug.datastructures import MultiDict
 
 from jobs.errors import InvalidData
 from jobs.lifecycle import LONGEST_CAUSE
-from store.models import EntryGroup, JobResult, LogEntry, Status
+from store.models import EntryGroup, JobResult, Status
 from store.permissions import NotVisible, visible
-from webapp import htmx, log, saved_filters
+from webapp import htmx, log, log_download, saved_filters
 from webapp.auth import allowed, current_user, polled, require, signed_in_user
 from webapp.database import db
 from webapp.fragments import Fragments
@@ -57,14 +55,11 @@ answers = Fragments(most=100, longest=64_000)
 
 blueprint = Blueprint("results", __name__, url_prefix="/results")
 
-
 #: A longer cause is shown in part, with a way to see all of it.
 CAUSE_SHOWN = 360
 
 #: Characters of output that a page shows; the rest is in the download.
 MOST_OUTPUT = 50_000
-
-LINES_A_PIECE = 1_000
 
 
 # --- The list -------------------------------------------------------------------------------------------------
@@ -191,16 +186,18 @@ def poll(result_id: UUID) -> Response:
     return _refiltered(result, wanted) if since is None else _later(result, wanted, since)
 
 
-@blueprint.get("/<uuid:result_id>/log.txt")
-def download(result_id: UUID) -> Response:
-    result = _find(result_id)
-    return _attachment(stream_with_context(_log_text(result.id)), f"{result.short_id}-log.txt")
+@blueprint.get("/<uuid:result_id>/log.txt", defaults={"form": "txt"})
+@blueprint.get("/<uuid:result_id>/log.<any(csv,ndjson):form>")
+def download(result_id: UUID, form: str) -> Response:
+    return log_download.answer(_find(result_id), log.read_filter(request.args), form)
 
 
 @blueprint.get("/<uuid:result_id>/output.txt")
 def output(result_id: UUID) -> Response:
     result = _find(result_id)
-    return _attachment(result.output, f"{result.short_id}-output.txt")
+    response = Response(result.output, mimetype="text/plain")
+    response.headers["Content-Disposition"] = f"attachment; filename={result.short_id}-output.txt"
+    return response
 
 
 @blueprint.get("/<uuid:result_id>/cancel")
@@ -266,26 +263,6 @@ def _find(result_id: UUID) -> JobResult:
 
 def _go_to(result: JobResult) -> Response:
     return make_response(redirect(url_for("results.show", result_id=result.id), HTTPStatus.SEE_OTHER))
-
-
-def _log_text(result_id: UUID) -> Iterator[str]:
-    """Yield the log as lines of text, read in pieces: no cursor stays open if the reader goes away."""
-    query = (
-        select(LogEntry).where(LogEntry.result_id == result_id).order_by(LogEntry.seq).limit(LINES_A_PIECE)
-    )
-    last = 0
-    while entries := list(db.session.scalars(query.where(LogEntry.seq > last))):
-        for entry in entries:
-            about = f"  [{entry.object_text}]" if entry.object_text else ""
-            moment = entry.created_at.isoformat(timespec="milliseconds")
-            yield f"{entry.seq}\t{moment}\t{entry.level}\t{entry.grouping}\t{entry.message}{about}\n"
-        last = entries[-1].seq
-
-
-def _attachment(body: Any, name: str) -> Response:
-    response = Response(body, mimetype="text/plain")
-    response.headers["Content-Disposition"] = f"attachment; filename={name}"
-    return response
 
 
 # --- What the pages show --------------------------------------------------------------------------------------
