@@ -1,7 +1,5 @@
 """A log as a file: whole or as far as it fits the page's filter, in pieces, however long it is."""
 
-import csv
-import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -13,13 +11,12 @@ from store.models import JobResult, LogEntry
 from webapp.api import shapes
 from webapp.database import db, reading
 from webapp.log import Filter
+from webapp.spreadsheet import csv_rows
 
 #: Entries that are looked at together.
 PIECE = 1_000
 
 CSV_COLUMNS = ("seq", "created_at", "level", "grouping", "object", "object_url", "message")
-#: What makes a spreadsheet take the rest of a cell for a formula.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 Rows = Sequence[Row[Any]]
 
@@ -81,18 +78,12 @@ def _text_line(row: Row[Any]) -> str:
 
 
 def _as_csv(rows: Rows) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerows(map(_cells, rows))
-    return text.getvalue()
+    return csv_rows(map(_cells, rows))
 
 
 def _cells(row: Row[Any]) -> list[Any]:
-    texts = (row.level, row.grouping, row.object_text or "", row.object_url or "", row.message)
-    return [row.seq, shapes.time(row.created_at), *map(_harmless, texts)]
-
-
-def _harmless(text: str) -> str:
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+    about = (row.object_text or "", row.object_url or "")
+    return [row.seq, shapes.time(row.created_at), row.level, row.grouping, *about, row.message]
 
 
 def _as_ndjson(rows: Rows) -> str:
@@ -101,6 +92,6 @@ def _as_ndjson(rows: Rows) -> str:
 
 FORMS = {
     "txt": Form("text/plain", _as_text),
-    "csv": Form("text/csv", _as_csv, head=",".join(CSV_COLUMNS) + "\r\n"),
+    "csv": Form("text/csv", _as_csv, head=csv_rows([CSV_COLUMNS])),
     "ndjson": Form("application/x-ndjson", _as_ndjson),
 }

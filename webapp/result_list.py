@@ -22,6 +22,7 @@ from webapp.looks import LOOKS, Length, Look, length
 LISTED = (
     load_only(
         JobResult.job_id,
+        JobResult.class_path,
         JobResult.name,
         JobResult.username,
         JobResult.status,
@@ -97,6 +98,10 @@ def filtered(query: Select[JobResult], wanted: Wanted) -> Select[JobResult]:
     if wanted.started:
         query = query.where(JobResult.created_at >= now() - STARTED[wanted.started])
     return query.where(_mentions(wanted.q)) if wanted.q else query
+
+
+def results_that_fit(wanted: Wanted) -> Select[JobResult]:
+    return filtered(visible(select(JobResult), current_user(), JobResult), wanted)
 
 
 def _of_job(class_path: str) -> ColumnElement[bool]:
@@ -192,5 +197,11 @@ def _counts_by_look(since: datetime) -> list[tuple[Look, int]]:
         warned = db.session.scalar(visible(with_warnings, current_user(), JobResult)) or 0
         counts[Status.COMPLETED] -= warned
     looks = {status: (LOOKS[status], counts.get(status, 0)) for status in Status}
-    order = [looks.pop(Status.COMPLETED), (Look("is-warn", "warn", "Warnings"), warned), *looks.values()]
+    bad = [looks.pop(Status.FAILED), looks.pop(Status.ERRORED)]
+    order = [
+        looks.pop(Status.COMPLETED),
+        (Look("is-warn", "warn", "Warnings"), warned),
+        *bad,
+        *looks.values(),
+    ]
     return [(shown, count) for shown, count in order if count]

@@ -24,7 +24,7 @@ from jobs.errors import InvalidData
 from jobs.lifecycle import LONGEST_CAUSE
 from store.models import EntryGroup, JobResult, Status
 from store.permissions import NotVisible, visible
-from webapp import htmx, log, log_download, saved_filters
+from webapp import htmx, log, log_download, result_download, saved_filters
 from webapp.auth import allowed, current_user, polled, require, signed_in_user
 from webapp.database import db
 from webapp.fragments import Fragments
@@ -39,11 +39,11 @@ from webapp.result_list import (
     STARTED_WORDS,
     STATUS_WORDS,
     Wanted,
-    filtered,
     last_day,
     lengths,
     offered,
     read_wanted,
+    results_that_fit,
 )
 from worker.cancel import AlreadyFinished
 from worker.cancel import cancel as cancel_run
@@ -69,6 +69,13 @@ MOST_OUTPUT = 50_000
 def index() -> str:
     require("view", JobResult)
     return _list(read_wanted(request.args))
+
+
+@blueprint.get("/results.csv")
+def download_list() -> Response:
+    """Give all results that fit the filter as a file."""
+    require("view", JobResult)
+    return result_download.answer(results_that_fit(read_wanted(request.args)))
 
 
 @blueprint.post("/filters")
@@ -116,8 +123,7 @@ def _tabs(wanted: Wanted, *, fresh: bool = False, name: str = "", error: str = "
 
 
 def _list(wanted: Wanted, **refused: Any) -> str:
-    query = filtered(visible(select(JobResult), current_user(), JobResult), wanted)
-    found = page_of_results(query.options(*LISTED), request.args)
+    found = page_of_results(results_that_fit(wanted).options(*LISTED), request.args)
     page = {
         "page": found,
         "lengths": lengths(found.rows),

@@ -9,11 +9,11 @@ from sqlalchemy.exc import IntegrityError
 
 from jobs.errors import InvalidData
 from store.models import JobResult, SavedFilter
-from store.permissions import NotVisible, visible
+from store.permissions import NotVisible
 from store.text import clean_text
-from webapp.auth import current_user, signed_in_user
+from webapp.auth import signed_in_user
 from webapp.database import db
-from webapp.result_list import Wanted, filtered
+from webapp.result_list import Wanted, results_that_fit
 
 MOST_SAVED = 20
 LONGEST_NAME = 40
@@ -116,6 +116,6 @@ def _saved() -> Sequence[SavedFilter]:
 
 
 def _count_failed_this_week() -> int:
-    found = filtered(visible(select(JobResult), current_user(), JobResult), FAILED_THIS_WEEK)
+    found = results_that_fit(FAILED_THIS_WEEK)
     some = found.with_only_columns(JobResult.id).limit(MOST_COUNTED + 1).subquery()
     return db.session.scalar(select(func.count()).select_from(some)) or 0
