@@ -135,13 +135,27 @@
 
   /* Copy buttons appear where they can work. */
   document.addEventListener("click", function (event) {
-    var button = event.target.closest("[data-copy]");
+    var button = event.target.closest("[data-copy],[data-copy-text]");
     if (!button) return;
-    navigator.clipboard.writeText(document.querySelector(button.dataset.copy).textContent).then(function () {
-      button.lastChild.textContent = "Copied";
-      setTimeout(function () { button.lastChild.textContent = "Copy"; }, 2000);
+    var word = button.lastChild, said = word.textContent;
+    var text = button.dataset.copyText || document.querySelector(button.dataset.copy).textContent;
+    navigator.clipboard.writeText(text).then(function () {
+      if (said === "Copied") return;
+      word.textContent = "Copied";
+      setTimeout(function () { word.textContent = said; }, 2000);
     });
   });
+  function showCopy() {
+    if (navigator.clipboard) all("[data-copy],[data-copy-text]").forEach(function (button) { button.hidden = false; });
+  }
+
+  /* Tabs that have no room side by side: the current one is in sight. */
+  function showCurrentTab() {
+    all(".views .tabs [aria-current]").forEach(function (tab) {
+      var nav = tab.parentNode, beyond = tab.getBoundingClientRect().right + 48 - nav.getBoundingClientRect().right;
+      if (beyond > 0) nav.scrollLeft += beyond;
+    });
+  }
 
   /* Menus close when the reader turns elsewhere. */
   document.addEventListener("click", function (event) {
@@ -268,13 +282,12 @@
     var picker = event.target.closest && event.target.closest("[data-dropped]");
     if (picker) { picker.removeAttribute("data-dropped"); picker.dispatchEvent(new Event("change", { bubbles: true })); }
   });
-  document.addEventListener("htmx:afterSwap", function () { showTimes(); });
+  document.addEventListener("htmx:afterSwap", function () { showTimes(); showCopy(); showCurrentTab(); });
 
   document.addEventListener("DOMContentLoaded", function () {
-    showTimes(); tick(); findLine();
+    showTimes(); tick(); findLine(); showCopy(); showCurrentTab();
     setInterval(tick, 1000);
     setInterval(showTimes, 15000);
     all("[data-focus]").forEach(function (element) { element.focus(); });
-    if (navigator.clipboard) all("[data-copy]").forEach(function (button) { button.hidden = false; });
   });
 })();

@@ -1,8 +1,11 @@
 """Jobs: the list, and the form that asks for a run."""
 
+import json
+import shlex
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from flask import (
     Blueprint,
@@ -125,7 +128,7 @@ def run(key: str) -> Response:
             job=job,
             raw=run_form.raw(job, request.form),
             user=signed_in_user(),
-            commit=run_form.truth(request.form.get("_commit")),
+            commit=_commit_asked(request.form),
             queue=request.form.get("_queue"),
             form=True,
             questions=questions,
@@ -230,7 +233,7 @@ def _filled_form(job: JobRecord, errors: Any, questions: Questions) -> str:
             run_form.from_inputs(job, typed),
             data,
             questions=questions,
-            commit=run_form.truth(typed.get("_commit")),
+            commit=_commit_asked(typed),
             queue=typed.get("_queue"),
             searches=_searches(job, typed),
             errors=errors,
@@ -247,12 +250,28 @@ def _form_page(job: JobRecord, form: run_form.RunForm, searching: str = "") -> s
         searching=searching,
         runs=runs[:RECENT_RUNS_SHOWN],
         pulse=pulse(runs),
+        api_call=_api_call(job),
         starred=favourites.is_favourite(job),
         usual_seconds=usual_seconds(runs),
         may_run=job.runnable and allowed("run", job),
         may_change=allowed("change", job),
         describe=bool(job.description.strip().partition("\n")[2].strip()),
     )
+
+
+def _api_call(job: JobRecord) -> str:
+    """Return a command that asks for a run through the API, with the defaults as its data."""
+    data = {variable["name"]: variable.get("default") for variable in job.variables}
+    body = shlex.quote(json.dumps({"data": data, "commit": job.commit_default}, ensure_ascii=False))
+    url = f"{request.host_url}api/v1/jobs/{quote(job.class_path)}/run"
+    headers = "-H 'Authorization: Token YOUR-TOKEN' -H 'Content-Type: application/json'"
+    return f"curl -X POST {shlex.quote(url)} {headers} -d {body}"
+
+
+def _commit_asked(inputs: MultiDict[str, str]) -> bool | None:
+    # The button "Dry run first" comes after the choice, and has the last word.
+    said = inputs.getlist("_commit")
+    return run_form.truth(said[-1] if said else None)
 
 
 def _searches(job: JobRecord, inputs: MultiDict[str, str]) -> dict[str, str]:

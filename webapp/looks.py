@@ -10,6 +10,7 @@ from store.models import FAMILIES, FAMILY_OF, FINAL, Status
 from webapp.formats import plural
 
 PULSE_RUNS = 20
+SHORTEST_USUAL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,9 @@ def pulse(newest_first: Sequence[Any]) -> Pulse:
 def length(seconds: float | None, usual_seconds: float | None) -> Length | None:
     if seconds is None or not usual_seconds:
         return None
-    return Length(round(max(1.0, min(100.0, 50 * seconds / usual_seconds)), 1), usual_seconds)
+    # Of what is over at once, the differences say nothing.
+    share = seconds / max(usual_seconds, SHORTEST_USUAL_SECONDS)
+    return Length(round(max(1.0, min(100.0, 50 * share)), 1), usual_seconds)
 
 
 def _bars(shown: Look, x: int, share: float) -> list[Bar]:

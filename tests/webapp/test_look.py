@@ -8,7 +8,7 @@ import pytest
 
 from store.models import JobResult, Status, now
 from store.settings import PROJECT_ROOT
-from webapp.formats import ago, duration, grouped, offset, plural
+from webapp.formats import ago, duration, grouped, offset, plural, round_duration
 from webapp.looks import LOOKS, length, pulse
 
 TEMPLATES = sorted((PROJECT_ROOT / "templates").rglob("*.html"))
@@ -79,6 +79,13 @@ def test_every_fragment_is_included_or_rendered():
 )
 def test_durations(seconds, words):
     assert duration(seconds) == words
+
+
+def test_round_durations():
+    given = (0.5, 45, 59.99, 60, 90, 600, 3600, 5400, 90_000, 86_400)
+    assert [round_duration(seconds) for seconds in given] == [
+        *("0.5s", "45s", "59.99s", "1m", "1m 30s", "10m", "1h", "1h 30m", "1d 1h", "1d"),
+    ]
 
 
 def test_offsets_numbers_and_plurals():
