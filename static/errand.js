@@ -110,9 +110,10 @@
       closePicker(pick);
     }
   });
-  /* What is typed into a picker's search is no choice: other pickers must not hear of it. */
+  /* What is typed into a picker's search is no choice: other pickers must not hear of it. And what was sent while it
+     was typed is not sent again when the field is left, which would draw anew what was just opened. */
   document.addEventListener("change", function (event) {
-    if (event.target.matches("[data-no-submit]")) event.stopPropagation();
+    if (event.target.matches("[data-no-submit],[data-typed]")) event.stopPropagation();
   }, true);
   /* A picker that is drawn again because another input changed stays open if it was. */
   var openPicker = "", inPicker = false;

@@ -39,7 +39,7 @@ def found(page: str) -> str:
 
 
 def links(page: str) -> dict[str, str]:
-    menu = page[page.index('id="log-files"') :].partition("</details>")[0]
+    menu = page[page.index('id="log-files"') :].partition("</div>")[0]
     return {
         form: address.replace("&amp;", "&")
         for address, form in re.findall(r'href="(/results/[^"]+/log\.(\w+)[^"]*)"', menu)
