@@ -92,7 +92,7 @@ def save_filter() -> Response:
     return _to_list(wanted)
 
 
-@blueprint.post("/filters/<int:filter_id>/delete")
+@blueprint.post("/filters/<int(max=2147483647):filter_id>/delete")
 def forget_filter(filter_id: int) -> Response:
     require("view", JobResult)
     # The list stays as it is, so that the filter can be saved again.
