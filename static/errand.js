@@ -110,9 +110,10 @@
       closePicker(pick);
     }
   });
-  /* What is typed into a picker's search is no choice: other pickers must not hear of it. */
+  /* What is typed into a picker's search is no choice: other pickers must not hear of it. And what was sent while it
+     was typed is not sent again when the field is left, which would draw anew what was just opened. */
   document.addEventListener("change", function (event) {
-    if (event.target.matches("[data-no-submit]")) event.stopPropagation();
+    if (event.target.matches("[data-no-submit],[data-typed]")) event.stopPropagation();
   }, true);
   /* A picker that is drawn again because another input changed stays open if it was. */
   var openPicker = "", inPicker = false;
@@ -144,13 +145,27 @@
 
   /* Copy buttons appear where they can work. */
   document.addEventListener("click", function (event) {
-    var button = event.target.closest("[data-copy]");
+    var button = event.target.closest("[data-copy],[data-copy-text]");
     if (!button) return;
-    navigator.clipboard.writeText(document.querySelector(button.dataset.copy).textContent).then(function () {
-      button.lastChild.textContent = "Copied";
-      setTimeout(function () { button.lastChild.textContent = "Copy"; }, 2000);
+    var word = button.lastChild, said = word.textContent;
+    var text = button.dataset.copyText || document.querySelector(button.dataset.copy).textContent;
+    navigator.clipboard.writeText(text).then(function () {
+      if (said === "Copied") return;
+      word.textContent = "Copied";
+      setTimeout(function () { word.textContent = said; }, 2000);
     });
   });
+  function showCopy() {
+    if (navigator.clipboard) all("[data-copy],[data-copy-text]").forEach(function (button) { button.hidden = false; });
+  }
+
+  /* Tabs that have no room side by side: the current one is in sight. */
+  function showCurrentTab() {
+    all(".views .tabs [aria-current]").forEach(function (tab) {
+      var nav = tab.parentNode, beyond = tab.getBoundingClientRect().right + 48 - nav.getBoundingClientRect().right;
+      if (beyond > 0) nav.scrollLeft += beyond;
+    });
+  }
 
   /* Menus close when the reader turns elsewhere. */
   document.addEventListener("click", function (event) {
@@ -164,6 +179,12 @@
       if (inside) menu.querySelector("summary").focus();
     });
   });
+
+  /* What is opened to type into is ready to type into. */
+  document.addEventListener("toggle", function (event) {
+    var details = event.target;
+    if (details.open && details.dataset.opens && details.contains(document.activeElement)) details.querySelector(details.dataset.opens).focus();
+  }, true);
 
   /* A link to a line that is not on the page: open the page around it. */
   function findLine() {
@@ -271,13 +292,12 @@
     var picker = event.target.closest && event.target.closest("[data-dropped]");
     if (picker) { picker.removeAttribute("data-dropped"); picker.dispatchEvent(new Event("change", { bubbles: true })); }
   });
-  document.addEventListener("htmx:afterSwap", function () { showTimes(); });
+  document.addEventListener("htmx:afterSwap", function () { showTimes(); showCopy(); showCurrentTab(); });
 
   document.addEventListener("DOMContentLoaded", function () {
-    showTimes(); tick(); findLine();
+    showTimes(); tick(); findLine(); showCopy(); showCurrentTab();
     setInterval(tick, 1000);
     setInterval(showTimes, 15000);
     all("[data-focus]").forEach(function (element) { element.focus(); });
-    if (navigator.clipboard) all("[data-copy]").forEach(function (button) { button.hidden = false; });
   });
 })();

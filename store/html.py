@@ -8,6 +8,7 @@ import json
 import re
 import threading
 from collections.abc import Collection, Iterator
+from functools import lru_cache
 from html import escape
 from typing import Any
 
@@ -79,6 +80,19 @@ DEEPEST_JSON = 50
 MOST_JSON_ITEMS = 2_000
 MOST_JSON_CHARACTERS = 100_000
 
+#: A whole tag: its attributes may hold anything within their quotes, `>` too.
+_TAG = re.compile(r"""(<(?:[^<>"']++|"[^"]*+"|'[^']*+')*+>)""")
+
+#: How characters may stand in sanitized text that markup has a use for.
+_WRITTEN = {
+    "&": "&amp;",
+    "<": "&lt;",
+    ">": "(?:>|&gt;)",
+    '"': r'(?:"|&quot;|&\#34;)',
+    "'": r"(?:'|&\#39;|&\#x27;)",
+    "\N{NO-BREAK SPACE}": "(?:\N{NO-BREAK SPACE}|&nbsp;)",
+}
+
 #: Rich lines that come again, such as a table's head or `**ok**`, are looked up.
 _recent = RecentTexts(most_bytes=1_000_000, longest=1_000)
 _local = threading.local()
@@ -124,10 +138,34 @@ def json_table(value: Any) -> str:
     return sanitize(table)
 
 
+def marked(html: str, find: str) -> str:
+    """Return sanitized `html` with each `find` in its text within <mark>, whether written large or small.
+
+    Only what stands between tags is looked at, and there a character reference counts as the character it is.
+    """
+    if not find:
+        return html
+    pattern = _finding(find)
+    parts = _TAG.split(html)
+    parts[::2] = [pattern.sub(_mark, part) if part else part for part in parts[::2]]
+    return "".join(parts)
+
+
 def warm_up() -> None:
     """Load what rendering needs, before a process forks: afterwards every child would have to."""
     _render_markdown("*warm* `up`\n\n|a|\n|-|\n|b|")
     json_table({})
+
+
+@lru_cache(maxsize=100)
+def _finding(find: str) -> re.Pattern[str]:
+    wanted = "".join(_WRITTEN.get(character) or re.escape(character) for character in find)
+    # Any other reference is stepped over whole: nobody reads the letters of `&lt;`.
+    return re.compile(rf"({wanted})|&[^;&\s]{{1,32}};", re.IGNORECASE)
+
+
+def _mark(found: re.Match[str]) -> str:
+    return f"<mark>{found[0]}</mark>" if found[1] is not None else found[0]
 
 
 def _render_markdown(text: str) -> str:

@@ -11,6 +11,7 @@ from store.models import now
 def init_app(app: Flask) -> None:
     app.jinja_env.filters.update(
         duration=duration,
+        round_duration=round_duration,
         offset=offset,
         ago=ago,
         age=age,
@@ -40,6 +41,13 @@ def duration(seconds: float | None) -> str:
     if hours:
         return f"{hours}h {minute:02d}m"
     return f"{minutes}m {second:02d}s" if minutes else f"{second}s"
+
+
+def round_duration(seconds: float) -> str:
+    """10m, 1h 30m, 45s: as `duration`, without the parts that are nothing."""
+    if seconds < 60:
+        return f"{seconds:g}s"
+    return " ".join(part for part in duration(seconds).split() if int(part[:-1]))
 
 
 def offset(seconds: float) -> str:

@@ -11,11 +11,12 @@ from store.models import FINAL, JobRecord, JobResult, Status
 from store.permissions import visible
 from webapp.auth import current_user
 from webapp.database import db
+from webapp.favourites import favourite_paths
 from webapp.history import Run, as_runs, runs_of_job
 from webapp.looks import FAILING, Pulse, pulse
 
-Show = Literal["all", "failing", "running", "disabled", "hidden"]
-SHOWS: tuple[Show, ...] = ("all", "failing", "running", "disabled", "hidden")
+Show = Literal["all", "favourites", "failing", "running", "disabled", "hidden"]
+SHOWS: tuple[Show, ...] = ("all", "favourites", "failing", "running", "disabled", "hidden")
 
 #: A page opens with so many jobs; those of the groups further down come when the reader gets there.
 SHOWN = 16
@@ -31,6 +32,8 @@ class Known(NamedTuple):
     running: int
     #: The latest of its runs that has ended failed.
     failing: bool
+    #: The reader has given it a star.
+    favourite: bool
     name: str
     grouping: str
     description: str
@@ -39,6 +42,8 @@ class Known(NamedTuple):
     hidden: bool
 
     def belongs_to(self, show: Show) -> bool:
+        if show == "favourites":
+            return self.favourite
         if show == "hidden":
             return self.hidden
         if show == "disabled":
@@ -61,6 +66,7 @@ class Listed:
 
     job: JobRecord
     runs: tuple[Run, ...]
+    starred: bool
 
     @property
     def latest(self) -> Run | None:
@@ -107,8 +113,11 @@ def known_jobs() -> list[Known]:
     ]
     query = visible(select(*columns), current_user(), JobRecord)
     rows = db.session.execute(query.order_by(JobRecord.grouping, JobRecord.name, JobRecord.class_path))
-    running = _running()
-    return [Known(path, running.get(path, 0), ended in FAILING, *about) for path, ended, *about in rows]
+    running, favourites = _running(), favourite_paths()
+    return [
+        Known(path, running.get(path, 0), ended in FAILING, path in favourites, *about)
+        for path, ended, *about in rows
+    ]
 
 
 def grouped(jobs: Iterable[Known]) -> list[Group]:
@@ -129,7 +138,7 @@ def fill(groups: Iterable[Group], most: int = SHOWN, after: str | None = None) -
         most = max(0, most - len(part))
         group.rest = len(left) - len(part)
         wanted.append((group, part))
-    lines = _lines([job.class_path for _, part in wanted for job in part])
+    lines = _lines([job for _, part in wanted for job in part])
     for group, part in wanted:
         group.lines = [lines[job.class_path] for job in part if job.class_path in lines]
 
@@ -147,11 +156,15 @@ def _running() -> dict[str, int]:
     return {row[0]: row[1] for row in db.session.execute(query.group_by(JobResult.class_path))}
 
 
-def _lines(class_paths: Sequence[str]) -> dict[str, Listed]:
-    if not class_paths:
+def _lines(jobs: Sequence[Known]) -> dict[str, Listed]:
+    if not jobs:
         return {}
-    query = select(JobRecord, runs_of_job()).where(JobRecord.class_path.in_(class_paths))
-    return {job.class_path: Listed(job, as_runs(rows)) for job, rows in db.session.execute(query)}
+    starred = {job.class_path: job.favourite for job in jobs}
+    query = select(JobRecord, runs_of_job()).where(JobRecord.class_path.in_(starred))
+    return {
+        job.class_path: Listed(job, as_runs(rows), starred[job.class_path])
+        for job, rows in db.session.execute(query)
+    }
 
 
 @lru_cache(maxsize=300)

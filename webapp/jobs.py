@@ -1,8 +1,11 @@
 """Jobs: the list, and the form that asks for a run."""
 
+import json
+import shlex
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from flask import (
     Blueprint,
@@ -21,17 +24,18 @@ from werkzeug.datastructures import MultiDict
 
 from jobs.errors import InvalidData
 from jobs.files import Upload
-from jobs.kinds import secret_names
-from store.models import JobRecord, JobResult, JobSource, LoadError, Status
+from jobs.kinds import file_names, secret_names
+from store.models import JobRecord, JobResult, JobSource, LoadError
 from store.permissions import NotVisible, visible
 from store.text import clean_text
-from webapp import htmx, run_form
+from webapp import favourites, htmx, run_form
 from webapp.auth import allowed, current_user, require, signed_in_user, takes_files
 from webapp.database import db, reading
-from webapp.history import newest_runs
+from webapp.history import newest_runs, usual_seconds
 from webapp.job_key import as_id
 from webapp.job_list import SHOWS, Show, fill, grouped, known_jobs
 from webapp.looks import pulse
+from webapp.next_page import safe_path
 from webapp.request_facts import request_facts
 from webapp.uploads import upload_of
 from worker.questions import Questions
@@ -131,7 +135,7 @@ def run(key: str) -> Response:
             job=job,
             raw=run_form.raw(job, request.form, _uploads()),
             user=signed_in_user(),
-            commit=run_form.truth(request.form.get("_commit")),
+            commit=_commit_asked(request.form),
             queue=request.form.get("_queue"),
             form=True,
             questions=questions,
@@ -173,11 +177,35 @@ def disable(key: str) -> Response:
     return _switch(key, enabled=False)
 
 
+@blueprint.post("/<job:key>/star")
+def star(key: str) -> Response:
+    return _mark(key, starred=True)
+
+
+@blueprint.post("/<job:key>/unstar")
+def unstar(key: str) -> Response:
+    return _mark(key, starred=False)
+
+
 # --- The list -------------------------------------------------------------------------------------------------
 
 
 def _cleaned(name: str) -> str:
     return clean_text(request.args.get(name, "")).strip()[:LONGEST_ARGUMENT]
+
+
+def _mark(key: str, *, starred: bool) -> Response:
+    job = _find(key)
+    require("view", job)
+    favourites.mark(job, starred=starred)
+    if htmx.wants_fragment():
+        shape = "list" if request.form.get("shape") == "list" else "page"
+        count = len(favourites.favourite_paths()) if shape == "list" else 0
+        page = {"job": job, "starred": starred, "shape": shape, "count": count}
+        return make_response(render_template("jobs/_star.html", **page))
+    back = safe_path(request.form.get("next")) or url_for("jobs.show", key=job.class_path)
+    # To the star itself: a list may be long.
+    return make_response(redirect(f"{back}#star-{job.id.hex}", HTTPStatus.SEE_OTHER))
 
 
 def _load_errors() -> Sequence[LoadError]:
@@ -217,7 +245,7 @@ def _filled_form(job: JobRecord, errors: Any, questions: Questions) -> str:
             run_form.from_inputs(job, typed),
             data,
             questions=questions,
-            commit=run_form.truth(typed.get("_commit")),
+            commit=_commit_asked(typed),
             queue=typed.get("_queue"),
             searches=_searches(job, typed),
             errors=errors,
@@ -229,7 +257,6 @@ def _filled_form(job: JobRecord, errors: Any, questions: Questions) -> str:
 
 def _form_page(job: JobRecord, form: run_form.RunForm, searching: str = "") -> str:
     runs = newest_runs([job.id]).get(job.id, ())
-    ended = [run.duration_seconds for run in runs if run.status == Status.COMPLETED and run.duration_seconds]
     return render_template(
         "jobs/show.html",
         job=job,
@@ -237,7 +264,9 @@ def _form_page(job: JobRecord, form: run_form.RunForm, searching: str = "") -> s
         searching=searching,
         runs=runs[:RECENT_RUNS_SHOWN],
         pulse=pulse(runs),
-        usual_seconds=sorted(ended)[len(ended) // 2] if ended else None,
+        api_call=_api_call(job),
+        starred=favourites.is_favourite(job),
+        usual_seconds=usual_seconds(runs),
         may_run=job.runnable and allowed("run", job),
         may_change=allowed("change", job),
         describe=bool(job.description.strip().partition("\n")[2].strip()),
@@ -253,6 +282,36 @@ def _given_anew(job: JobRecord) -> set[str]:
         if any(each.name for each in uploads)
     }
     return typed | chosen
+
+
+def _api_call(job: JobRecord) -> str:
+    """Return a command that asks for a run through the API, with the defaults as its data."""
+    url = shlex.quote(f"{request.host_url}api/v1/jobs/{quote(job.class_path)}/run")
+    files = file_names(job.variables)
+    data = {
+        variable["name"]: variable.get("default")
+        for variable in job.variables
+        if variable["name"] not in files
+    }
+    call = f"curl -X POST {url} -H 'Authorization: Token YOUR-TOKEN'"
+    if files:
+        parts = [(name, "" if value is None else _part(value)) for name, value in data.items()]
+        parts += [(name, "@FILE") for name in files]
+        parts.append(("_commit", str(job.commit_default).lower()))
+        return " ".join([call, *(f"-F {shlex.quote(f'{name}={value}')}" for name, value in parts)])
+    body = json.dumps({"data": data, "commit": job.commit_default}, ensure_ascii=False)
+    return f"{call} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
+
+
+def _part(value: Any) -> str:
+    """Return a value as a part of multipart/form-data has it."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _commit_asked(inputs: MultiDict[str, str]) -> bool | None:
+    # The button "Dry run first" comes after the choice, and has the last word.
+    said = inputs.getlist("_commit")
+    return run_form.truth(said[-1] if said else None)
 
 
 def _searches(job: JobRecord, inputs: MultiDict[str, str]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from werkzeug.datastructures import MultiDict
 
 from store.models import FAMILIES, FAMILY_OF, EntryGroup, JobResult, LogEntry, Status, now
@@ -47,7 +47,10 @@ class Filter:
             levels = [level for family in self.families for level in FAMILIES[family]]
             wanted.append(LogEntry.level.in_(levels))
         if self.find:
-            wanted.append(LogEntry.message.icontains(self.find, autoescape=True))
+            # SQLite knows large and small of ASCII alone; of other letters it is told both.
+            spellings = {self.find} if self.find.isascii() else {self.find.lower(), self.find.upper()}
+            either = [LogEntry.message.icontains(text, autoescape=True) for text in sorted(spellings)]
+            wanted.append(or_(*either))
         return wanted
 
 
@@ -102,6 +105,11 @@ class Window:
     @property
     def entry_count(self) -> int:
         return sum(1 for line in self.lines if line.entry)
+
+    @property
+    def whole(self) -> bool:
+        """Whether all that fits is in it."""
+        return not (self.earlier or self.later)
 
 
 def read_filter(arguments: MultiDict[str, str]) -> Filter:

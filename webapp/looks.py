@@ -10,6 +10,7 @@ from store.models import FAMILIES, FAMILY_OF, FINAL, Status
 from webapp.formats import plural
 
 PULSE_RUNS = 20
+SHORTEST_USUAL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,14 @@ class Pulse:
         return paths
 
 
+class Length(NamedTuple):
+    """How long a run took, beside what is usual for its job."""
+
+    #: Of a bar whose middle is the usual duration: what took twice as long, or longer, fills it.
+    percent: float
+    usual_seconds: float
+
+
 def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(
         look=look, FAMILIES=tuple(FAMILIES), FAMILY_OF=FAMILY_OF, FAMILY_ICONS=FAMILY_ICONS
@@ -84,6 +93,14 @@ def pulse(newest_first: Sequence[Any]) -> Pulse:
         for bar in _bars(shown, 5 * slot, lasted / longest)
     ]
     return Pulse(empty + bars, _pulse_label(looks))
+
+
+def length(seconds: float | None, usual_seconds: float | None) -> Length | None:
+    if seconds is None or not usual_seconds:
+        return None
+    # Of what is over at once, the differences say nothing.
+    share = seconds / max(usual_seconds, SHORTEST_USUAL_SECONDS)
+    return Length(round(max(1.0, min(100.0, 50 * share)), 1), usual_seconds)
 
 
 def _bars(shown: Look, x: int, share: float) -> list[Bar]:

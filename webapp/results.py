@@ -1,9 +1,6 @@
 """Results: the list, one run as it goes and as it ended, and its log."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -18,19 +15,18 @@ from flask import (
     redirect,
     render_template,
     request,
-    stream_with_context,
     url_for,
 )
-from sqlalchemy import ColumnElement, Select, func, or_, select
-from sqlalchemy.orm import joinedload, load_only
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+from werkzeug.datastructures import MultiDict
 
 from jobs.errors import InvalidData
 from jobs.kinds import file_names, secret_names
 from jobs.lifecycle import LONGEST_CAUSE
-from store.models import LEVELS, EntryGroup, JobRecord, JobResult, LogEntry, Status, User, now
+from store.models import EntryGroup, JobRecord, JobResult, Status
 from store.permissions import NotVisible, visible
-from store.text import clean_text
-from webapp import htmx, log
+from webapp import htmx, log, log_download, result_download, saved_filters
 from webapp.advance import advance, mark
 from webapp.auth import allowed, current_user, polled, require, signed_in_user
 from webapp.database import db
@@ -38,11 +34,22 @@ from webapp.fragments import Fragments
 from webapp.glance import Glances
 from webapp.history import Run, newest_runs, usual_seconds
 from webapp.inputs import again, shown_inputs
-from webapp.looks import LOOKS, Look, look, pulse
+from webapp.looks import look, pulse
 from webapp.pace import Pace
 from webapp.paging import page_of_results
 from webapp.request_facts import request_facts
 from webapp.result_files import made_files, send_made_file
+from webapp.result_list import (
+    LISTED,
+    STARTED_WORDS,
+    STATUS_WORDS,
+    Wanted,
+    last_day,
+    lengths,
+    offered,
+    read_wanted,
+    results_that_fit,
+)
 from worker.cancel import AlreadyFinished
 from worker.cancel import cancel as cancel_run
 from worker.submit import submit
@@ -53,81 +60,90 @@ answers = Fragments(most=100, longest=64_000)
 
 blueprint = Blueprint("results", __name__, url_prefix="/results")
 
-#: All that a list says of a result: reading the rest, too, would take longer than showing it.
-LISTED = (
-    load_only(
-        JobResult.name,
-        JobResult.username,
-        JobResult.status,
-        JobResult.cause,
-        JobResult.commit,
-        JobResult.created_at,
-        JobResult.started_at,
-        JobResult.finished_at,
-        *(getattr(JobResult, f"count_{level}") for level in LEVELS),
-    ),
-    joinedload(JobResult.user).load_only(User.username, User.display_name),
-    joinedload(JobResult.job).load_only(JobRecord.read_only),
-)
-
-STARTED = {"day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
-STARTED_WORDS = {"day": "Last 24 hours", "week": "Last 7 days", "month": "Last 30 days"}
-WARNINGS = "warnings"
-WITH_WARNINGS = (JobResult.status == Status.COMPLETED, JobResult.count_warning > 0)
-MOST_CHOICES = 300
-MOST_CHOICES_INLINE = 40
-LONGEST_SEARCH = 100
-
 #: A longer cause is shown in part, with a way to see all of it.
 CAUSE_SHOWN = 360
 
 #: Characters of output that a page shows; the rest is in the download.
 MOST_OUTPUT = 50_000
 
-LINES_A_PIECE = 1_000
-
 
 # --- The list -------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """The filters of the list, as far as they make sense."""
-
-    status: str = ""
-    job: str = ""
-    person: str = ""
-    started: str = ""
-    q: str = ""
-
-    @property
-    def any(self) -> bool:
-        return any((self.status, self.job, self.person, self.started, self.q))
-
-    def arguments(self, **changes: str) -> dict[str, str]:
-        values = {name: getattr(self, name) for name in self.__slots__} | changes
-        return {name: value for name, value in values.items() if value}
 
 
 @blueprint.get("/")
 def index() -> str:
     require("view", JobResult)
-    wanted = _wanted()
-    query = _filtered(visible(select(JobResult), current_user(), JobResult), wanted)
-    page = {
-        "page": page_of_results(query.options(*LISTED), request.args),
+    return _list(read_wanted(request.args))
+
+
+@blueprint.get("/results.csv")
+def download_list() -> Response:
+    """Give all results that fit the filter as a file."""
+    require("view", JobResult)
+    return result_download.answer(results_that_fit(read_wanted(request.args)))
+
+
+@blueprint.post("/filters")
+def save_filter() -> Response:
+    """Keep the filter under a name of the reader's."""
+    require("view", JobResult)
+    wanted, name = read_wanted(request.form), request.form.get("name", "")
+    try:
+        saved_filters.save(wanted, name)
+    except InvalidData as refusal:
+        refused = {"name": name, "error": str(refusal)}
+        page = _views(wanted, **refused) if htmx.wants_fragment() else _list(wanted, **refused)
+        return make_response(page, HTTPStatus.UNPROCESSABLE_ENTITY)
+    return _to_list(wanted)
+
+
+@blueprint.post("/filters/<int(max=2147483647):filter_id>/delete")
+def forget_filter(filter_id: int) -> Response:
+    require("view", JobResult)
+    # The list stays as it is, so that the filter can be saved again.
+    return _to_list(read_wanted(MultiDict(saved_filters.forget(filter_id))))
+
+
+def _to_list(wanted: Wanted) -> Response:
+    if htmx.wants_fragment():
+        return make_response(_views(wanted, fresh=True))
+    filters: dict[str, Any] = {**wanted.arguments()}
+    return make_response(redirect(url_for("results.index", **filters), HTTPStatus.SEE_OTHER))
+
+
+def _views(wanted: Wanted, **more: Any) -> str:
+    return render_template("results/_views.html", **_tabs(wanted, **more))
+
+
+def _tabs(wanted: Wanted, *, fresh: bool = False, name: str = "", error: str = "") -> dict[str, Any]:
+    """Return what the tabs show; `fresh`: one of them has just been added or taken away."""
+    tabs = saved_filters.tabs(wanted)
+    return {
+        "tabs": tabs,
+        "saving": saved_filters.saving(tabs, name, error),
+        "longest_name": saved_filters.LONGEST_NAME,
         "wanted": wanted,
+        "fresh": fresh,
+    }
+
+
+def _list(wanted: Wanted, **refused: Any) -> str:
+    found = page_of_results(results_that_fit(wanted).options(*LISTED), request.args)
+    page = {
+        "page": found,
+        "lengths": lengths(found.rows),
+        **_tabs(wanted, **refused),
     }
     if htmx.wants_fragment():
-        return render_template("results/_table.html", **page)
+        return render_template("results/_list.html", **page)
     return render_template(
         "results/index.html",
         **page,
-        statuses=[(status.value, LOOKS[status].word) for status in Status] + [(WARNINGS, "Warnings")],
-        jobs=_choices("job", wanted.job, whole="choices" in request.args),
-        people=_choices("person", wanted.person, whole="choices" in request.args),
+        statuses=STATUS_WORDS,
+        jobs=offered("job", wanted.job, whole="choices" in request.args),
+        people=offered("person", wanted.person, whole="choices" in request.args),
         started_words=STARTED_WORDS,
-        today=_last_day(),
+        today=last_day(),
     )
 
 
@@ -139,127 +155,12 @@ def choices(kind: str) -> Response:
         raise NotVisible
     if not htmx.wants_fragment():
         return make_response(
-            redirect(f"{url_for('results.index')}?{urlencode(_wanted().arguments(choices='all'))}")
+            redirect(
+                f"{url_for('results.index')}?{urlencode(read_wanted(request.args).arguments(choices='all'))}"
+            )
         )
-    offered = _choices(kind, getattr(_wanted(), kind), whole=True)
-    return make_response(render_template("results/_choices.html", offered=offered))
-
-
-def _wanted() -> Wanted:
-    given = {
-        name: clean_text(request.args.get(name, "")).strip()[:LONGEST_SEARCH] for name in Wanted.__slots__
-    }
-    known_status = given["status"] in {*Status, WARNINGS, "bad"}
-    return Wanted(
-        status=given["status"] if known_status else "",
-        job=given["job"],
-        person=given["person"],
-        started=given["started"] if given["started"] in STARTED else "",
-        q=given["q"],
-    )
-
-
-def _filtered(query: Select[JobResult], wanted: Wanted) -> Select[JobResult]:
-    if wanted.status == WARNINGS:
-        query = query.where(*WITH_WARNINGS)
-    elif wanted.status == "bad":
-        query = query.where(JobResult.status.in_((Status.FAILED, Status.ERRORED)))
-    elif wanted.status:
-        query = query.where(JobResult.status == wanted.status)
-    if wanted.job:
-        query = query.where(_of_job(wanted.job))
-    if wanted.person:
-        query = query.where(JobResult.username == wanted.person)
-    if wanted.started:
-        query = query.where(JobResult.created_at >= now() - STARTED[wanted.started])
-    return query.where(_mentions(wanted.q)) if wanted.q else query
-
-
-def _of_job(class_path: str) -> ColumnElement[bool]:
-    job_id = db.session.scalar(select(JobRecord.id).where(JobRecord.class_path == class_path))
-    # By the record there is an index; what outlived its record still knows its path.
-    return JobResult.class_path == class_path if job_id is None else JobResult.job_id == job_id
-
-
-def _mentions(text: str) -> Any:
-    """Return the condition for a search: in the job's or person's name, or at the beginning of the id."""
-    conditions = [
-        JobResult.name.icontains(text, autoescape=True),
-        JobResult.username.icontains(text, autoescape=True),
-    ]
-    digits = text.lower().removeprefix("#").replace("-", "")
-    if digits and len(digits) <= 32 and all(digit in "0123456789abcdef" for digit in digits):
-        conditions.append(JobResult.id.between(UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))))
-    return or_(*conditions)
-
-
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """What a filter offers: (value, word). A page does not carry a long list, but fetches it."""
-
-    options: list[tuple[str, str]]
-    chosen: str
-    fetched: bool = False
-
-
-def _choices(kind: str, chosen: str, *, whole: bool) -> Choices:
-    options = _jobs() if kind == "job" else _people()
-    known = dict(options)
-    if chosen and chosen not in known:
-        options.append((chosen, chosen))
-    if whole or len(options) <= MOST_CHOICES_INLINE:
-        return Choices(options, chosen)
-    return Choices([(chosen, known.get(chosen, chosen))] if chosen else [], chosen, fetched=True)
-
-
-def _jobs() -> list[tuple[str, str]]:
-    named: Select[Any] = select(JobRecord.class_path, JobRecord.name)  # type: ignore[assignment]
-    query = visible(named, current_user(), JobRecord).order_by(JobRecord.name).limit(MOST_CHOICES)
-    return [(row[0], row[1]) for row in db.session.execute(query)]
-
-
-def _people() -> list[tuple[str, str]]:
-    query = select(User.username, User.display_name).order_by(User.username).limit(MOST_CHOICES)
-    return [(username, display_name or username) for username, display_name in db.session.execute(query)]
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """A state's part of the last 24 hours, for the bar: `x` and `width` in percent."""
-
-    look: Look
-    count: int
-    x: float
-    width: float
-
-
-def _last_day() -> list[Share]:
-    counts = _counts_by_look(now() - STARTED["day"])
-    total = sum(count for _, count in counts) or 1
-    shares: list[Share] = []
-    x = 0.0
-    for shown, count in counts:
-        width = 100 * count / total
-        # A thin gap keeps neighbours apart, so that it is not their colour alone that does.
-        shares.append(Share(shown, count, round(x, 2), round(max(width - 0.3, 0.3), 2)))
-        x += width
-    return shares
-
-
-def _counts_by_look(since: datetime) -> list[tuple[Look, int]]:
-    """Count what was asked for since then, by the states that pages know."""
-    recent = JobResult.created_at >= since
-    counted: Select[Any] = select(JobResult.status, func.count())  # type: ignore[assignment]
-    by_status = visible(counted.where(JobResult.status.in_(list(Status)), recent), current_user(), JobResult)
-    counts = {row[0]: row[1] for row in db.session.execute(by_status.group_by(JobResult.status))}
-    warned = 0
-    if Status.COMPLETED in counts:
-        with_warnings = select(func.count()).select_from(JobResult).where(*WITH_WARNINGS, recent)
-        warned = db.session.scalar(visible(with_warnings, current_user(), JobResult)) or 0
-        counts[Status.COMPLETED] -= warned
-    looks = {status: (LOOKS[status], counts.get(status, 0)) for status in Status}
-    order = [looks.pop(Status.COMPLETED), (Look("is-warn", "warn", "Warnings"), warned), *looks.values()]
-    return [(shown, count) for shown, count in order if count]
+    found = offered(kind, getattr(read_wanted(request.args), kind), whole=True)
+    return make_response(render_template("results/_choices.html", offered=found))
 
 
 # --- One result -----------------------------------------------------------------------------------------------
@@ -296,10 +197,10 @@ def poll(result_id: UUID) -> Response:
     return _refiltered(result, wanted) if since is None else _later(result, wanted, since)
 
 
-@blueprint.get("/<uuid:result_id>/log.txt")
-def download(result_id: UUID) -> Response:
-    result = _find(result_id)
-    return _attachment(stream_with_context(_log_text(result.id)), f"{result.short_id}-log.txt")
+@blueprint.get("/<uuid:result_id>/log.txt", defaults={"form": "txt"})
+@blueprint.get("/<uuid:result_id>/log.<any(csv,ndjson):form>")
+def download(result_id: UUID, form: str) -> Response:
+    return log_download.answer(_find(result_id), log.read_filter(request.args), form)
 
 
 @blueprint.get("/<uuid:result_id>/output.txt")
@@ -395,21 +296,7 @@ def _go_to(result: JobResult) -> Response:
     return make_response(redirect(url_for("results.show", result_id=result.id), HTTPStatus.SEE_OTHER))
 
 
-def _log_text(result_id: UUID) -> Iterator[str]:
-    """Yield the log as lines of text, read in pieces: no cursor stays open if the reader goes away."""
-    query = (
-        select(LogEntry).where(LogEntry.result_id == result_id).order_by(LogEntry.seq).limit(LINES_A_PIECE)
-    )
-    last = 0
-    while entries := list(db.session.scalars(query.where(LogEntry.seq > last))):
-        for entry in entries:
-            about = f"  [{entry.object_text}]" if entry.object_text else ""
-            moment = entry.created_at.isoformat(timespec="milliseconds")
-            yield f"{entry.seq}\t{moment}\t{entry.level}\t{entry.grouping}\t{entry.message}{about}\n"
-        last = entries[-1].seq
-
-
-def _attachment(body: Any, name: str, kind: str = "text/plain") -> Response:
+def _attachment(body: str, name: str, kind: str = "text/plain") -> Response:
     response = Response(body, mimetype=kind)
     response.headers["Content-Disposition"] = f"attachment; filename={name}"
     return response

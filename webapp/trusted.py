@@ -1,6 +1,5 @@
 """The one module that marks HTML as safe: only what `store.html` has rendered and sanitized."""
 
-import re
 from functools import lru_cache
 from typing import Any
 
@@ -11,9 +10,6 @@ from store import html
 from store.models import LogEntry
 from store.text import clean_text
 from webapp.assets import static
-
-#: A tag or a character reference: what a search must not reach into.
-_NOT_TEXT = re.compile(r"(<[^>]*>|&[^;\s]{1,32};)")
 
 
 def init_app(app: Flask) -> None:
@@ -62,13 +58,4 @@ def json_table(value: Any) -> Markup:
 
 def entry_html(entry: LogEntry, find: str = "") -> Markup:
     """Return what an entry says, as it was sanitized when it was written; `find` is marked in it."""
-    if not find:
-        return Markup(entry.html)  # noqa: S704
-    return Markup(_marked(entry.html, find))  # noqa: S704
-
-
-def _marked(sanitized: str, find: str) -> str:
-    pattern = re.compile(re.escape(str(escape(find))), re.IGNORECASE)
-    parts = _NOT_TEXT.split(sanitized)
-    parts[::2] = [pattern.sub(lambda hit: f"<mark>{hit[0]}</mark>", part) for part in parts[::2]]
-    return "".join(parts)
+    return Markup(html.marked(entry.html, find))  # noqa: S704

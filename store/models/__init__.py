@@ -3,6 +3,7 @@
 from store.columns import now
 from store.models.base import Base
 from store.models.entry import EntryGroup, LogEntry
+from store.models.favourite import Favourite, SavedFilter
 from store.models.file import FileChunk, RunFile
 from store.models.job import JobRecord, JobSource, LoadError, SourceSnapshot
 from store.models.result import JobResult, JobStart
@@ -18,6 +19,7 @@ __all__ = [
     "ApiToken",
     "Base",
     "EntryGroup",
+    "Favourite",
     "FileChunk",
     "JobRecord",
     "JobResult",
@@ -27,6 +29,7 @@ __all__ = [
     "LogEntry",
     "Queue",
     "RunFile",
+    "SavedFilter",
     "SignInLink",
     "SourceSnapshot",
     "Status",

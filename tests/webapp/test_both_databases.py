@@ -13,6 +13,7 @@ from store.html import render
 from store.models import EntryGroup, JobRecord, JobResult, LogEntry, SignInLink, now
 from store.secrets import new_token
 from tests.conftest import load_fixture_jobs, make_cast
+from webapp import result_download
 from webapp.history import newest_runs
 from worker import helper
 
@@ -182,6 +183,47 @@ def test_the_pages_work_on_both_databases(root, job, live_platform):
     assert root.post(f"{url}disable").status_code == 303
     assert root.post("/logout").status_code == 303
     assert root.get("/jobs/").status_code == 303
+
+
+def test_stars_filters_and_downloads_work_on_both_databases(root, job, live_platform, monkeypatch):
+    monkeypatch.setattr(result_download, "PIECE", 2)
+    url = "/jobs/local/walk/Walk/"
+    for _ in range(2):
+        assert root.post(f"{url}star").status_code == 303
+    assert "Walk</a>" in text(root.get("/jobs/?show=favourites"))
+    for _ in range(2):
+        assert root.post(f"{url}unstar").status_code == 303
+    assert "No favourites yet" in text(root.get("/jobs/?show=favourites"))
+    assert root.post("/results/filters", {"name": "Wände\x00", "q": "wä\x00nd"}).status_code == 303
+    assert root.post("/results/filters", {"name": "wände\x00", "q": "w"}).status_code == 422
+    page = text(root.get("/results/", query_string={"q": "wä\N{REPLACEMENT CHARACTER}nd"}))
+    (gone,) = re.findall(r'action="(/results/filters/\d+/delete)"', page)
+    assert root.post(gone).status_code == 303
+    assert root.post("/results/filters/999999999999/delete").status_code == 404
+    assert root.post(url, {"v-maker": "1"}).status_code == 303
+    with live_platform.session() as db:
+        result = db.scalars(select(JobResult)).one()
+        result.status, result.started_at = "completed", now() - timedelta(seconds=2)
+        result.finished_at = now()
+        add_entries(db, result, 130)
+        for number in range(5):
+            made = {"id": uuid.uuid4(), "job_id": job.id, "class_path": job.class_path, "name": job.name}
+            ended = {"started_at": result.started_at, "finished_at": result.finished_at}
+            db.add(
+                JobResult(
+                    **made, **ended, username=f"u{number}", status="failed", time_limit=1.0, created_at=now()
+                )
+            )
+        db.commit()
+    page = text(root.get("/results/"))
+    assert page.count('<svg class="dur"') == 6
+    assert 'Failed this week <span class="n">5</span>' in page
+    assert len(text(root.get("/results/results.csv")).splitlines()) == 1 + 6
+    assert len(text(root.get("/results/results.csv?status=failed&q=u3")).splitlines()) == 1 + 1
+    for form, head in (("txt", 0), ("csv", 1), ("ndjson", 0)):
+        log = text(root.get(f"/results/{result.id}/log.{form}?q=LINE+7&level=info"))
+        assert len(log.splitlines()) == head + 11
+    assert "<mark>" in text(root.get(f"/results/{result.id}?q=LINE+7"))
 
 
 def test_a_form_shows_what_a_job_s_code_computes(root, live, live_platform):

@@ -27,6 +27,7 @@ EXAMPLES = {
     "token": "x",
     "digest": "x",
     "name": "errand.css",
+    "form": "csv",
 }
 
 

@@ -1,7 +1,10 @@
 """The list of jobs, and the form that asks for a run."""
 
+import json
 import re
+import shlex
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from sqlalchemy import select
@@ -172,6 +175,46 @@ def test_a_dry_run_is_asked_for(alice, make_job, db):
     make_job(variables=[])
     alice.post(URL, {"_commit": "false"})
     assert results(db)[0].commit is False
+
+
+def test_a_dry_run_comes_first_whatever_the_mode_says(alice, make_job, db):
+    make_job(variables=VARIABLES)
+    (button,) = re.findall(
+        r'<button class="btn" type="submit" name="(\w+)" value="(\w+)">', text(alice.get(URL))
+    )
+    assert button == ("_commit", "false")
+    assert alice.post(URL, {**VALID, "_commit": ["true", "false"]}).status_code == 303
+    assert results(db)[0].commit is False
+    # What does not fit comes back as a dry run.
+    page = text(alice.post(URL, {**VALID, "v-who": "", "_commit": ["true", "false"]}))
+    assert 'name="_commit" value="false" checked' in page
+    assert "Dry run first" not in page
+
+
+def test_a_job_that_is_dry_by_default_says_so(alice, make_job):
+    make_job(commit_default=False)
+    page = text(alice.get(URL))
+    assert "Dry run</span>" in page[page.index("<h1>") : page.index("<h2")]
+    assert "Dry run first" not in page
+    make_job("Look", read_only=True, commit_default=False)
+    page = text(alice.get("/jobs/local/greetings/Look/"))
+    assert "Read only" in page
+    assert "Dry run" not in page
+
+
+def test_the_page_tells_both_time_limits(alice, make_job):
+    make_job()
+    assert "<dt>Time limit</dt><dd>5m, hard 10m</dd>" in text(alice.get(URL))
+    make_job("Long", soft_time_limit=90.0, time_limit=5400.0)
+    assert "<dd>1m 30s, hard 1h 30m</dd>" in text(alice.get("/jobs/local/greetings/Long/"))
+
+
+def test_the_page_offers_the_call_that_does_the_same(alice, make_job):
+    make_job(variables=[described("StringVar", "who", default="O'Hara"), described("IntegerVar", "n")])
+    (call,) = re.findall(r'data-copy-text="([^"]+)" hidden>', text(alice.get(URL)))
+    words = shlex.split(unescape(call))
+    assert words[:4] == ["curl", "-X", "POST", "http://localhost/api/v1/jobs/local/greetings/Greet/run"]
+    assert json.loads(words[-1]) == {"data": {"who": "O'Hara", "n": None}, "commit": True}
 
 
 def test_a_read_only_job_has_no_mode(alice, make_job, db):

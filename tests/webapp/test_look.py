@@ -8,8 +8,8 @@ import pytest
 
 from store.models import JobResult, Status, now
 from store.settings import PROJECT_ROOT
-from webapp.formats import ago, duration, grouped, offset, plural
-from webapp.looks import LOOKS, pulse
+from webapp.formats import ago, duration, grouped, offset, plural, round_duration
+from webapp.looks import LOOKS, length, pulse
 
 TEMPLATES = sorted((PROJECT_ROOT / "templates").rglob("*.html"))
 STATIC = PROJECT_ROOT / "static"
@@ -81,6 +81,13 @@ def test_durations(seconds, words):
     assert duration(seconds) == words
 
 
+def test_round_durations():
+    given = (0.5, 45, 59.99, 60, 90, 600, 3600, 5400, 90_000, 86_400)
+    assert [round_duration(seconds) for seconds in given] == [
+        *("0.5s", "45s", "59.99s", "1m", "1m 30s", "10m", "1h", "1h 30m", "1d 1h", "1d"),
+    ]
+
+
 def test_offsets_numbers_and_plurals():
     assert (offset(-1), offset(38.51), offset(78)) == ("+0.0s", "+38.5s", "+1m 18s")
     assert grouped(4812) == "4\N{NARROW NO-BREAK SPACE}812"
@@ -122,3 +129,12 @@ def test_the_pulse_tells_bars_apart_by_shape():
     assert drawn.bars[-1].y > 16
     assert len(drawn.bars) == 16 + 5
     assert pulse([]).label == "No runs yet"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "percent"), [(10, 50.0), (5, 25.0), (15, 75.0), (20, 100.0), (900, 100.0), (0, 1.0)]
+)
+def test_a_duration_is_drawn_beside_what_is_usual(seconds, percent):
+    assert length(seconds, 10) == (percent, 10)
+    assert length(seconds, None) is None
+    assert length(None, 10) is None

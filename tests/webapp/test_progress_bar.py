@@ -20,34 +20,37 @@ def said(done: float, total: float | None = 10, words: str = "") -> dict:
 
 
 @pytest.mark.parametrize(
-    ("result", "usual", "percent", "words", "left"),
+    ("run", "usual", "percent", "words", "left"),
     [
-        (running(30, said(5)), None, 50, "5 of 10", 30),
-        (running(30, said(5, 10, "half")), None, 50, "half", 30),
-        (running(30, said(5, None)), None, None, "5 done", None),
+        ((30, said(5)), None, 50, "5 of 10", 30),
+        ((30, said(5, 10, "half")), None, 50, "half", 30),
+        ((30, said(5, None)), None, None, "5 done", None),
         # Too early to tell: earlier runs know better.
-        (running(1, said(5)), 60, 50, "5 of 10", 59),
-        (running(30, said(0.1)), 60, 1, "0.1 of 10", 30),
-        (running(30), 60, None, "", 30),
+        ((1, said(5)), 60, 50, "5 of 10", 59),
+        ((30, said(0.1)), 60, 1, "0.1 of 10", 30),
+        ((30,), 60, None, "", 30),
     ],
 )
-def test_what_the_job_says_and_what_earlier_runs_took(result, usual, percent, words, left):
-    made = advance(result, usual)
+def test_what_the_job_says_and_what_earlier_runs_took(run, usual, percent, words, left):
+    made = advance(running(*run), usual)
     assert made is not None
     assert (made.percent, made.text) == (percent, words)
     assert made.left_seconds == (None if left is None else pytest.approx(left, abs=1))
 
 
 @pytest.mark.parametrize(
-    ("result", "usual"),
+    ("values", "usual"),
     [
-        (running(30), None),
-        (running(90), 60),
-        (JobResult(status="completed", started_at=now(), progress=said(5)), None),
-        (JobResult(status="pending"), 60),
+        ({}, None),
+        ({"started_at": now() - timedelta(hours=1)}, 60),
+        ({"status": "completed", "progress": said(5)}, None),
+        ({"status": "pending", "started_at": None}, 60),
     ],
 )
-def test_where_nobody_can_tell_there_is_no_bar(result, usual):
+def test_where_nobody_can_tell_there_is_no_bar(values, usual):
+    result = running(30)
+    for name, value in values.items():
+        setattr(result, name, value)
     assert advance(result, usual) is None
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from store.models import JobResult, Status, now
+from store.models import EntryGroup, JobResult, Status, now
 from webapp.paging import PAGE_SIZE
 
 from .conftest import NOON, described, text
@@ -53,6 +53,32 @@ def test_the_list_shows_the_newest_first(alice, make_job, make_result):
 def test_completed_with_warnings_has_its_own_word(alice, make_job, make_result):
     make_result(make_job(), "completed", count_warning=3)
     assert "Warnings (3)" in text(alice.get("/results/"))
+
+
+def test_durations_are_drawn_beside_what_is_usual_for_the_job(alice, make_job, make_result):
+    job, rare = make_job(), make_job("Rare")
+    for seconds in (8, 10, 10, 12):
+        make_result(job, finished_at=NOON + timedelta(seconds=seconds))
+    make_result(job, "failed", finished_at=NOON + timedelta(seconds=300))
+    make_result(job, "pending")
+    make_result(rare, "failed")
+    page = text(alice.get("/results/"))
+    cells = re.findall(
+        r'<td class="durc nowrap"(?: title="([^"]+)")?>([^<]*)(<svg class="dur".*?</svg>)?', page
+    )
+    drawn = [(title, words, re.findall(r'<rect width="([\d.]+)%"', bar)) for title, words, bar in cells]
+    usually = "Usually 10s"
+    assert sorted(drawn) == sorted(
+        [
+            (usually, "8.0s", ["40.0"]),
+            (usually, "10s", ["50.0"]),
+            (usually, "10s", ["50.0"]),
+            (usually, "12s", ["60.0"]),
+            (usually, "5m 00s", ["100.0"]),
+            ("", "", []),
+            ("", "5.0s", []),
+        ]
+    )
 
 
 @pytest.mark.parametrize(
@@ -233,7 +259,7 @@ def test_the_head_follows_the_state(alice, make_job, make_result, db):
     db.commit()
     news = text(alice.fragment(poll_url(news)))
     assert "Running" in news
-    assert "Worker w-1" in news
+    assert 'Worker <a href="/workers/">w-1</a>' in news
     assert alice.fragment(poll_url(news)).status_code == 204
 
 
@@ -260,6 +286,19 @@ def test_polls_slow_down_when_nothing_happens(alice, make_job, make_result, db):
     changed = alice.fragment(poll_url(page).replace("every=3000", "every=300"))
     assert changed.status_code == 200
     assert 'hx-trigger="every 3000ms"' in text(changed)
+
+
+def test_headings_tell_when_while_it_runs_and_how_long_afterwards(
+    alice, make_job, make_result, add_entries, db
+):
+    running, ended = make_result(make_job(), "running"), make_result(make_job("Count"))
+    for result in (running, ended):
+        add_entries(result, "one", "two", grouping="look")
+        group = db.scalars(select(EntryGroup).where(EntryGroup.result_id == result.id)).one()
+        group.started_at, group.last_at = NOON, NOON + timedelta(seconds=31.2)
+    db.commit()
+    assert "<h3>look</h3><time " in text(alice.get(url(running)))
+    assert "<h3>look</h3><span>31s</span>" in text(alice.get(url(ended)))
 
 
 def test_a_page_opens_at_the_end_of_a_long_log(alice, make_job, make_result, add_entries):

@@ -16,7 +16,7 @@ from webapp.fragments import Fragments
 from webapp.glance import COUNT_SECONDS, CROWD, SHARED_SECONDS, Glances
 from webapp.job_list import SHOWN, SPARE
 from webapp.pace import LOOK_SECONDS, STEPS, Pace
-from webapp.results import MOST_CHOICES_INLINE
+from webapp.result_list import MOST_CHOICES_INLINE
 
 from .conftest import NOON, described, text
 

@@ -135,6 +135,11 @@ def run_file(row: RunFile) -> dict[str, Any]:
 
 
 def entry(row: LogEntry) -> dict[str, Any]:
+    return {**line(row), "html": row.html}
+
+
+def line(row: Any) -> dict[str, Any]:
+    """An entry as a program reads it: with what was logged, and without the HTML of it."""
     shown = None if row.object_text is None else {"text": row.object_text, "url": row.object_url}
     return {
         "seq": row.seq,
@@ -142,7 +147,6 @@ def entry(row: LogEntry) -> dict[str, Any]:
         "level": row.level,
         "grouping": row.grouping,
         "message": row.message,
-        "html": row.html,
         "object": shown,
     }
 

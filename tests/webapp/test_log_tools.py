@@ -1,0 +1,198 @@
+"""Finding in a log, and taking it away as a file."""
+
+import csv
+import io
+import json
+import re
+
+import pytest
+
+from store.models import FAMILIES
+from webapp import log_download
+
+from .conftest import text
+
+HTMX = {"HX-Request": "true"}
+
+
+def url(result, rest=""):
+    return f"/results/{result.id}{rest}"
+
+
+@pytest.fixture
+def result(make_job, make_result, add_entries):
+    result = make_result(make_job(), "failed", cause="No.")
+    add_entries(result, "Port Te1 is **up**", "port Te2 is up")
+    add_entries(result, "looked at port Te3", level="debug", grouping="details")
+    add_entries(
+        result,
+        "Port Te4 is down",
+        level="failure",
+        object_text="sw-1",
+        object_url="/objects/inventory.device/1/",
+    )
+    return result
+
+
+def found(page: str) -> str:
+    return re.search(r'<span [^>]*id="found" role="status"[^>]*>([^<]*)</span>', page)[1]
+
+
+def links(page: str) -> dict[str, str]:
+    menu = page[page.index('id="log-files"') :].partition("</div>")[0]
+    return {
+        form: address.replace("&amp;", "&")
+        for address, form in re.findall(r'href="(/results/[^"]+/log\.(\w+)[^"]*)"', menu)
+    }
+
+
+def rows(answer) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text(answer), newline="")))
+
+
+# --- Find in log ----------------------------------------------------------------------------------------------
+
+
+def test_hits_are_marked_and_counted(alice, result):
+    for page in (text(alice.get(url(result, "?q=PORT"))), text(alice.fragment(url(result, "/log?q=PORT")))):
+        assert page.count("<mark>") == 4
+        assert "<mark>Port</mark> Te1 is <strong>up</strong>" in page
+        assert found(page) == "4 lines"
+    assert found(text(alice.fragment(url(result, "/log?q=te4&level=failure")))) == "1 line"
+    assert found(text(alice.fragment(url(result, "/log?q=nowhere")))) == "0 lines"
+
+
+def test_without_a_search_nothing_is_counted(alice, result):
+    assert found(text(alice.get(url(result)))) == ""
+    assert found(text(alice.fragment(url(result, "/log?level=failure")))) == ""
+
+
+def test_the_count_is_told_politely_where_the_search_was(alice, result):
+    page = text(alice.get(url(result)))
+    # The region is there before there is something to say, or nobody would hear it.
+    assert '<span class="dim sm nowrap" id="found" role="status"></span>' in page
+    assert 'id="found" role="status" hx-swap-oob="true">4 lines<' in text(
+        alice.fragment(url(result, "/log?q=port"))
+    )
+
+
+def test_more_hits_than_a_page_shows_are_not_called_all(alice, make_job, make_result, add_entries):
+    result = make_result(make_job())
+    add_entries(result, *(f"line {number}" for number in range(120)))
+    assert found(text(alice.get(url(result, "?q=line")))) == "At least 100 lines"
+
+
+def test_large_and_small_letters_are_the_same_in_every_alphabet(alice, make_job, make_result, add_entries):
+    result = make_result(make_job())
+    add_entries(result, "ÜBERTRAGUNG läuft", "Übertragung läuft", "übertragung läuft", "Nichts")
+    for find in ("übertragung", "Übertragung", "ÜBERTRAGUNG"):
+        page = text(alice.get(url(result), query_string={"q": find}))
+        assert found(page) == "3 lines"
+        assert page.count("<mark>") == 3
+
+
+# --- Downloads ------------------------------------------------------------------------------------------------
+
+
+def test_the_log_is_offered_in_three_forms(alice, result):
+    assert links(text(alice.get(url(result)))) == {
+        form: url(result, f"/log.{form}") for form in ("txt", "csv", "ndjson")
+    }
+
+
+def test_the_links_follow_the_filter(alice, result):
+    for page in (
+        text(alice.get(url(result, "?level=failure&level=info&q=port+t"))),
+        text(alice.fragment(url(result, "/log?level=failure&level=info&q=port+t"))),
+    ):
+        assert links(page)["csv"] == url(result, "/log.csv?level=info&level=failure&q=port+t")
+        assert "The lines that fit" in page
+    everything = "&".join(f"level={family}" for family in FAMILIES)
+    assert links(text(alice.fragment(url(result, f"/log?{everything}"))))["csv"] == url(result, "/log.csv")
+
+
+@pytest.mark.parametrize(
+    ("form", "mimetype"),
+    [("txt", "text/plain"), ("csv", "text/csv"), ("ndjson", "application/x-ndjson")],
+)
+def test_a_download_honours_the_filter(alice, result, form, mimetype):
+    answer = alice.get(url(result, f"/log.{form}"))
+    assert answer.content_type == f"{mimetype}; charset=utf-8" or answer.content_type == mimetype
+    assert answer.headers["Content-Disposition"] == f"attachment; filename={result.short_id}-log.{form}"
+    assert [f"Te{number}" in text(answer) for number in (1, 2, 3, 4)] == [True] * 4
+    answer = alice.get(url(result, f"/log.{form}?level=info&level=debug&q=PORT+TE"))
+    assert [f"Te{number}" in text(answer) for number in (1, 2, 3, 4)] == [True, True, True, False]
+    answer = alice.get(url(result, f"/log.{form}?level=failure"))
+    assert [f"Te{number}" in text(answer) for number in (1, 2, 3, 4)] == [False, False, False, True]
+
+
+def test_csv_has_a_row_for_each_entry(alice, result):
+    first, *_, last = rows(alice.get(url(result, "/log.csv")))
+    assert list(first) == ["seq", "created_at", "level", "grouping", "object", "object_url", "message"]
+    assert (first["seq"], first["message"], first["object"]) == ("1", "Port Te1 is **up**", "")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)", first["created_at"])
+    assert (last["level"], last["grouping"]) == ("failure", "run")
+    assert (last["object"], last["object_url"]) == ("sw-1", "/objects/inventory.device/1/")
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_cell_of_the_csv_is_a_formula(alice, make_job, make_result, add_entries, db, start):
+    result = make_result(make_job())
+    formula = f'{start}HYPERLINK("http://evil.example","x")\nmore, "of" it'
+    add_entries(result, formula, grouping=f"{start}g", object_text=f"{start}o", object_url=f"{start}u")
+    (row,) = rows(alice.get(url(result, "/log.csv")))
+    assert row["message"] == f"'{formula}"
+    assert [row[name] for name in ("grouping", "object", "object_url")] == [
+        f"'{start}g",
+        f"'{start}o",
+        f"'{start}u",
+    ]
+
+
+def test_ndjson_is_what_the_api_gives_without_the_html(app, alice, result):
+    lines = [json.loads(line) for line in text(alice.get(url(result, "/log.ndjson"))).splitlines()]
+    assert [line["seq"] for line in lines] == [1, 2, 3, 4]
+    assert set(lines[0]) == {"seq", "created_at", "level", "grouping", "message", "object"}
+    assert lines[0]["object"] is None
+    assert lines[3]["object"] == {"text": "sw-1", "url": "/objects/inventory.device/1/"}
+
+
+def test_hostile_lines_stay_lines(alice, make_job, make_result, add_entries):
+    result = make_result(make_job())
+    hostile = '</script>"\'\n\x1b{"seq": 9}\N{LINE SEPARATOR}<img src=x onerror=alert(1)>'
+    add_entries(result, hostile)
+    answer = alice.get(url(result, "/log.ndjson"))
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert json.loads(text(answer))["message"] == hostile
+
+
+def test_long_logs_come_in_pieces(app, alice, make_job, make_result, add_entries, monkeypatch):
+    monkeypatch.setattr(log_download, "PIECE", 7)
+    result = make_result(make_job())
+    add_entries(result, *(f"line {number}" for number in range(30)))
+    add_entries(result, "the last", level="failure")
+    for form, head in (("txt", 0), ("csv", 1), ("ndjson", 0)):
+        answer = alice.get(url(result, f"/log.{form}"), buffered=False)
+        pieces = list(answer.response)
+        assert len(pieces) == 5 + head
+        assert b"".join(pieces).count(b"line ") == 30
+        # Pieces in which nothing fits are left out.
+        with alice.get(url(result, f"/log.{form}?level=failure"), buffered=False) as answer:
+            pieces = list(answer.response)
+            assert len(pieces) == 1 + head
+            assert b"the last" in pieces[-1]
+
+
+def test_an_empty_log_is_an_empty_file(alice, make_job, make_result):
+    result = make_result(make_job())
+    assert text(alice.get(url(result, "/log.txt"))) == text(alice.get(url(result, "/log.ndjson"))) == ""
+    assert (
+        text(alice.get(url(result, "/log.csv")))
+        == "seq,created_at,level,grouping,object,object_url,message\r\n"
+    )
+
+
+@pytest.mark.parametrize("form", ["txt", "csv", "ndjson", "xml"])
+def test_unknown_logs_are_not_found(alice, result, form):
+    assert alice.get(f"/results/00000000-0000-4000-8000-000000000000/log.{form}").status_code == 404
+    assert alice.get(url(result, "/log.xml")).status_code == 404
