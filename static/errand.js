@@ -271,6 +271,9 @@
     }, send).finally(function () { checking = false; });
   });
 
+  /* What came in is made complete first, so that what follows measures all of it. */
+  document.addEventListener("htmx:afterSwap", function () { showTimes(); showCopy(); showCurrentTab(); });
+
   /* The end of a run puts its answer above the log. Whoever reads the log keeps their line where it is. */
   var readAt = null;
   document.addEventListener("htmx:beforeSwap", function (event) {
@@ -292,7 +295,6 @@
     var picker = event.target.closest && event.target.closest("[data-dropped]");
     if (picker) { picker.removeAttribute("data-dropped"); picker.dispatchEvent(new Event("change", { bubbles: true })); }
   });
-  document.addEventListener("htmx:afterSwap", function () { showTimes(); showCopy(); showCurrentTab(); });
 
   document.addEventListener("DOMContentLoaded", function () {
     showTimes(); tick(); findLine(); showCopy(); showCurrentTab();
