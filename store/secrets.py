@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import secrets
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 # argon2 and cryptography are imported where they are used: a worker without sensitive inputs needs neither, and
@@ -69,13 +70,17 @@ def hash_token(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def seal(secret_key: str, data: dict[str, Any]) -> bytes:
-    """Encrypt the inputs of a job with sensitive variables."""
-    return _cipher(secret_key).encrypt(json.dumps(data).encode())
+#: No variable begins with an underscore.
+_SECRETS = "_secrets"
 
 
-def unseal(secret_key: str, sealed: bytes) -> dict[str, Any]:
-    """Decrypt what `seal` made. Raises CannotUnseal."""
+def seal(secret_key: str, data: dict[str, Any], secrets: Collection[str] = ()) -> bytes:
+    """Encrypt inputs that nobody may read. secrets: the names of those that must not be told in the log, either."""
+    return _cipher(secret_key).encrypt(json.dumps({**data, _SECRETS: list(secrets)}).encode())
+
+
+def unseal(secret_key: str, sealed: bytes) -> tuple[dict[str, Any], list[str]]:
+    """Decrypt what `seal` made: the inputs, and the values of the secrets among them. Raises CannotUnseal."""
     from cryptography.fernet import InvalidToken
 
     try:
@@ -84,7 +89,8 @@ def unseal(secret_key: str, sealed: bytes) -> dict[str, Any]:
         raise CannotUnseal(
             "The inputs of this run cannot be opened: its worker has another SECRET_KEY than the web server."
         ) from error
-    return data
+    hidden = data.pop(_SECRETS, [])
+    return data, [str(data[name]) for name in hidden if data.get(name)]
 
 
 @functools.cache

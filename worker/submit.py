@@ -156,7 +156,7 @@ def _row(
         concurrency_key=rules.concurrency_key(job, data, settings.secret_key),
         sensitive=job.has_sensitive_variables,
         data={name: value for name, value in data.items() if name not in sealed},
-        sealed_data=seal(settings.secret_key, sealed) if sealed else None,
+        sealed_data=seal(settings.secret_key, sealed, secret_names(job.variables)) if sealed else None,
         created_at=asked_at,
         # Said before it is done: that saves a write, and what a dying process did not push is found by a reconciler.
         pushed_at=asked_at,

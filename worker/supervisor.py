@@ -309,20 +309,12 @@ class _Watch:
 
     def _order(self, run: Run) -> frames.Order:
         settings = self._supervisor.settings
-        try:
-            data = (
-                {**run.data, **unseal(settings.secret_key, run.sealed_data)} if run.sealed_data else run.data
-            )
-        except CannotUnseal as error:
-            raise CannotBegin(str(error)) from error
-        if run.uploads:
-            data = {**data, **self._lend()}
         return frames.Order(
             result_id=str(self._claim.result_id),
             attempt=self._claim.attempt,
             class_path=run.class_path,
             username=run.username,
-            data=data,
+            data=self._inputs(run),
             commit=run.commit,
             soft_time_limit=run.soft_time_limit,
             time_limit=run.time_limit,
@@ -332,6 +324,20 @@ class _Watch:
             folder=str(self._folder),
             request=run.request,
         )
+
+    def _inputs(self, run: Run) -> dict[str, Any]:
+        data = run.data
+        if run.sealed_data:
+            try:
+                sealed, secrets = unseal(self._supervisor.settings.secret_key, run.sealed_data)
+            except CannotUnseal as error:
+                raise CannotBegin(str(error)) from error
+            self._hide(secrets)
+            data = {**data, **sealed}
+        return {**data, **self._lend()} if run.uploads else data
+
+    def _hide(self, secrets: list[str]) -> None:
+        pass
 
     def _lend(self) -> dict[str, Any]:
         supervisor = self._supervisor
