@@ -129,6 +129,25 @@
     picker.querySelector("details").open = true;
     if (inPicker) picker.querySelector("input[type=search]").focus();
   });
+  /* What was chosen while a search was on its way stays chosen: the answer knows only what was chosen before. */
+  var chosenLines = [];
+  document.addEventListener("htmx:beforeSwap", function (event) {
+    var list = event.detail.target;
+    chosenLines = list.matches && list.matches("[data-picker] ul") ? all("input:checked", list).map(function (input) { return input.closest("li"); }) : null;
+  });
+  document.addEventListener("htmx:afterSwap", function (event) {
+    var list = event.detail.target;
+    if (!chosenLines || !list.matches || !list.matches("[data-picker] ul")) return;
+    var values = chosenLines.map(function (line) { return line.querySelector("input").value; });
+    all("input", list).forEach(function (input) { input.checked = values.indexOf(input.value) >= 0; });
+    chosenLines.reverse().forEach(function (line) {
+      var value = line.querySelector("input").value;
+      if (all("input", list).some(function (input) { return input.value === value; })) return;
+      list.prepend(line);
+      line.querySelector("input").checked = true;
+    });
+    chosenLines = null;
+  });
   /* Enter in a picker's search looks for objects; it does not run the job. */
   document.addEventListener("keydown", function (event) {
     if (event.key === "Enter" && event.target.matches && event.target.matches("[data-no-submit]")) event.preventDefault();

@@ -1,4 +1,4 @@
-"""A network inventory: the objects of the demo, and two jobs that work on them."""
+"""A network inventory: the objects of the demo, and jobs that work on them."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,11 @@ plugin = Plugin(
     label="inventory",
     version="1.0.0",
     models="examples.inventory.models",
-    jobs=("examples.inventory.jobs.provisioning", "examples.inventory.jobs.reports"),
+    jobs=(
+        "examples.inventory.jobs.provisioning",
+        "examples.inventory.jobs.reports",
+        "examples.inventory.jobs.importing",
+    ),
     migrations=Path(__file__).parent / "migrations",
     load_demo=_load_demo,
 )
