@@ -3,12 +3,13 @@
 import logging
 import mimetypes
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
 from jobs.beside import load_json, load_yaml
 from jobs.context import NoRun, RunContext
 from jobs.files import file_name
+from jobs.form import JobForm
 from jobs.levels import LOGGING_LEVEL, level_for
 from jobs.request import JobRequest, RequestUser
 from jobs.variables import Variable
@@ -56,6 +57,13 @@ class _Name:
         return getattr(getattr(owner, "Meta", None), "name", owner.__name__)
 
 
+class _Dotted:
+    """A job's class path as some job files of Nautobot write it."""
+
+    def __get__(self, instance: Any, owner: type) -> str:
+        return str(getattr(owner, "class_path", "")).replace("/", ".")
+
+
 class BaseJob:
     """What every job can do. Subclass `Job` instead, unless the class is only a base for others."""
 
@@ -87,6 +95,10 @@ class BaseJob:
 
     #: `<source>/<module>/<Class>`; set when the class is loaded.
     class_path: ClassVar[str] = ""
+    #: The same with dots.
+    class_path_dotted: Any = _Dotted()
+    #: What its module calls itself: the group that it is listed in.
+    grouping: ClassVar[str] = ""
     #: The file the class was loaded from.
     file_path: ClassVar[str] = ""
 
@@ -139,6 +151,18 @@ class BaseJob:
             for name in dict.fromkeys(names)
             if name.startswith("test_") and name != "test_methods" and callable(getattr(self, name, None))
         ]
+
+    @classmethod
+    def as_form(
+        cls,
+        data: Mapping[str, Any] | None = None,
+        files: Mapping[str, Any] | None = None,
+        initial: Mapping[str, Any] | None = None,
+        **_: Any,
+    ) -> JobForm:
+        """Return the inputs as a form in code, filled in with what a browser would send."""
+        given = None if data is None and files is None else {**(data or {}), **(files or {})}
+        return JobForm(cls._get_vars(), given, initial)
 
     # Files and progress
 

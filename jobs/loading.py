@@ -142,6 +142,8 @@ def job_classes(module: Module, loaded: ModuleType) -> list[type[BaseJob]]:
     for cls in classes:
         cls.class_path = f"{module.source}/{module.name}/{cls.__name__}"
         cls.file_path = module.path
+        if "grouping" not in cls._get_vars():
+            cls.grouping = grouping_of(module, loaded)
     return sorted(set(classes), key=lambda cls: cls.__name__)
 
 
