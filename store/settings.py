@@ -37,6 +37,7 @@ VARIABLES = (
     "ERRAND_HTTPS",
     "ERRAND_JOBS_FROM",
     "ERRAND_FILES_URL",
+    "ERRAND_REDACTION",
 )
 
 
@@ -64,6 +65,8 @@ class Settings:
     jobs_from_database: bool = False
     #: An fsspec URL for uploads and created files; empty: the PLATFORM database keeps them.
     files_url: str = field(default="", repr=False)
+    #: Rules that take credentials out of what runs say (see worker.redaction); None: the default ones.
+    redaction_file: Path | None = None
 
 
 def load_settings(
@@ -97,6 +100,7 @@ def load_settings(
         embedded_redis=not environ.get("REDIS_URL"),
         jobs_from_database=_jobs_from_database(environ),
         files_url=_files_url(environ),
+        redaction_file=_redaction_file(environ),
     )
 
 
@@ -215,6 +219,11 @@ def _files_url(environ: Mapping[str, str]) -> str:
             "ERRAND_FILES_URL is not a URL. Write it like s3://bucket/folder or file:///srv/errand/files."
         )
     return given
+
+
+def _redaction_file(environ: Mapping[str, str]) -> Path | None:
+    given = environ.get("ERRAND_REDACTION", "").strip()
+    return Path(given).expanduser().absolute() if given else None
 
 
 def _jobs_from_database(environ: Mapping[str, str]) -> bool:
