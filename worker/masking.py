@@ -13,6 +13,9 @@ from worker.redaction import REPLACEMENT, Redaction, Rules
 #: Shorter ones stay: every other word would be full of holes, and whoever knows where could guess them.
 SHORTEST_SECRET = 4
 
+#: Stands for what a list or an object holds when its name is judged.
+ANY_WORD = "xyzzy"
+
 
 class Mask:
     """Takes the secrets out of what one run says."""
@@ -50,7 +53,7 @@ class Mask:
 
         A value whose name says that it is a secret is masked whole. What is nested deeper than a run may keep is None.
         """
-        return self._data(value, {}, 0)
+        return self._data(value, 0)
 
     # Secrets
 
@@ -63,16 +66,16 @@ class Mask:
 
     # JSON
 
-    def _data(self, value: Any, names: dict[str, bool], depth: int) -> Any:
+    def _data(self, value: Any, depth: int) -> Any:
         match value:
             case str():
                 return self.text(clean_text(value))
             case list() | dict() if depth >= DEEPEST_VALUE:
                 return None
             case list():
-                return [self._data(item, names, depth + 1) for item in value]
+                return [self._data(item, depth + 1) for item in value]
             case dict():
-                return dict(self._members(value, names, depth + 1))
+                return dict(self._members(value, depth + 1))
             case bool() | None:
                 return value
         return self._number(value)
@@ -84,22 +87,23 @@ class Mask:
         masked = self._without_secrets(text)
         return value if masked == text else masked
 
-    def _members(
-        self, value: dict[Any, Any], names: dict[str, bool], depth: int
-    ) -> Iterator[tuple[str, Any]]:
+    def _members(self, value: dict[Any, Any], depth: int) -> Iterator[tuple[str, Any]]:
         taken: set[str] = set()
         for key, member in value.items():
             name = clean_text(str(key))
-            if name not in names:
-                names[name] = self._names_a_secret(name)
+            kept = self._data(member, depth)
             masked = _unlike(self.text(name), taken)
             taken.add(masked)
-            yield masked, _blotted(member) if names[name] else self._data(member, names, depth)
+            yield masked, _blotted(kept) if self._names_a_secret(name, member, kept) else kept
 
-    def _names_a_secret(self, name: str) -> bool:
-        """Tell whether the rules would take a word that stands behind this name and a colon."""
-        text = f"{name}: x"
-        return self._may_match(text) and not self._redaction.apply(text).endswith(": x")
+    def _names_a_secret(self, name: str, value: Any, kept: Any) -> bool:
+        """Tell whether the rules would take what stands behind this name and a colon; alone, it is kept as `kept`."""
+        if isinstance(value, list | dict):
+            value = kept = ANY_WORD
+        elif isinstance(value, str):
+            value = self._without_secrets(clean_text(value))
+        text = f"{name}: {value}"
+        return self._may_match(text) and not self._redaction.apply(text).endswith(f": {kept}")
 
 
 def _blotted(value: Any) -> Any:

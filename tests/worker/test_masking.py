@@ -292,6 +292,7 @@ def test_texts_and_names_in_json_are_masked():
         "a@x": 1,
         "b@x": 2,
         "text": "password is q",
+        "mail": "u@h hunter2",
     }
     assert mask.data(value) == {
         "list": ["a (redacted)", ["(redacted)@h", 1, 2.5, None, True], {}],
@@ -300,6 +301,7 @@ def test_texts_and_names_in_json_are_masked():
         "(redacted)@x": 1,
         "(redacted)@x (2)": 2,
         "text": "password is (redacted)",
+        "mail": "(redacted)@h (redacted)",
     }
 
 
@@ -322,6 +324,17 @@ def test_a_value_with_the_name_of_a_secret_is_masked_whole():
     assert Mask(Rules()).data({"password_rules": "long", "secretary": "Bob"}) == {
         "password_rules": "long",
         "secretary": "Bob",
+    }
+
+
+def test_rules_of_a_file_judge_values_by_their_names_too(tmp_path: Path):
+    file = tmp_path / "rules"
+    file.write_text(r"api_key: \w{8,}")
+    mask = Mask(load_rules(file))
+    assert mask.data({"api_key": "abcdefgh ijk", "mail": "a@b"}) == {"api_key": "(redacted)", "mail": "a@b"}
+    assert mask.data({"api_key": "short", "n": {"api_key": 123456789}}) == {
+        "api_key": "short",
+        "n": {"api_key": "(redacted)"},
     }
 
 
