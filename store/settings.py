@@ -39,6 +39,7 @@ VARIABLES = (
     "ERRAND_FILES_URL",
     "ERRAND_UPLOAD_MB",
     "ERRAND_CREATED_FILE_MB",
+    "ERRAND_REDACTION",
 )
 
 MEGABYTE = 1024 * 1024
@@ -71,6 +72,8 @@ class Settings:
     #: The largest file that a run may be given, and the largest that it may make.
     upload_bytes: int = 100 * MEGABYTE
     created_file_bytes: int = 10 * MEGABYTE
+    #: Rules that take credentials out of what runs say (see worker.redaction); None: the default ones.
+    redaction_file: Path | None = None
 
 
 def load_settings(
@@ -106,6 +109,7 @@ def load_settings(
         files_url=_files_url(environ),
         upload_bytes=_megabytes(environ, "ERRAND_UPLOAD_MB", 100),
         created_file_bytes=_megabytes(environ, "ERRAND_CREATED_FILE_MB", 10),
+        redaction_file=_redaction_file(environ),
     )
 
 
@@ -233,6 +237,11 @@ def _megabytes(environ: Mapping[str, str], name: str, default: int) -> int:
     if not re.fullmatch(r"[1-9][0-9]{0,5}", given):
         raise SettingsError(f"{name} is {given!r}; write a whole number of megabytes, such as {default}.")
     return int(given) * MEGABYTE
+
+
+def _redaction_file(environ: Mapping[str, str]) -> Path | None:
+    given = environ.get("ERRAND_REDACTION", "").strip()
+    return Path(given).expanduser().absolute() if given else None
 
 
 def _jobs_from_database(environ: Mapping[str, str]) -> bool:

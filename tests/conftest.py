@@ -38,6 +38,7 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         "ERRAND_INSTANCE",
         "ERRAND_JOBS_FROM",
         "ERRAND_FILES_URL",
+        "ERRAND_REDACTION",
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("ERRAND_PLUGINS", "")

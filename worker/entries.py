@@ -1,4 +1,4 @@
-"""The log of a run on its way to the database: rendered, numbered, written in batches.
+"""The log of a run on its way to the database: masked, rendered, numbered, written in batches.
 
 The writer has a thread and a connection of its own: whatever it waits for, the worker goes on watching its child.
 """
@@ -18,6 +18,7 @@ from store.models import EntryGroup, JobResult, LogEntry
 from store.platform import Platform, is_full
 from store.text import entry_text
 from worker.batches import Batch, Group, is_one_statement, write_batch
+from worker.masking import Mask
 from worker.ownership import Claim, Fenced
 
 #: An entry is readable this soon after it was logged, at the latest.
@@ -33,6 +34,10 @@ URGENT = frozenset({"failure", "error", "critical"})
 MOST_WAITING = 4
 
 CUT_NOTE = "… (cut: {count:,} more characters)"
+
+#: What a column takes, in characters.
+LONGEST_GROUPING = 100
+LONGEST_OBJECT_TEXT = 200
 
 #: How long the database may be away in mid-run, and at the end of a run, before it is given up.
 PATIENCE_SECONDS = 30.0
@@ -115,9 +120,10 @@ class Writer:
 class RunLog:
     """The entries of one claimed run. `finish` writes the last of them together with the end."""
 
-    def __init__(self, writer: Writer, claim: Claim) -> None:
+    def __init__(self, writer: Writer, claim: Claim, mask: Mask) -> None:
         self._writer = writer
         self._claim = claim
+        self._mask = mask
         self._seq = claim.last_seq
         self._group: Group | None = None
         self._waiting: list[Entry] = []
@@ -132,6 +138,8 @@ class RunLog:
         #: Entries that the database did not take.
         self._lost = 0
         self._last_words = 0
+        #: A grouping as it came, and as it is kept: the next entry has the same, most likely.
+        self._grouping = ("", "")
 
     # Called by the worker's main thread
 
@@ -329,15 +337,25 @@ class RunLog:
         return [self._row(number, entry) for number, entry in enumerate(batch, self._seq + 1)]
 
     def _row(self, number: int, entry: Entry) -> EntryRow:
-        text = entry.message + CUT_NOTE.format(count=entry.more) if entry.more else entry.message
-        message = entry_text(text)
+        # Before it is rendered: what is plain, or came a moment ago, is so without its secrets.
+        if entry.more:
+            message = self._mask.message(entry_text(entry.message), cut=True)
+            message += CUT_NOTE.format(count=entry.more)
+        else:
+            message = self._mask.message(entry_text(entry.message))
+        if entry.grouping != self._grouping[0]:
+            self._grouping = (entry.grouping, self._short(entry.grouping, LONGEST_GROUPING))
         return EntryRow(
             number,
             entry.created_at,
             entry.level,
-            entry_text(entry.grouping),
+            self._grouping[1],
             message,
             render(message) if entry.markdown else verbatim(message),
-            None if entry.object_text is None else entry_text(entry.object_text),
-            entry.object_url,
+            None if entry.object_text is None else self._short(entry.object_text, LONGEST_OBJECT_TEXT),
+            None if entry.object_url is None else self._mask.url(entry.object_url),
         )
+
+    def _short(self, text: str, longest: int) -> str:
+        """Return a text that may have been cut to `longest` characters, masked; what is redacted may be longer."""
+        return self._mask.text(entry_text(text), cut=len(text) == longest)[:longest]

@@ -24,6 +24,7 @@ from sqlalchemy.exc import OperationalError
 
 from jobs.errors import JobNotFound
 from jobs.levels import LEVELS
+from jobs.lifecycle import LONGEST_CAUSE, MOST_BYTES
 from store.data import Data
 from store.files import FileGone, FileStore, file_store
 from store.models import JobRecord, Status, User
@@ -31,19 +32,21 @@ from store.permissions import allowed
 from store.platform import Platform, is_full
 from store.secrets import CannotUnseal, unseal
 from store.settings import Settings
-from store.text import clean_json, clean_text
+from store.text import clean_text
 from worker import frames, run_files
 from worker.capture import MOST_MESSAGE_CHARACTERS, Lines
 from worker.children import Child, Children
-from worker.entries import Entry, RunLog, Ticket, Writer
+from worker.entries import LONGEST_GROUPING, LONGEST_OBJECT_TEXT, Entry, RunLog, Ticket, Writer
 from worker.failpoints import reach
 from worker.host import Process, memory_bytes, memory_of
 from worker.line import END_SIGNAL, LOST_LINE
 from worker.made_files import MadeFiles
 from worker.markers import bury
+from worker.masking import Mask
 from worker.ownership import Claim, Fenced, Run, beat, began, claim, end_values
 from worker.progress import report_of
 from worker.pushes import release
+from worker.redaction import load_rules
 from worker.sources import snapshot_of, sources_for_run
 
 T = TypeVar("T")
@@ -128,6 +131,7 @@ class Supervisor:
         self.children = children
         self.worker = worker
         self.process = process
+        self.rules = load_rules(settings.redaction_file)
         self.writer = Writer(platform)
         self.data = Data(settings.data_database_url)
         self._files: FileStore | None = None
@@ -243,7 +247,8 @@ class _Watch:
     def __init__(self, supervisor: Supervisor, claimed: Claim) -> None:
         self._supervisor = supervisor
         self._claim = claimed
-        self._log = RunLog(supervisor.writer, claimed)
+        self._mask = Mask(supervisor.rules)
+        self._log = RunLog(supervisor.writer, claimed, self._mask)
         self._outcome: dict[str, Any] | None = None
         self._sticks: list[str] = []
         self._stale = False
@@ -332,12 +337,9 @@ class _Watch:
                 sealed, secrets = unseal(self._supervisor.settings.secret_key, run.sealed_data)
             except CannotUnseal as error:
                 raise CannotBegin(str(error)) from error
-            self._hide(secrets)
+            self._mask.hide(secrets)
             data = {**data, **sealed}
         return {**data, **self._lend()} if run.uploads else data
-
-    def _hide(self, secrets: list[str]) -> None:
-        pass
 
     def _lend(self) -> dict[str, Any]:
         supervisor = self._supervisor
@@ -640,9 +642,9 @@ class _Watch:
             text = "A process" if strays == 1 else f"{strays:,} processes"
             text = f"Killed at the end of the run: {text} that the job had left running."
             self._log.add(Entry("info", self._grouping, text, created_at=time.time()), ours=True)
-        values = _outcome_values(outcome)
+        values = _outcome_values(outcome, self._mask)
         if self._reason is not None:
-            changes = clean_text(str(outcome.get("changes") or ""))
+            changes = self._mask.message(clean_text(str(outcome.get("changes") or "")))
             values |= {"status": self._reason.status, "cause": f"{self._reason.cause} {changes}".rstrip()}
         return values
 
@@ -696,7 +698,7 @@ class _Watch:
         # Something in it cannot be stored. The end itself can, and it must not be lost with the rest.
         logger.error("The end of %s cannot be stored whole.", self._claim.result_id, exc_info=ticket.error)
         cause = f"{cause} Not all of it could be stored: {type(ticket.error).__name__}."
-        again = RunLog(self._supervisor.writer, self._claim)
+        again = RunLog(self._supervisor.writer, self._claim, self._mask)
         ticket = again.finish(self._ending(status, cause))
         self._wait(ticket)
         if ticket.error is not None:
@@ -760,10 +762,10 @@ def _entry(facts: list[Any]) -> Entry:
         ):
             return Entry(
                 level if level in LEVELS else "default",
-                grouping[:100],
+                grouping[:LONGEST_GROUPING],
                 message[:MOST_MESSAGE_CHARACTERS],
                 min(max(0, more), _MOST_COUNTED),
-                str(text)[:200] if isinstance(text, str) else None,
+                text[:LONGEST_OBJECT_TEXT] if isinstance(text, str) else None,
                 url if _is_safe_url(url) else None,
                 # A job may have changed how its process tells the time.
                 moment if 0 <= moment < _LAST_MOMENT else time.time(),
@@ -782,16 +784,25 @@ def _why_unwritten(error: Exception) -> str:
     return "the database has no room left" if is_full(error) else "the database did not answer"
 
 
-def _outcome_values(outcome: dict[str, Any]) -> dict[str, Any]:
+def _outcome_values(outcome: dict[str, Any], mask: Mask) -> dict[str, Any]:
     status = outcome.get("status")
-    results = clean_json(outcome.get("results"))
+    cause = clean_text(str(outcome.get("cause")))
+    results = mask.data(outcome.get("results"))
     return {
         "status": status if status in ("completed", "failed", "errored") else "errored",
-        "cause": str(outcome.get("cause"))[:4_000],
-        "return_value": clean_json(outcome.get("return_value")),
-        "output": clean_text(str(outcome.get("output") or "")),
+        "cause": mask.message(cause, cut=len(cause) >= LONGEST_CAUSE)[:4_000],
+        "return_value": mask.data(outcome.get("return_value")),
+        "output": _cut_output(str(outcome.get("output") or ""), mask),
         "results": results if isinstance(results, dict) else {},
     }
+
+
+def _cut_output(output: str, mask: Mask) -> str:
+    if len(output) <= MOST_BYTES:
+        return mask.text(clean_text(output))
+    # The child has cut it, and said so behind that.
+    kept, note = output[:MOST_BYTES], output[MOST_BYTES:]
+    return mask.text(clean_text(kept), cut=True) + mask.text(clean_text(note))
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

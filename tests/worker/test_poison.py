@@ -295,7 +295,7 @@ def test_no_frame_breaks_the_watch(portal: Portal, frame: list[Any]):
         assert len(row.message) <= 64_100
         row.message.encode(), row.grouping.encode(), (row.object_text or "").encode()
     if watch._outcome is not None:
-        values = supervisor._outcome_values(watch._outcome)
+        values = supervisor._outcome_values(watch._outcome, watch._mask)
         assert values["status"] in ("completed", "failed", "errored")
         assert isinstance(values["results"], dict)
 

@@ -2,6 +2,7 @@
 
 from sqlalchemy import text
 
+from store.models import JobRecord
 from tests.worker.conftest import Portal
 
 PASSWORD = "correct horse; battery"
@@ -31,3 +32,21 @@ def test_a_secret_reaches_the_job_and_nobody_else(portal: Portal):
 def test_without_a_secret_nothing_is_sealed(portal: Portal):
     asked = portal.submit("ReadsAFile", raw={"note": "x"})
     assert (asked.sealed_data, asked.data["note"]) == (None, "x")
+
+
+def test_what_a_job_says_of_its_secret_is_masked(portal: Portal):
+    result = portal.run("KnowsASecret", raw={"password": PASSWORD, "pin": "1234", "host": "core-1"})
+    [entry] = portal.entries(result)
+    assert entry.message == "core-1: signing in with (redacted)"
+    assert result.return_value == {"length": len(PASSWORD), "pin": "(redacted)"}
+    assert PASSWORD not in in_the_open(portal, result.id)
+
+
+def test_in_a_sensitive_job_only_its_secrets_are_masked(portal: Portal):
+    with portal.platform.session() as db:
+        db.get_one(JobRecord, portal.jobs["KnowsASecret"].id).has_sensitive_variables = True
+        db.commit()
+    result = portal.run("KnowsASecret", raw={"password": PASSWORD, "host": "core-1"})
+    [entry] = portal.entries(result)
+    assert entry.message == "core-1: signing in with (redacted)"
+    assert result.data == {}

@@ -103,9 +103,14 @@ def is_loopback(host: str) -> bool:
 @with_settings
 def worker(settings: "Settings", queues: str, count: int, burst: bool, grace: float) -> None:
     """Execute runs from the queues."""
+    from worker.redaction import load_rules
+
     names = [name.strip() for name in queues.split(",") if name.strip()]
     if not names:
         raise click.BadParameter("Name at least one queue.", param_hint="--queues")
+    load_rules(
+        settings.redaction_file
+    )  # What is wrong with them is told here, not by each process again and again.
     hand_on(settings)
     if count > 1:
         supervise_workers(names, count, burst=burst, grace_seconds=grace)

@@ -79,6 +79,8 @@ def up(
     Prints a link that signs the first admin in, once. Ctrl-C ends everything. DATABASE_URL, DATA_DATABASE_URL
     and REDIS_URL switch to servers of your own; then none is started here.
     """
+    from worker.redaction import load_rules
+
     if more_jobs_folders and not jobs_folders:
         raise click.UsageError(
             f"Unexpected argument {more_jobs_folders[0]}. Name folders of jobs with --jobs."
@@ -87,6 +89,7 @@ def up(
     if https is None and is_loopback(host):
         https = False
     check_host(host, https)
+    load_rules(settings.redaction_file)
     with locked(settings.instance):
         check_port(host, port)
         settings = configured(settings, demo=demo, jobs_folders=(*jobs_folders, *more_jobs_folders))
