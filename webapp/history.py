@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import ScalarSelect, Select, Text, cast, func, select
 
 from store.models import FINAL, JobRecord, JobResult, Status, User, now
+from store.models.result import COMMAND_LINE
 from store.permissions import visible
 from webapp.auth import current_user
 from webapp.database import db
@@ -61,7 +62,7 @@ class Run(NamedTuple):
 
     @property
     def shown_name(self) -> str:
-        return self.display_name or self.username
+        return self.display_name or self.username or COMMAND_LINE
 
 
 def newest_runs(job_ids: Iterable[UUID], most: int = PULSE_RUNS) -> dict[UUID, tuple[Run, ...]]:

@@ -18,13 +18,17 @@ class AlreadyFinished(Exception):
     """Too late: the run has ended."""
 
 
-def cancel(db: Session, settings: Settings, result: JobResult, user: User) -> bool:
+def cancel(
+    db: Session, settings: Settings, result: JobResult, user: User | None, *, permitted: bool = False
+) -> bool:
     """End a waiting run, or ask a running one to stop. Commits `db`.
 
+    user: None, with `permitted`, where nobody in particular asks. permitted: as for `worker.submit`.
     Returns True when it is canceled now, False when its worker was asked to stop it.
     Raises Forbidden, or AlreadyFinished.
     """
-    require(user, "cancel", result)
+    if not permitted:
+        require(user, "cancel", result)
     result_id, queue, priority, key = result.id, result.queue, result.priority, result.concurrency_key
     if _end_waiting(db, result, user):
         withdraw(settings, result_id, queue=queue, priority=priority)
@@ -41,19 +45,25 @@ def cancel(db: Session, settings: Settings, result: JobResult, user: User) -> bo
     raise AlreadyFinished("This run has already ended.")
 
 
-def _end_waiting(db: Session, result: JobResult, user: User) -> bool:
+def _end_waiting(db: Session, result: JobResult, user: User | None) -> bool:
     started = "was tried again" if result.errors or result.losses else "started"
     return _write(
         db,
         result,
         (Status.PENDING, Status.AWAITING_APPROVAL),
-        canceled_by=user.username,
-        **ended(Status.CANCELED, f"Canceled by {user.username} before it {started}."),
+        canceled_by=user.username if user else None,
+        **ended(Status.CANCELED, f"{_canceled(user)} before it {started}."),
     )
 
 
-def _ask_running(db: Session, result: JobResult, user: User) -> bool:
-    return _write(db, result, (Status.RUNNING,), cancel_requested_at=now(), canceled_by=user.username)
+def _ask_running(db: Session, result: JobResult, user: User | None) -> bool:
+    # Its worker finds the reason in `cause`, or makes a sentence of the name (see attempts.stop_cause).
+    by = {"canceled_by": user.username} if user else {"cause": f"{_canceled(None)}."}
+    return _write(db, result, (Status.RUNNING,), cancel_requested_at=now(), **by)
+
+
+def _canceled(user: User | None) -> str:
+    return f"Canceled by {user.username}" if user else "Canceled on the command line"
 
 
 def _write(db: Session, result: JobResult, expected: tuple[Status, ...], **values: object) -> bool:

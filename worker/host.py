@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import functools
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -37,6 +38,12 @@ class Process:
 def this_process() -> Process:
     pid = os.getpid()
     return Process(host=this_host(), pid=pid, started=start_time(pid) or "")
+
+
+def process_name() -> str:
+    """Return a name for this process as a worker."""
+    # The last part: in a container every first worker has the same host name and pid as the one before it.
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
 
 
 def this_host() -> str:

@@ -1,9 +1,6 @@
 """One worker process in the foreground."""
 
 import logging
-import os
-import secrets
-import socket
 from collections.abc import Sequence
 
 from redis.exceptions import RedisError
@@ -11,6 +8,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from store.settings import Settings
+from worker.host import process_name
 from worker.queues import DEFAULT_QUEUE, connect_blocking
 from worker.rq_worker import STOP_GRACE_SECONDS, QueuedRun, Worker
 
@@ -38,11 +36,6 @@ def _work(settings: Settings, queues: Sequence[str], burst: bool, stop_grace_sec
     watched = [
         Queue(name, connection=connection, serializer=JSONSerializer, job_class=QueuedRun) for name in queues
     ]
-    worker = Worker(watched, name=_name(), connection=connection, settings=settings)
+    worker = Worker(watched, name=process_name(), connection=connection, settings=settings)
     worker.stop_grace_seconds = stop_grace_seconds
     worker.work(burst=burst, logging_level="WARNING")
-
-
-def _name() -> str:
-    # The last part: in a container every first worker has the same host name and pid as the one before it.
-    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"

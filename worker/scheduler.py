@@ -1,9 +1,7 @@
 """The scheduler process: it does the duty of all, and tidies up."""
 
 import os
-import secrets
 import signal
-import socket
 import threading
 
 from sqlalchemy import delete
@@ -12,7 +10,7 @@ from store.models import SignInLink, UserSession, now
 from store.platform import Platform
 from store.settings import Settings
 from worker.duty import Duty, Facts
-from worker.host import memory_of, this_process
+from worker.host import memory_of, process_name, this_process
 from worker.presence import SCHEDULER, forget_gone
 
 #: Passes between two rounds of tidying up.
@@ -31,7 +29,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
     duty = Duty(
         settings,
         kind=SCHEDULER,
-        name=_name(),
+        name=f"scheduler-{process_name()}",
         queues=(),
         process=this_process(),
         facts=lambda: Facts(memory_bytes=memory_of([os.getpid()])),
@@ -52,7 +50,3 @@ def tidy(platform: Platform) -> None:
         db.execute(delete(SignInLink).where(SignInLink.expires_at < now()))
         forget_gone(db)
         db.commit()
-
-
-def _name() -> str:
-    return f"scheduler-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"

@@ -45,37 +45,43 @@ def submit(
     *,
     job: JobRecord,
     raw: Mapping[str, Any],
-    user: User,
+    user: User | None,
+    permitted: bool = False,
     commit: bool | None = None,
     queue: str | None = None,
     form: bool = False,
     idempotency_key: str | None = None,
     questions: Questions | None = None,
     request: dict[str, Any] | None = None,
+    push: bool = True,
 ) -> JobResult:
     """Store one run of `job`, queue it, and return its row. Commits `db`.
 
     raw: {variable name: JSON value, or an Upload for a file}; with `form`, text or lists of text as a browser
     sends them.
+    user: None, with `permitted`, for a run that nobody in particular asks for.
+    permitted: whoever asks may do all, as on the command line: the user's permission is not asked.
     commit: None stands for the job's own default.
     idempotency_key: what the request calls itself. Where this user's key is known, nothing is stored, and the
     row of the first request is returned, with `repeated` set.
     questions: what the job's code is asked, where the caller asks more of it for the same request.
     request: what the job is told of the web request that this came by (see jobs.request).
+    push: False for a caller who executes it at once: its queue does not hear of it.
     Raises InvalidData (KeyReused among them), NotRunnable or Forbidden, before anything is stored. That Redis cannot
     be reached is no error: the row has `pushed_at` None then, and the reconciler pushes it later. A rule of the job
     may have canceled it already: it says so in its cause.
     """
-    require(user, "run", job)
-    user_id, digest = user.id, None
+    if not permitted:
+        require(user, "run", job)
+    user_id, digest = user.id if user else None, None
     if idempotency_key is not None:
         _check_key(idempotency_key)
         digest = _digest(settings, job, raw, commit=commit, queue=queue)
         if _is_known(db, user_id, idempotency_key):
             return _repeated(db, user_id, idempotency_key, digest)
-    _require_runnable(job)
+    require_runnable(job)
     chosen = _queue(job, queue)
-    questions = questions or Questions(settings, job, username=user.username)
+    questions = questions or Questions(settings, job, username=_name(user))
     data = _checked(db, settings, job, raw, form=form, questions=questions)
     with run_files.keeping(settings, db, data) as kept:
         result = _row(settings, job, kept.data, user, queue=chosen, commit=commit)
@@ -99,8 +105,10 @@ def submit(
             return _repeated(db, user_id, idempotency_key, digest)
         kept.given = True
     reach("submit.after-commit")
-    pushed = skipped or push_first(
-        db, settings, result_id, queue=chosen, priority=priority, class_path=class_path
+    pushed = (
+        skipped
+        or not push
+        or push_first(db, settings, result_id, queue=chosen, priority=priority, class_path=class_path)
     )
     reach("submit.after-push")
     _withdraw(settings, replaced)
@@ -135,7 +143,13 @@ def _checked(
 
 
 def _row(
-    settings: Settings, job: JobRecord, data: dict[str, Any], user: User, *, queue: str, commit: bool | None
+    settings: Settings,
+    job: JobRecord,
+    data: dict[str, Any],
+    user: User | None,
+    *,
+    queue: str,
+    commit: bool | None,
 ) -> JobResult:
     asked_at = now()
     sealed = data if job.has_sensitive_variables else _secrets(job, data)
@@ -144,8 +158,8 @@ def _row(
         job_id=job.id,
         class_path=job.class_path,
         name=job.name,
-        user_id=user.id,
-        username=user.username,
+        user_id=user.id if user else None,
+        username=_name(user),
         status=Status.PENDING,
         commit=False if job.read_only else job.commit_default if commit is None else commit,
         queue=queue,
@@ -167,6 +181,10 @@ def _row(
 def _secrets(job: JobRecord, data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the inputs that nobody may read. One that was left empty hides nothing."""
     return {name: data[name] for name in secret_names(job.variables) if data.get(name)}
+
+
+def _name(user: User | None) -> str:
+    return user.username if user else ""
 
 
 # --- the same request again --------------------------------------------------------------------------------------
@@ -195,13 +213,13 @@ def _said_of(value: Any) -> str:
     return f"{value.name} {digest.hexdigest()}"
 
 
-def _is_known(db: Session, user_id: int, key: str) -> bool:
+def _is_known(db: Session, user_id: int | None, key: str) -> bool:
     # On a connection that only reads: the inputs are still to be checked, and that is no work for the write turn.
     with db.get_bind().engine.execution_options(sqlite_begin="DEFERRED").connect() as connection:
         return connection.scalar(_of_key(select(JobResult.id), user_id, key)) is not None
 
 
-def _repeated(db: Session, user_id: int, key: str, digest: str) -> JobResult:
+def _repeated(db: Session, user_id: int | None, key: str, digest: str) -> JobResult:
     result: JobResult = db.scalars(_of_key(select(JobResult), user_id, key)).one()
     if result.idempotency_digest != digest:
         raise KeyReused(
@@ -211,7 +229,7 @@ def _repeated(db: Session, user_id: int, key: str, digest: str) -> JobResult:
     return result
 
 
-def _of_key(query: Select[Any], user_id: int, key: str) -> Select[Any]:
+def _of_key(query: Select[Any], user_id: int | None, key: str) -> Select[Any]:
     return query.where(JobResult.user_id == user_id, JobResult.idempotency_key == key)
 
 
@@ -221,7 +239,8 @@ def _withdraw(settings: Settings, replaced: list[tuple[UUID, str, str]]) -> None
             return
 
 
-def _require_runnable(job: JobRecord) -> None:
+def require_runnable(job: JobRecord) -> None:
+    """Raise NotRunnable for a job that nobody can run now."""
     if not job.installed:
         raise NotRunnable(
             f"{job.name} is not installed any more: its class was not found at the last refresh."

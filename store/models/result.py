@@ -13,6 +13,9 @@ from store.models.job import JobRecord
 from store.models.states import FAMILIES, FINAL, LEVELS, Status
 from store.models.user import User
 
+#: What pages show in place of a name for a run that nobody in particular asked for.
+COMMAND_LINE = "Command line"
+
 
 class LevelCounts:
     """Columns that count entries by level, so that no page ever counts the entries themselves."""
@@ -66,7 +69,8 @@ class JobResult(LevelCounts, Base):
     class_path: Mapped[str] = mapped_column(String(400))
     name: Mapped[str] = mapped_column(String(100))
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
-    #: Kept beside the key, so that a result says who asked even when that person is gone.
+    #: Kept beside the key, so that a result says who asked even when that person is gone. Empty: nobody in particular
+    #: did, on the command line.
     username: Mapped[str] = mapped_column(String(150))
     status: Mapped[str] = mapped_column(String(20), default=Status.PENDING)
     #: Why it ended as it did, in a sentence; of a pending one why it does not start yet.
@@ -148,6 +152,10 @@ class JobResult(LevelCounts, Base):
     def unreached(self) -> bool:
         """Whether it waits for nothing but its queue, which could not be reached."""
         return self.status == Status.PENDING and self.pushed_at is None and self.cause is None
+
+    @property
+    def shown_username(self) -> str:
+        return self.username or COMMAND_LINE
 
     @property
     def short_id(self) -> str:

@@ -1,15 +1,29 @@
 """What the tests of commands share."""
 
-from collections.abc import Callable
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from store.models import JobRecord, User, now
-from store.settings import Settings, load_settings
+from examples.inventory.models import Site, Status
+from store.models import JobRecord, JobResult, User, now
+from store.platform import Platform
+from store.settings import PROJECT_ROOT, Settings, load_settings
+from tests.conftest import load_fixture_jobs, make_cast
+from tests.waiting import until
 from webapp.cli import main
+from webapp.cli.following import TWICE_SECONDS
+from worker.helper import stop as stop_helper
+from worker.lookups import open_data
 
 Errand = Callable[..., Result]
 
@@ -58,3 +72,107 @@ def make_job(db: Session) -> Callable[..., JobRecord]:
         return record
 
     return make
+
+
+class Portal:
+    """A live instance with the cast and the fixture jobs, as somebody at a shell has it."""
+
+    def __init__(self, settings: Settings, platform: Platform) -> None:
+        self.settings, self.platform = settings, platform
+        self._started: list[subprocess.Popen[str]] = []
+        with platform.session() as db:
+            make_cast(db)
+            self.jobs = {name: job.class_path for name, job in load_fixture_jobs(db, settings).items()}
+
+    def __call__(self, command: str, job: str, *arguments: str, input: str | None = None) -> Result:
+        """Call a command of a job as a script would."""
+        arguments = (command, self.jobs.get(job, job), *arguments)
+        return CliRunner().invoke(main, arguments, input=input, catch_exceptions=False)
+
+    def start(self, command: str, job: str, *arguments: str, **options: Any) -> "subprocess.Popen[str]":
+        """Start a command in a process of its own."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "webapp.cli", command, self.jobs[job], *arguments],
+            cwd=PROJECT_ROOT,
+            text=True,
+            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
+        )
+        self._started.append(process)
+        return process
+
+    def close(self) -> None:
+        """Kill what still runs."""
+        for process in self._started:
+            process.kill()
+            process.communicate()
+
+    def results(self) -> list[JobResult]:
+        with self.platform.reading() as db:
+            return list(db.scalars(select(JobResult).order_by(JobResult.created_at)))
+
+    def result(self) -> JobResult:
+        (result,) = self.results()
+        return result
+
+    def until(self, status: str) -> JobResult:
+        """Wait until the only run is in this state."""
+
+        def found() -> JobResult | None:
+            return next((result for result in self.results() if result.status == status), None)
+
+        return until(found, f"the run is {status}")
+
+    def change(self, table: Any, **values: Any) -> None:
+        with self.platform.session() as db:
+            for row in db.scalars(select(table)):
+                for name, value in values.items():
+                    setattr(row, name, value)
+            db.commit()
+
+
+@pytest.fixture
+def portal(live: Settings, live_platform: Platform) -> Iterator[Portal]:
+    portal = Portal(live, live_platform)
+    yield portal
+    portal.close()
+    stop_helper()
+
+
+@pytest.fixture
+def sites(portal: Portal) -> dict[str, str]:
+    """Keys of sites by name."""
+    data = open_data(portal.settings)
+    with data.run_session(wait_seconds=10, on_wait=lambda: None) as session:
+        active = Status(name="Active", slug="active")
+        made = [
+            Site(name=name, slug=name.lower(), status=active) for name in ("Aarau", "Bern-1", "Bern-2", "Zug")
+        ]
+        session.add_all([active, *made])
+        session.commit()
+        return {site.name: str(site.pk) for site in made}
+
+
+def ended(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
+    """Wait for a command, and return its exit code and what it wrote that nobody has read yet."""
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
+def interrupt(process: "subprocess.Popen[str]") -> None:
+    """Do what Ctrl-C does."""
+    os.kill(process.pid, signal.SIGINT)
+
+
+def interrupt_again(process: "subprocess.Popen[str]") -> None:
+    """Press Ctrl-C once more: what comes at once after the first is taken for the same."""
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=TWICE_SECONDS + 0.1)
+    interrupt(process)
+
+
+def until_said(process: "subprocess.Popen[str]", sentence: str) -> None:
+    """Read what a command says on standard error, up to this sentence."""
+    said = []
+    while not said or said[-1] != f"{sentence}\n":
+        said.append(process.stderr.readline() if process.stderr else "")
+        assert said[-1], said

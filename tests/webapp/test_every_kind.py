@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from flask import Flask
 from sqlalchemy import select
 
@@ -17,6 +18,7 @@ from jobs.kinds import KINDS
 from store.models import ApiToken, JobResult
 from store.secrets import new_token
 from tests.multipart import multipart
+from webapp.cli import main
 
 from .conftest import described, running, text
 
@@ -129,6 +131,31 @@ def _of_api(app: Flask, token: str, **body: Any) -> str | None:
     return str(sentence)
 
 
+@pytest.fixture
+def by_command(app: Flask, cast: Any, inventory_settings: Any, tmp_path: Path) -> Give:
+    """As `./errand run local/greetings/Greet v=...` does, at no terminal."""
+
+    def give(value: Any) -> str | None:
+        values = value if isinstance(value, list) else [_at_a_path(given(value), tmp_path)]
+        pairs = [f"v={each}" for each in values]
+        options = ["--instance", str(inventory_settings.instance), "--username", "alice", "--no-follow"]
+        result = CliRunner().invoke(main, ["run", *options, "local/greetings/Greet", *pairs])
+        if result.exit_code == 0:
+            return None
+        assert result.exit_code == 2, result.output
+        return result.stderr.strip().splitlines()[-1].removeprefix("v: ")
+
+    return give
+
+
+def _at_a_path(value: Any, folder: Path) -> Any:
+    if not isinstance(value, tuple):
+        return value
+    stream, name, _ = value
+    (folder / name).write_bytes(stream.read())
+    return folder / name
+
+
 def check(kind: Kind, give: Give, db: Any, good: Any, wrong: Any) -> None:
     assert give(wrong) == kind.sentence
     with db.begin():
@@ -166,6 +193,11 @@ def test_by_multipart(kind: Kind, job: Any, by_multipart: Give, db: Any):
 @pytest.mark.parametrize("kind", [kind for kind in TABLE if kind.name != "FileVar"], ids=str)
 def test_by_json(kind: Kind, job: Any, by_json: Give, db: Any):
     check(kind, by_json, db, kind.json, kind.wrong if kind.wrong_json is ... else kind.wrong_json)
+
+
+@pytest.mark.parametrize("kind", TABLE, ids=str)
+def test_by_command(kind: Kind, job: Any, by_command: Give, db: Any):
+    check(kind, by_command, db, kind.text, kind.wrong)
 
 
 @pytest.mark.parametrize("kind", TABLE[-2:-1], ids=str)

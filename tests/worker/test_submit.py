@@ -11,10 +11,10 @@ from store.permissions import Forbidden, NotVisible
 from tests import servers
 from tests.waiting import until
 from tests.worker.conftest import Portal, StartWorker
-from worker.cancel import AlreadyFinished
+from worker.cancel import AlreadyFinished, cancel
 from worker.queues import waiting_ids
 from worker.reconciler import Reconciler
-from worker.submit import NotRunnable
+from worker.submit import NotRunnable, submit
 
 
 def results(portal: Portal) -> list[JobResult]:
@@ -125,3 +125,33 @@ def test_cancel_of_an_ended_run_says_so(portal: Portal):
     with pytest.raises(AlreadyFinished):
         portal.cancel(result)
     assert portal.status(result) == "completed"
+
+
+def test_nobody_in_particular_may_ask_only_where_the_caller_permits_it(portal: Portal):
+    with portal.platform.session() as db:
+        job = db.get_one(JobRecord, portal.jobs["Passes"].id)
+        with pytest.raises(NotVisible):
+            submit(db, portal.settings, job=job, raw={}, user=None)
+        assert results(portal) == []
+        result = submit(db, portal.settings, job=job, raw={}, user=None, permitted=True)
+        assert (result.user_id, result.username) == (None, "")
+        with pytest.raises(NotVisible):
+            cancel(db, portal.settings, result, None)
+    assert portal.execute(result).status == "completed"
+
+
+def test_what_a_user_asked_for_who_was_deleted_since_does_not_run(portal: Portal):
+    result = portal.submit("Passes")
+    with portal.platform.session() as db:
+        db.delete(db.get_one(User, portal.cast["alice"].id))
+        db.commit()
+    ended = portal.execute(result)
+    assert (ended.status, ended.cause) == ("errored", "alice may not run Passes any more.")
+
+
+def test_what_is_not_pushed_is_nobody_elses_to_execute(portal: Portal):
+    result = portal.submit("Passes", push=False)
+    assert waiting_ids(portal.settings, "default") == set()
+    Reconciler(portal.settings, portal.platform).run_once()
+    assert waiting_ids(portal.settings, "default") == set(), "it was stored a moment ago"
+    assert portal.execute(result).status == "completed"

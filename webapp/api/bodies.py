@@ -10,9 +10,11 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMe
 from werkzeug.formparser import FormDataParser
 
 from jobs.data import NOT_A_MAPPING
+from jobs.errors import InvalidValue
 from jobs.files import Upload
 from jobs.json_text import Unreadable, parse_json
 from webapp.api.errors import InvalidRequest
+from webapp.texts import value_of
 from webapp.uploads import expect_files, upload_of
 
 LARGEST_BODY_BYTES = 1024 * 1024
@@ -66,6 +68,13 @@ def values_for(asked: AskedRun, variables: Sequence[Mapping[str, Any]]) -> Mappi
         raise InvalidRequest({name: ["This does not take a file."] for name in sorted(refused)})
     texts = {name: _value(types.get(name), name, texts) for name, texts in asked.data.items()}
     return {**texts, **asked.files}
+
+
+def _value(kind: str | None, name: str, texts: list[str]) -> Any:
+    try:
+        return value_of(kind, texts)
+    except InvalidValue as error:
+        raise InvalidRequest({name: [str(error)]}) from None
 
 
 # --- JSON ------------------------------------------------------------------------------------------------------
@@ -156,32 +165,3 @@ def _text_queue(given: list[str]) -> str | None:
     if len(given) > 1:
         raise InvalidRequest({"_queue": ["Give this once."]})
     return given[0] or None if given else None
-
-
-def _value(kind: str | None, name: str, texts: list[str]) -> Any:
-    """Return what the texts of one variable say. Only objects have values that text alone cannot name."""
-    if kind in ("MultiChoiceVar", "MultiObjectVar"):
-        return _several(texts, of_objects=kind == "MultiObjectVar")
-    if len(texts) > 1 and kind is not None:
-        raise InvalidRequest({name: ["Give this once."]})
-    return _lookup(texts[0]) if kind == "ObjectVar" else texts[0]
-
-
-def _several(texts: list[str], *, of_objects: bool) -> list[Any]:
-    """Read repeated parts, or one part that holds them all as a JSON list."""
-    if len(texts) == 1 and isinstance(given := _json_or_text(texts[0], "["), list):
-        return given
-    return [_lookup(text) for text in texts] if of_objects else texts
-
-
-def _lookup(text: str) -> Any:
-    return _json_or_text(text, "{")
-
-
-def _json_or_text(text: str, opening: str) -> Any:
-    if not text.lstrip().startswith(opening):
-        return text
-    try:
-        return parse_json(text)
-    except Unreadable:
-        return text

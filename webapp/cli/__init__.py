@@ -16,6 +16,8 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "worker": ("webapp.cli.processes", "worker", "Execute runs from the queues."),
     "scheduler": ("webapp.cli.processes", "scheduler", "Watch over runs and put right what was lost."),
     "db": ("webapp.cli.db", "db", "Upgrade the databases."),
+    "run": ("webapp.cli.run", "run", "Run a job: asks for its inputs, and follows its log."),
+    "runjob": ("webapp.cli.runjob", "runjob", "Run a job as Nautobot's command does."),
     "jobs": ("webapp.cli.jobs", "jobs", "List, refresh, enable and disable jobs."),
     "queues": ("webapp.cli.workers", "queues", "List queues, pause and resume them."),
     "token": ("webapp.cli.token", "token", "Create API tokens."),

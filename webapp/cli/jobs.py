@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from webapp.cli import with_settings
-from webapp.cli.platform import did_you_mean, platform_session
+from webapp.cli.platform import find_job, platform_session
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -90,12 +90,7 @@ def _switch(settings: "Settings", class_paths: Sequence[str], *, every: bool, en
 
 def _named(session: "Session", class_paths: Sequence[str]) -> "list[JobRecord]":
     """Return these jobs, or none of them when one is not known: a half-done command is hard to repeat."""
-    known = {record.class_path: record for record in _all(session)}
-    for class_path in class_paths:
-        if class_path not in known:
-            hint = did_you_mean(class_path, known) or " `./errand jobs list` shows those there are."
-            raise click.ClickException(f"There is no job {class_path!r}.{hint}")
-    return [known[class_path] for class_path in class_paths]
+    return [find_job(session, class_path) for class_path in class_paths]
 
 
 def _all(session: "Session") -> "list[JobRecord]":

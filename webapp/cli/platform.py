@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from sqlalchemy.exc import DBAPIError
     from sqlalchemy.orm import Session
 
-    from store.models import User
+    from store.models import JobRecord, User
+    from store.platform import Platform
     from store.settings import Settings
 
 NOT_UPGRADED = "The database does not have the tables this version needs: run ./errand db upgrade"
@@ -19,6 +20,12 @@ NOT_UPGRADED = "The database does not have the tables this version needs: run ./
 @contextmanager
 def platform_session(settings: "Settings") -> "Iterator[Session]":
     """Give a session that may write. The caller commits."""
+    with open_platform(settings) as platform, platform.session() as session:
+        yield session
+
+
+@contextmanager
+def open_platform(settings: "Settings") -> "Iterator[Platform]":
     from store.migrate import is_current
     from store.platform import Platform
 
@@ -27,8 +34,7 @@ def platform_session(settings: "Settings") -> "Iterator[Session]":
             raise click.ClickException(NOT_UPGRADED)
         platform = Platform(settings.database_url)
         try:
-            with platform.session() as session:
-                yield session
+            yield platform
         finally:
             platform.dispose()
 
@@ -52,6 +58,22 @@ def find_user(session: "Session", username: str) -> "User":
     if found is None:
         others = session.scalars(select(User.username)).all()
         raise click.ClickException(f"There is no user {username!r}.{did_you_mean(username, others)}")
+    return found
+
+
+def find_job(session: "Session", class_path: str) -> "JobRecord":
+    from sqlalchemy import select
+
+    from store.models import JobRecord
+    from store.text import clean_text
+
+    # Cleaned: an argument may be bytes that no database takes.
+    path = clean_text(class_path)
+    found = session.scalars(select(JobRecord).where(JobRecord.class_path == path)).one_or_none()
+    if found is None:
+        known = session.scalars(select(JobRecord.class_path)).all()
+        hint = did_you_mean(class_path, known) or " `./errand jobs list` shows those there are."
+        raise click.ClickException(f"There is no job {class_path!r}.{hint}")
     return found
 
 

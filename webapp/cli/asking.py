@@ -1,0 +1,129 @@
+"""What the commands that ask for a run share: inputs on the command line, and refusals as sentences."""
+
+import mimetypes
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jobs.errors import InvalidData, InvalidValue
+from jobs.files import Upload
+from jobs.json_text import Unreadable, parse_json
+from store.permissions import Forbidden, NotVisible
+from store.plugins import PluginError
+from store.text import clean_text, entry_text
+from webapp.cli.platform import find_job, find_user
+from webapp.texts import value_of
+from worker.submit import require_runnable
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from store.models import JobRecord, User
+    from store.platform import Platform
+
+#: In errors, inputs that are no variable are called as the command calls them.
+OPTIONS = {"_queue": "--queue"}
+
+
+class Refused(click.ClickException):
+    """Nothing was asked for, or nothing could be: a sentence, and exit code 2."""
+
+    exit_code = 2
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Give every refusal a sentence and exit code 2: 1 belongs to a job that failed."""
+    try:
+        yield
+    except InvalidData as error:
+        raise Refused(f"Nothing was stored.\n{sentences(error)}") from error
+    except (Forbidden, PluginError) as error:
+        raise Refused(str(error)) from error
+    except NotVisible as error:
+        raise Refused("There is no such job, or this user may not see it.") from error
+    except click.Abort:
+        # At the end of the line on which a question stands.
+        click.echo(err=True)
+        raise Refused("Nothing was stored.") from None
+    except click.UsageError:
+        raise
+    except click.ClickException as error:
+        raise Refused(error.format_message()) from error
+
+
+def runnable_job(platform: "Platform", class_path: str) -> "JobRecord":
+    with platform.reading() as db:
+        job = find_job(db, class_path)
+    require_runnable(job)
+    return job
+
+
+def active_user(db: "Session", username: str) -> "User":
+    found = find_user(db, username)
+    if not found.active:
+        raise Refused(f"{username} is disabled. Enable first: ./errand user enable {username}")
+    return found
+
+
+def from_json(text: str | None) -> dict[str, Any]:
+    """Return the inputs that --data gives."""
+    if text is None:
+        return {}
+    try:
+        given = parse_json(text)
+    except Unreadable as error:
+        raise Refused(f"Invalid JSON data: {error}") from None
+    if not isinstance(given, dict):
+        raise Refused('Invalid JSON data: it needs to be an object, as in \'{"name": "value"}\'.')
+    return given
+
+
+def from_pairs(variables: Sequence[Mapping[str, Any]], pairs: Sequence[str]) -> dict[str, Any]:
+    """Return the inputs that are given as name=value, each read as a part of a flat form is."""
+    texts: dict[str, list[str]] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals or not name:
+            raise click.UsageError(f"Give inputs as name=value, not {pair!r}.")
+        # As everywhere: bytes that are no text stand for nothing a job could take.
+        texts.setdefault(clean_text(name), []).append(clean_text(text))
+    kinds = {variable["name"]: variable["type"] for variable in variables}
+    return {name: _value(kinds.get(name), name, given) for name, given in texts.items()}
+
+
+def _value(kind: str | None, name: str, texts: Sequence[str]) -> Any:
+    try:
+        value = value_of(kind, texts)
+        return file_at(value) if kind == "FileVar" and value else value
+    except InvalidValue as error:
+        raise InvalidData({name: [str(error)]}) from None
+
+
+def file_at(path: str) -> Upload:
+    """Return what a FileVar is given for the file at `path`. Raises InvalidValue."""
+    given = Path(path).expanduser()
+    try:
+        stream = given.open("rb")
+    except OSError as error:
+        raise InvalidValue(f"{path} cannot be read: {error.strerror}.") from error
+    # It is read when the run is stored.
+    click.get_current_context().call_on_close(stream.close)
+    return Upload(given.name, stream, mimetypes.guess_type(given.name)[0] or "")
+
+
+def sentences(error: InvalidData) -> str:
+    """Return what does not fit, one sentence a line."""
+    if not isinstance(error.errors, dict):
+        return "\n".join(entry_text(sentence) for sentence in error.errors)
+    return "\n".join(
+        entry_text(f"{OPTIONS.get(name, name)}: {' '.join(said)}") for name, said in error.errors.items()
+    )
+
+
+def tell(text: str) -> None:
+    """Say something about what happens, where results do not go."""
+    click.echo(entry_text(text), err=True)
