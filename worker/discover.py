@@ -42,11 +42,15 @@ class Found:
     errors: list[dict[str, str]] = field(default_factory=list)
 
 
-def discover(sources: list[Source], *, module_seconds: float = MODULE_SECONDS) -> list[Found]:
-    """Load every module of `sources` in child processes, and go on behind one that hangs or crashes."""
+def discover(
+    sources: list[Source], *, module_seconds: float = MODULE_SECONDS, only: list[list[str]] | None = None
+) -> list[Found]:
+    """Load every module of `sources` in child processes, and go on behind one that hangs or crashes.
+
+    only: [source, module] of the ones to load; of the others no more is said than that they are there.
+    """
     found: dict[tuple[str, str], Found] = {}
     clashes: list[Found] = []
-    only: list[list[str]] | None = None
     while only is None or only:
         child = _Child(sources, only, module_seconds)
         for frame in child.frames():

@@ -11,6 +11,7 @@ from jobs.loading import Source
 from store.models import JobRecord, JobSource, LoadError, now
 from store.settings import Settings
 from store.text import clean_text
+from worker.commits import Commits
 from worker.discover import MODULE_SECONDS, Found, discover
 from worker.snapshots import MOST_FILE_BYTES, Snapshot, TooLarge, keep, remove_old, take
 from worker.sources import is_here, job_sources
@@ -44,7 +45,20 @@ def refresh(
     db.commit()
     found = discover(sources, module_seconds=module_seconds)
     snapshots, notes = _take_snapshots(sources)
-    return store_found(db, sources, found, enable_new=enable_new, snapshots=snapshots, notes=notes)
+    commits = Commits(folder for source in sources for folder in source.folders)
+    return store_found(
+        db, sources, found, enable_new=enable_new, snapshots=snapshots, notes=notes, commits=commits
+    )
+
+
+def refresh_module(db: Session, source: Source, module: str) -> RefreshReport:
+    """Look at one module of a source again, and bring the records of its jobs up to date. Commits `db`."""
+    db.commit()
+    found = [each for each in discover([source], only=[[source.name, module]]) if each.module == module]
+    commits = Commits(source.folders)
+    report = _store_records(db, found, commits=commits, of_module=(source.name, module))
+    db.commit()
+    return report
 
 
 def store_found(
@@ -55,13 +69,14 @@ def store_found(
     enable_new: bool = False,
     snapshots: Sequence[Snapshot] = (),
     notes: Mapping[str, str] | None = None,
+    commits: Commits | None = None,
 ) -> RefreshReport:
     """Bring the records up to what discovery found. Commits `db`.
 
     notes: {source name: sentence}.
     """
     elsewhere = _elsewhere(db, sources)
-    report = _store_records(db, found, kept=elsewhere.keys(), enable_new=enable_new)
+    report = _store_records(db, found, kept=elsewhere.keys(), enable_new=enable_new, commits=commits)
     keep(db, snapshots)
     report.notes = _store_sources(db, sources, elsewhere, snapshots, notes or {})
     remove_old(db)
@@ -104,11 +119,23 @@ def _elsewhere(db: Session, sources: list[Source]) -> dict[str, JobSource]:
 
 
 def _store_records(
-    db: Session, found: list[Found], *, kept: Collection[str], enable_new: bool
+    db: Session,
+    found: list[Found],
+    *,
+    kept: Collection[str] = (),
+    enable_new: bool = False,
+    commits: Commits | None = None,
+    of_module: tuple[str, str] | None = None,
 ) -> RefreshReport:
+    """Bring the records up to what was found; with `of_module`, those of this (source, module) alone."""
     report = RefreshReport()
     moment = now()
-    records = {record.class_path: record for record in db.scalars(select(JobRecord))}
+    known = select(JobRecord)
+    old_errors = delete(LoadError)
+    if of_module is not None:
+        known = known.where(JobRecord.source == of_module[0], JobRecord.module == of_module[1])
+        old_errors = old_errors.where(LoadError.source == of_module[0], LoadError.module == of_module[1])
+    records = {record.class_path: record for record in db.scalars(known)}
     described = {
         f"{module.source}/{module.module}/{job['class_name']}": (module, job)
         for module in found
@@ -125,6 +152,7 @@ def _store_records(
         for name, value in job.items():
             setattr(record, name, value)
         record.code_digest = module.digest
+        record.code_commit = commits.of(module.path) if commits else ""
         record.installed = True
         record.refreshed_at = moment
     for class_path, record in records.items():
@@ -137,7 +165,7 @@ def _store_records(
         for module in found
         for error in module.errors
     ]
-    db.execute(delete(LoadError))
+    db.execute(old_errors)
     db.add_all(report.errors)
     return report
 

@@ -16,6 +16,7 @@ from store.plugins import PluginError
 from store.text import clean_text, entry_text
 from webapp.cli.platform import find_job, find_user
 from webapp.texts import value_of
+from worker.freshness import catch_up, is_behind
 from worker.submit import require_runnable
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from store.models import JobRecord, User
     from store.platform import Platform
+    from store.settings import Settings
 
 #: In errors, inputs that are no variable are called as the command calls them.
 OPTIONS = {"_queue": "--queue"}
@@ -55,9 +57,14 @@ def refusals() -> Iterator[None]:
         raise Refused(error.format_message()) from error
 
 
-def runnable_job(platform: "Platform", class_path: str) -> "JobRecord":
+def runnable_job(platform: "Platform", settings: "Settings", class_path: str) -> "JobRecord":
     with platform.reading() as db:
         job = find_job(db, class_path)
+    if is_behind(settings, job):
+        with platform.session() as db:
+            catch_up(db, settings, find_job(db, class_path))
+        with platform.reading() as db:
+            job = find_job(db, class_path)
     require_runnable(job)
     return job
 
