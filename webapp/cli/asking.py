@@ -99,15 +99,15 @@ def from_pairs(variables: Sequence[Mapping[str, Any]], pairs: Sequence[str]) -> 
         # As everywhere: bytes that are no text stand for nothing a job could take.
         texts.setdefault(clean_text(name), []).append(clean_text(text))
     kinds = {variable["name"]: variable["type"] for variable in variables}
-    return {name: _value(kinds.get(name), name, given) for name, given in texts.items()}
+    return {name: _value(kinds.get(name), given) for name, given in texts.items()}
 
 
-def _value(kind: str | None, name: str, texts: Sequence[str]) -> Any:
+def _value(kind: str | None, texts: Sequence[str]) -> Any:
     try:
         value = value_of(kind, texts)
         return file_at(value) if kind == "FileVar" and value else value
     except InvalidValue as error:
-        raise InvalidData({name: [str(error)]}) from None
+        return error  # Said with all else that does not fit.
 
 
 def file_at(path: str) -> Upload:
