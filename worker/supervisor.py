@@ -267,7 +267,7 @@ class _Watch:
         self._peak_bytes = 0
         self._line_gone_at = 0.0
         self._fresh = False
-        self._folder = supervisor.settings.instance / "runs" / str(claimed.result_id)
+        self._folder = run_files.folder_of(supervisor.settings, claimed)
         self._made_files = MadeFiles(supervisor, claimed, self._folder)
         #: The state in which the run is after this attempt.
         self._ended_as: str = Status.RUNNING

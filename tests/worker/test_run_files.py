@@ -13,8 +13,11 @@ from jobs.errors import InvalidData
 from jobs.files import Upload
 from store.files import file_store
 from store.models import FileChunk, JobResult, RunFile, now
-from tests.worker.conftest import Portal
+from tests.worker.conftest import WORKER, Portal
 from worker import run_files
+from worker.host import this_process
+from worker.ownership import Claim, claim
+from worker.scheduler import tidy
 
 
 def upload(
@@ -154,6 +157,53 @@ def test_what_belongs_to_nothing_is_swept_up(portal: Portal):
         ("hosts.csv", waiting.id),
         ("on its way", None),
     ]
+
+
+def test_the_scheduler_removes_the_files_of_runs_that_never_began(portal: Portal):
+    canceled = portal.submit("ReadsAFile", raw={"table": upload()})
+    portal.cancel(canceled)
+    tidy(portal.settings, portal.platform)
+    assert (rows(portal), chunks(portal)) == ([], 0)
+
+
+def claimed(portal: Portal, asked: JobResult, worker: str = "other") -> Claim:
+    found = claim(portal.platform, asked.id, worker=worker, process=this_process())
+    assert found is not None
+    return found
+
+
+def test_the_end_of_an_attempt_leaves_the_files_of_the_next(
+    portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    asked = portal.submit("ReadsAFileTwice", raw={"table": upload(), "mark": str(tmp_path / "mark")})
+    lent: list[dict[str, Any]] = []
+
+    def taken_at_once(*_: object) -> None:
+        with portal.platform.session() as db:
+            db.execute(update(JobResult).where(JobResult.id == asked.id).values(not_before=None))
+            db.commit()
+        folder = run_files.folder_of(portal.settings, claimed(portal, asked))
+        files = file_store(portal.settings, portal.platform.engine)
+        lent.append(run_files.lend(portal.platform.engine, files, asked.id, folder))
+
+    monkeypatch.setattr("worker.supervisor.release", taken_at_once)
+    portal.execute(asked)
+    assert Path(lent[0]["table"]["path"]).read_bytes() == b"name,size\ncore,3\n"
+
+
+def test_what_a_worker_that_died_left_on_the_disk_is_removed(portal: Portal):
+    ended, going_on = portal.run("ReadsAFile"), portal.submit("ReadsAFile")
+    ours = claimed(portal, going_on, WORKER)
+    kept = run_files.folder_of(portal.settings, ours)
+    left = [
+        run_files.folder_of(portal.settings, replace(ours, result_id=ended.id)),
+        run_files.folder_of(portal.settings, replace(ours, attempt=ours.attempt - 1)),
+    ]
+    for folder in (kept, *left):
+        folder.mkdir(parents=True)
+        (folder / "input-1").write_text("name,size")
+    run_files.remove_stale_folders(portal.platform.engine, run_files.folders_of(portal.settings))
+    assert list(run_files.folders_of(portal.settings).iterdir()) == [kept]
 
 
 def test_a_run_keeps_the_files_it_makes(portal: Portal):
