@@ -26,7 +26,7 @@ class Keeper(Protocol):
 
     settings: Settings
     platform: Platform
-    writer: Writer
+    filer: Writer
 
     @property
     def files(self) -> FileStore: ...
@@ -48,7 +48,7 @@ class MadeFiles:
         self.answer: dict[str, Any] | None = None
 
     def keep(self, given: str, path: Path, content_type: str) -> None:
-        """Have a file kept by the writer. A job's code may have asked: raises BrokenLine for what no child of ours asks."""
+        """Have a file kept by the filer. A job's code may have asked: raises BrokenLine for what no child of ours asks."""
         name = file_name(clean_text(given))
         if self._busy or not name or path.parent != self._folder or path.is_symlink():
             raise BrokenLine("no file")
@@ -57,14 +57,14 @@ class MadeFiles:
         if self._count > MOST_FILES:
             self.answer = {"refused": f"A run may keep at most {MOST_FILES} files."}
         else:
-            self._keeper.writer.ask(lambda: self._keep(name, path, clean_text(content_type)))
+            self._keeper.filer.ask(lambda: self._keep(name, path, clean_text(content_type)))
 
     def take_answer(self) -> dict[str, Any] | None:
         self._busy = False
         answer, self.answer = self.answer, None
         return answer
 
-    # Called by the writer
+    # Called by the filer
 
     def _keep(self, name: str, path: Path, content_type: str) -> None:
         keeper = self._keeper

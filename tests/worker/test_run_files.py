@@ -13,8 +13,9 @@ from jobs.errors import InvalidData
 from jobs.files import Upload
 from store.files import file_store
 from store.models import FileChunk, JobResult, RunFile, now
+from tests.waiting import until
 from tests.worker.conftest import WORKER, Portal
-from worker import run_files
+from worker import run_files, supervisor
 from worker.host import this_process
 from worker.ownership import Claim, claim
 from worker.scheduler import tidy
@@ -38,7 +39,7 @@ def chunks(portal: Portal) -> int:
 
 def settled(portal: Portal) -> None:
     """Wait until the worker has done what it does after a run."""
-    portal.supervisor().writer.ask(lambda: None).wait(10)
+    portal.supervisor().filer.ask(lambda: None).wait(10)
 
 
 def test_a_run_gets_its_file_and_nothing_of_it_stays(portal: Portal):
@@ -204,6 +205,53 @@ def test_what_a_worker_that_died_left_on_the_disk_is_removed(portal: Portal):
         (folder / "input-1").write_text("name,size")
     run_files.remove_stale_folders(portal.platform.engine, run_files.folders_of(portal.settings))
     assert list(run_files.folders_of(portal.settings).iterdir()) == [kept]
+
+
+class Store:
+    """A store of files that is not as it should be."""
+
+    def __init__(self, portal: Portal, **methods: Any) -> None:
+        self._files = file_store(portal.settings, portal.platform.engine)
+        self.__dict__.update(methods)
+        portal.supervisor()._files = self  # type: ignore[assignment]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._files, name)
+
+
+def test_a_store_that_breaks_ends_the_run_before_its_code(portal: Portal):
+    def breaks(*_: object) -> None:
+        raise RuntimeError("no region")
+
+    asked = portal.submit("ReadsAFile", raw={"table": upload()})
+    Store(portal, open=breaks)
+    result = portal.execute(asked)
+    assert (result.status, result.cause) == ("errored", "The files of this run cannot be had: RuntimeError.")
+
+
+def test_a_slow_store_has_nobody_take_the_run_for_lost(portal: Portal, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(supervisor, "BEAT_SECONDS", 0.05)
+    asked = portal.submit("ReadsAFile", raw={"table": upload()})
+
+    def beats_on() -> None:
+        beat = portal.result(asked).beat
+        until(lambda: portal.result(asked).beat > beat, "a beat")
+
+    def opened(key: str) -> Any:
+        beats_on()
+        return store._files.open(key)
+
+    store = Store(portal, open=opened)
+    assert portal.execute(asked).status == "completed"
+
+    def put(*arguments: Any, **options: Any) -> str:
+        beats_on()
+        return store._files.put(*arguments, **options)
+
+    asked = portal.submit("MakesFiles")
+    store = Store(portal, put=put)
+    assert portal.execute(asked).status == "completed"
+    assert len(rows(portal)) == 3
 
 
 def test_a_run_keeps_the_files_it_makes(portal: Portal):
