@@ -44,7 +44,7 @@ from worker.made_files import MadeFiles
 from worker.markers import bury
 from worker.masking import Mask
 from worker.ownership import Claim, Fenced, Run, beat, began, claim, end_values
-from worker.progress import report_of
+from worker.progress import LONGEST_TEXT, report_of
 from worker.pushes import release
 from worker.redaction import load_rules
 from worker.sources import snapshot_of, sources_for_run
@@ -271,7 +271,7 @@ class _Watch:
         self._line_gone_at = 0.0
         self._fresh = False
         self._folder = run_files.folder_of(supervisor.settings, claimed)
-        self._made_files = MadeFiles(supervisor, claimed, self._folder)
+        self._made_files = MadeFiles(supervisor, claimed, self._folder, self._mask)
         #: The state in which the run is after this attempt.
         self._ended_as: str = Status.RUNNING
         #: Why others want the run to end.
@@ -591,7 +591,8 @@ class _Watch:
             case ["file", str(name), str(path), str(content_type)]:
                 self._made_files.keep(name, Path(path), content_type)
             case ["progress", done, total, text] if (report := report_of(done, total, text)) is not None:
-                self._log.note(progress=report)
+                text = self._mask.message(report["text"], cut=len(text) >= LONGEST_TEXT)
+                self._log.note(progress={**report, "text": text})
             # A fresh child knows no old code; and what has begun must not begin again.
             case ["stale"] if child.runs > 1 and not self._loaded:
                 self._stale = True
