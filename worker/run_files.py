@@ -72,7 +72,10 @@ def keeping(settings: Settings, db: Session, data: dict[str, Any]) -> Iterator[K
     try:
         for name, upload in uploads.items():
             upload.stream.seek(0)
-            keys.append(_keep(engine, files, upload.stream, upload, variable=name))
+            try:
+                keys.append(_keep(engine, files, upload.stream, upload, variable=name))
+            except FileRefused as error:
+                raise InvalidData({name: [str(error)]}) from error
         yield kept
     finally:
         if not kept.given:

@@ -407,3 +407,26 @@ def _screen(terminal: int) -> str:
     until(ended, "the command has closed its terminal", seconds=60)
     os.close(terminal)
     return strip_ansi(shown.decode("utf-8", "replace"))
+
+
+@pytest.fixture
+def unreadable(tmp_path):
+    """Return what may be named as a file and is none that a run can be given."""
+    os.mkfifo(tmp_path / "pipe")
+    return {
+        "pipe": (tmp_path / "pipe", "is no file"),
+        "device": ("/dev/null", "is no file"),
+        "folder": (tmp_path, "is no file"),
+        "nobody": ("~nobody-of-this-name/hosts.csv", "cannot be read"),
+        "missing": (tmp_path / "hosts.csv", "cannot be read: No such file or directory."),
+        "of the system": ("/proc/self/status", "cannot be read: Invalid argument."),
+    }
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "nobody", "missing", "of the system"])
+def test_what_is_no_file_to_be_sent_is_refused(portal, unreadable, kind):
+    path, sentence = unreadable[kind]
+    refused = portal("run", "ReadsAFileTwice", "-u", "alice", "mark=x", f"table={path}")
+    assert refused.exit_code == 2
+    assert sentence in refused.stderr
+    assert portal.results() == []

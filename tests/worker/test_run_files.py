@@ -103,6 +103,14 @@ def test_what_does_not_fit_is_refused_and_nothing_is_kept(portal: Portal, given:
     assert (rows(portal), chunks(portal)) == ([], 0)
 
 
+def test_a_file_that_grows_while_it_is_read_is_refused(portal: Portal):
+    growing = Upload("hosts.csv", io.BytesIO(b"name,size"), "text/csv", 4)
+    with pytest.raises(InvalidData) as refusal:
+        portal.submit("ReadsAFile", raw={"table": growing})
+    assert refusal.value.errors == {"table": ["The file grew while it was read."]}
+    assert (rows(portal), chunks(portal)) == ([], 0)
+
+
 def test_the_portal_has_a_limit_of_its_own(portal: Portal):
     portal.settings = replace(portal.settings, upload_bytes=10)
     with pytest.raises(InvalidData, match="The file is larger than 10 bytes"):
