@@ -18,10 +18,14 @@ from worker.host import Process
 from worker.pausing import paused_queues
 from worker.presence import IDLE, Presence, RollCall
 from worker.reconciler import Reconciler
+from worker.run_files import folders_of, remove_stale_folders
 
 #: Between two passes; and while a run seems to be lost, which must be known within 15 seconds of the death.
 PASS_SECONDS = 2.0
 SUSPICIOUS_PASS_SECONDS = 0.5
+
+#: Passes between two looks for what died in the middle of a run.
+FOLDERS_EVERY = 30
 
 #: All writes of workers and reconcilers are short: one in which nothing happens for so long belongs to a process that
 #: was stopped, and nobody could tell of it while it holds its locks.
@@ -91,6 +95,8 @@ class Duty:
                 reach("duty.passed")
                 if after_pass is not None:
                     after_pass(self._platform, number)
+                if number % FOLDERS_EVERY == 0:
+                    remove_stale_folders(self._platform.engine, folders_of(self._settings))
                 number += 1
             except SQLAlchemyError as error:
                 # A database that restarts is back soon; what was missed is found in the next pass. The

@@ -97,10 +97,10 @@ class Ticket:
 class Writer:
     """One thread that writes what it is given, in that order."""
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: Platform, *, name: str = "writer") -> None:
         self.platform = platform
         self._queue: SimpleQueue[Ticket | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
     def ask(self, work: Callable[[], Any]) -> Ticket:

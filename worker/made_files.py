@@ -13,6 +13,7 @@ from store.text import clean_text
 from worker import run_files
 from worker.entries import Writer
 from worker.frames import BrokenLine
+from worker.masking import Mask
 from worker.ownership import Claim
 
 #: What one run may make.
@@ -26,7 +27,7 @@ class Keeper(Protocol):
 
     settings: Settings
     platform: Platform
-    writer: Writer
+    filer: Writer
 
     @property
     def files(self) -> FileStore: ...
@@ -38,8 +39,9 @@ class Keeper(Protocol):
 class MadeFiles:
     """The files of one run, one after the other: its job waits for the answer to each."""
 
-    def __init__(self, keeper: Keeper, claim: Claim, folder: Path) -> None:
+    def __init__(self, keeper: Keeper, claim: Claim, folder: Path, mask: Mask) -> None:
         self._keeper = keeper
+        self._mask = mask
         self._claim = claim
         self._folder = folder
         self._count = 0
@@ -48,8 +50,8 @@ class MadeFiles:
         self.answer: dict[str, Any] | None = None
 
     def keep(self, given: str, path: Path, content_type: str) -> None:
-        """Have a file kept by the writer. A job's code may have asked: raises BrokenLine for what no child of ours asks."""
-        name = file_name(clean_text(given))
+        """Have a file kept by the filer. A job's code may have asked: raises BrokenLine for what no child of ours asks."""
+        name = file_name(self._mask.text(clean_text(given)))
         if self._busy or not name or path.parent != self._folder or path.is_symlink():
             raise BrokenLine("no file")
         self._busy = True
@@ -57,14 +59,14 @@ class MadeFiles:
         if self._count > MOST_FILES:
             self.answer = {"refused": f"A run may keep at most {MOST_FILES} files."}
         else:
-            self._keeper.writer.ask(lambda: self._keep(name, path, clean_text(content_type)))
+            self._keeper.filer.ask(lambda: self._keep(name, path, clean_text(content_type)))
 
     def take_answer(self) -> dict[str, Any] | None:
         self._busy = False
         answer, self.answer = self.answer, None
         return answer
 
-    # Called by the writer
+    # Called by the filer
 
     def _keep(self, name: str, path: Path, content_type: str) -> None:
         keeper = self._keeper

@@ -132,6 +132,7 @@ def _claim(*, free: bool, postgres: bool) -> Update:
         .values(
             status=Status.RUNNING,
             cause=None,
+            progress=None,
             attempt=JobResult.attempt + 1,
             started_at=at,
             began_at=None,

@@ -12,6 +12,9 @@ PAUSE_SECONDS = 0.25
 
 LONGEST_TEXT = 200
 
+#: Far beyond what anybody counts to; JSON's readers disagree about such numbers.
+MOST_COUNTED = 2**53
+
 
 class Report(TypedDict):
     """As the run's row keeps it. `total` is None where the job does not know it."""
@@ -30,7 +33,7 @@ class Progress:
         self._unsaid: list[Any] | None = None
 
     def say(self, done: float, total: float | None, text: str) -> None:
-        """Take a report. Raises TypeError for what are no numbers."""
+        """Take a report. Raises TypeError or ValueError for what are no numbers that can be shown."""
         number, whole = _number(done), None if total is None else _number(total)
         self._unsaid = [number, whole, str(text)[:LONGEST_TEXT]]
         finished = whole is not None and number >= whole
@@ -38,14 +41,16 @@ class Progress:
             self.flush()
 
     def flush(self) -> None:
-        if self._unsaid is not None:
-            self._line.send("progress", *self._unsaid)
-            self._said_at, self._unsaid = time.monotonic(), None
+        # Taken first: another thread of the job may be here, too.
+        said, self._unsaid = self._unsaid, None
+        if said is not None:
+            self._line.send("progress", *said)
+            self._said_at = time.monotonic()
 
 
 def report_of(done: Any, total: Any, text: Any) -> Report | None:
     """The worker's side: return what a child said as it is kept; None for what no child of ours says."""
-    if not _is_finite(done) or not (total is None or _is_finite(total)) or not isinstance(text, str):
+    if not _is_countable(done) or not (total is None or _is_countable(total)) or not isinstance(text, str):
         return None
     known = total if total is not None and total > 0 else None
     return {
@@ -58,16 +63,10 @@ def report_of(done: Any, total: Any, text: Any) -> Report | None:
 def _number(value: Any) -> float:
     # It may be of another library, such as a Decimal.
     number = int(value) if isinstance(value, int) else float(value)
-    if not math.isfinite(number):
-        raise ValueError("Progress is a number that is finite.")
+    if not _is_countable(number):
+        raise ValueError(f"Progress is a number below {MOST_COUNTED:,}.")
     return number
 
 
-def _is_finite(value: Any) -> bool:
-    # Far beyond what anybody counts to, JSON's readers disagree about numbers.
-    return (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-        and abs(value) < 2**53
-    )
+def _is_countable(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < MOST_COUNTED

@@ -72,7 +72,10 @@ def keeping(settings: Settings, db: Session, data: dict[str, Any]) -> Iterator[K
     try:
         for name, upload in uploads.items():
             upload.stream.seek(0)
-            keys.append(_keep(engine, files, upload.stream, upload, variable=name))
+            try:
+                keys.append(_keep(engine, files, upload.stream, upload, variable=name))
+            except FileRefused as error:
+                raise InvalidData({name: [str(error)]}) from error
         yield kept
     finally:
         if not kept.given:
@@ -218,6 +221,47 @@ def sweep(engine: Engine, files: FileStore) -> int:
         keys = list(connection.scalars(query))
     remove(engine, files, keys)
     return len(keys)
+
+
+def remove_stale_folders(engine: Engine, folder: Path) -> None:
+    """Remove what passed through `folder` for attempts that are over: their worker died before it could."""
+    # Before the question: who has a folder has claimed its run.
+    found = {path: _attempt_of(path) for path in _inside(folder)}
+    ids = {attempt[0] for attempt in found.values() if attempt}
+    if not ids:
+        return
+    query = select(JobResult.id, JobResult.attempt).where(
+        JobResult.id.in_(ids), JobResult.status == Status.RUNNING
+    )
+    with engine.execution_options(sqlite_begin="DEFERRED").connect() as connection:
+        going_on = {(row.id, row.attempt) for row in connection.execute(query)}
+    for path, attempt in found.items():
+        if attempt and attempt not in going_on:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def folder_of(settings: Settings, claim: Claim) -> Path:
+    """Return where the files of one attempt pass through: another attempt may begin before this one is cleared away."""
+    return folders_of(settings) / f"{claim.result_id.hex}-{claim.attempt}"
+
+
+def folders_of(settings: Settings) -> Path:
+    return settings.instance / "runs"
+
+
+def _inside(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _attempt_of(folder: Path) -> tuple[UUID, int] | None:
+    key, _, attempt = folder.name.partition("-")
+    try:
+        return UUID(key), int(attempt)
+    except ValueError:
+        return None
 
 
 def _give(connection: Connection, keys: Iterable[str], result_id: UUID) -> None:

@@ -1,20 +1,25 @@
 """The scheduler process: it does the duty of all, and tidies up."""
 
+import logging
 import os
 import signal
 import threading
 
 from sqlalchemy import delete
 
+from store.files import file_store
 from store.models import SignInLink, UserSession, now
 from store.platform import Platform
-from store.settings import Settings
+from store.settings import Settings, SettingsError
 from worker.duty import Duty, Facts
 from worker.host import memory_of, process_name, this_process
 from worker.presence import SCHEDULER, forget_gone
+from worker.run_files import sweep
 
 #: Passes between two rounds of tidying up.
 TIDY_EVERY = 200
+
+logger = logging.getLogger("errand.scheduler")
 
 
 def main(settings: Settings) -> None:
@@ -35,18 +40,22 @@ def run(settings: Settings, stop: threading.Event) -> None:
         facts=lambda: Facts(memory_bytes=memory_of([os.getpid()])),
     )
     duty.stop = stop
-    duty.run(after_pass=_tidy_at_times)
+    duty.run(after_pass=lambda platform, number: _tidy_at_times(settings, platform, number))
 
 
-def _tidy_at_times(platform: Platform, number: int) -> None:
+def _tidy_at_times(settings: Settings, platform: Platform, number: int) -> None:
     if number % TIDY_EVERY == 0:
-        tidy(platform)
+        tidy(settings, platform)
 
 
-def tidy(platform: Platform) -> None:
-    """Remove sessions and links that nobody can use any more, and processes that have long ended."""
+def tidy(settings: Settings, platform: Platform) -> None:
+    """Remove sessions and links that nobody can use any more, processes that have long ended, and files of no run."""
     with platform.session() as db:
         db.execute(delete(UserSession).where(UserSession.expires_at < now()))
         db.execute(delete(SignInLink).where(SignInLink.expires_at < now()))
         forget_gone(db)
         db.commit()
+    try:
+        sweep(platform.engine, file_store(settings, platform.engine))
+    except SettingsError as error:
+        logger.error("Files that nobody needs any more stay: %s", error)

@@ -44,7 +44,7 @@ from worker.made_files import MadeFiles
 from worker.markers import bury
 from worker.masking import Mask
 from worker.ownership import Claim, Fenced, Run, beat, began, claim, end_values
-from worker.progress import report_of
+from worker.progress import LONGEST_TEXT, report_of
 from worker.pushes import release
 from worker.redaction import load_rules
 from worker.sources import snapshot_of, sources_for_run
@@ -135,6 +135,8 @@ class Supervisor:
         self.writer = Writer(platform)
         self.data = Data(settings.data_database_url)
         self._files: FileStore | None = None
+        # Not the writer: a store may be far away, and the beat and the log must not wait for it.
+        self.filer = Writer(platform, name="filer")
         self.stop_grace_seconds = stop_grace_seconds
         self.told_to_stop_at: float | None = None
         #: Called about every BEAT_SECONDS while a run goes on.
@@ -206,6 +208,7 @@ class Supervisor:
             self.children.let_go(self._child)
             self._child = None
         self.writer.close()
+        self.filer.close()
         self.data.dispose()
         for end in (self._wake_reading, self._wake_writing):
             os.close(end)
@@ -267,8 +270,8 @@ class _Watch:
         self._peak_bytes = 0
         self._line_gone_at = 0.0
         self._fresh = False
-        self._folder = supervisor.settings.instance / "runs" / str(claimed.result_id)
-        self._made_files = MadeFiles(supervisor, claimed, self._folder)
+        self._folder = run_files.folder_of(supervisor.settings, claimed)
+        self._made_files = MadeFiles(supervisor, claimed, self._folder, self._mask)
         #: The state in which the run is after this attempt.
         self._ended_as: str = Status.RUNNING
         #: Why others want the run to end.
@@ -342,17 +345,35 @@ class _Watch:
         return {**data, **self._lend()} if run.uploads else data
 
     def _lend(self) -> dict[str, Any]:
-        supervisor = self._supervisor
         try:
-            return run_files.lend(
-                supervisor.platform.engine, supervisor.files, self._claim.result_id, self._folder
-            )
+            return self._lent()
         except FileGone as error:
             raise CannotBegin("A file that this run was given is not there any more.") from error
         except OSError as error:
             raise CannotBegin(
                 f"The files of this run could not be put in place: {error.strerror}."
             ) from error
+        except OperationalError:
+            raise
+        except Exception as error:  # Each kind of store raises what it likes.
+            logger.error("The files of %s cannot be had.", self._claim.result_id, exc_info=error)
+            raise CannotBegin(f"The files of this run cannot be had: {type(error).__name__}.") from error
+
+    def _lent(self) -> dict[str, dict[str, Any]]:
+        supervisor, claimed = self._supervisor, self._claim
+        ticket = supervisor.filer.ask(
+            lambda: run_files.lend(
+                supervisor.platform.engine, supervisor.files, claimed.result_id, self._folder
+            )
+        )
+        # Large files may take their time, and nobody may take the run for lost meanwhile.
+        while not ticket.wait(BEAT_SECONDS):
+            supervisor.on_beat()
+            self._write_beat()
+        if ticket.error is not None:
+            raise ticket.error
+        lent: dict[str, dict[str, Any]] = ticket.value
+        return lent
 
     def _sources(self, run: Run) -> list[dict[str, Any]]:
         supervisor = self._supervisor
@@ -574,7 +595,8 @@ class _Watch:
             case ["file", str(name), str(path), str(content_type)]:
                 self._made_files.keep(name, Path(path), content_type)
             case ["progress", done, total, text] if (report := report_of(done, total, text)) is not None:
-                self._log.note(progress=report)
+                text = self._mask.message(report["text"], cut=len(text) >= LONGEST_TEXT)
+                self._log.note(progress={**report, "text": text})
             # A fresh child knows no old code; and what has begun must not begin again.
             case ["stale"] if child.runs > 1 and not self._loaded:
                 self._stale = True
@@ -734,7 +756,7 @@ class _Watch:
         if self._folder.exists():
             shutil.rmtree(self._folder, ignore_errors=True)
         if claimed.run.uploads and self._ended_as != Status.PENDING:
-            supervisor.writer.ask(
+            supervisor.filer.ask(
                 lambda: run_files.take_back(supervisor.platform.engine, supervisor.files, claimed.result_id)
             )
 

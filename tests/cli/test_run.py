@@ -414,3 +414,26 @@ def test_a_file_that_cannot_be_read_is_said_with_all_else(portal):
     assert outcome.exit_code == 2
     assert "table: /no/such/file.csv cannot be read: No such file or directory." in outcome.stderr
     assert "other: Job data contained an unknown property" in outcome.stderr
+
+
+@pytest.fixture
+def unreadable(tmp_path):
+    """Return what may be named as a file and is none that a run can be given."""
+    os.mkfifo(tmp_path / "pipe")
+    return {
+        "pipe": (tmp_path / "pipe", "is no file"),
+        "device": ("/dev/null", "is no file"),
+        "folder": (tmp_path, "is no file"),
+        "nobody": ("~nobody-of-this-name/hosts.csv", "cannot be read"),
+        "missing": (tmp_path / "hosts.csv", "cannot be read: No such file or directory."),
+        "of the system": ("/proc/self/status", "cannot be read: Invalid argument."),
+    }
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "nobody", "missing", "of the system"])
+def test_what_is_no_file_to_be_sent_is_refused(portal, unreadable, kind):
+    path, sentence = unreadable[kind]
+    refused = portal("run", "ReadsAFileTwice", "-u", "alice", "mark=x", f"table={path}")
+    assert refused.exit_code == 2
+    assert sentence in refused.stderr
+    assert portal.results() == []

@@ -68,6 +68,16 @@ class KnowsASecret(Job):
         return {"length": len(password), "pin": pin}
 
 
+class NamesItsSecret(Job):
+    """Calls what it makes, and says how far it is, by its secret."""
+
+    password = SecretVar()
+
+    def run(self, password):
+        self.progress(1, 2, f"as {password}")
+        self.create_file(f"{password}.txt", "x")
+
+
 class MakesFiles(Job):
     """Keeps a text, bytes, and a table."""
 

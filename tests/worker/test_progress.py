@@ -6,9 +6,13 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
+from store.models import JobResult
 from tests.waiting import until
 from tests.worker.conftest import Portal
+from worker.host import this_process
+from worker.ownership import claim
 from worker.progress import Progress, report_of
 
 
@@ -43,6 +47,28 @@ def test_a_job_that_counts_everything_is_passed_on_now_and_then():
     assert sent[-1] == ("progress", 99_999, None, "")
 
 
+def test_threads_of_a_job_may_say_it_too():
+    class Slow(Sent):
+        def send(self, *frame: Any) -> None:
+            super().send(*frame)
+            if len(self) < 5:
+                progress.flush()  # As another thread does meanwhile.
+
+    progress = Progress(sent := Slow())  # type: ignore[arg-type]
+    progress.say(1, 2, "one")
+    assert sent == [("progress", 1, 2, "one")]
+
+
+def test_another_attempt_begins_without_what_the_last_one_said(portal: Portal):
+    asked = portal.submit("SaysHowFar")
+    with portal.platform.session() as db:
+        said = {"done": 9, "total": 10, "text": "9 of 10 devices"}
+        db.execute(update(JobResult).where(JobResult.id == asked.id).values(progress=said))
+        db.commit()
+    claim(portal.platform, asked.id, worker="other", process=this_process())
+    assert portal.result(asked).progress is None
+
+
 def test_the_end_is_never_held_back():
     sent = Sent()
     progress = Progress(sent)  # type: ignore[arg-type]
@@ -51,7 +77,7 @@ def test_the_end_is_never_held_back():
     assert [frame[1] for frame in sent] == [1, 2.0]
 
 
-@pytest.mark.parametrize("number", [float("nan"), float("inf"), "much"])
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), "much", 2**53, 1e300, 10**400])
 def test_what_is_no_number_is_the_jobs_mistake(number: Any):
     with pytest.raises(ValueError):
         Progress(Sent()).say(number, 10, "")  # type: ignore[arg-type]
@@ -68,6 +94,7 @@ def test_what_is_no_number_is_the_jobs_mistake(number: Any):
         ((True, 10, ""), None),
         (("1", 10, ""), None),
         ((1e300, 10, ""), None),
+        ((10**400, 10, ""), None),
         ((float("nan"), 10, ""), None),
         ((1, 10, None), None),
     ],

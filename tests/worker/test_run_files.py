@@ -13,8 +13,12 @@ from jobs.errors import InvalidData
 from jobs.files import Upload
 from store.files import file_store
 from store.models import FileChunk, JobResult, RunFile, now
-from tests.worker.conftest import Portal
-from worker import run_files
+from tests.waiting import until
+from tests.worker.conftest import WORKER, Portal
+from worker import run_files, supervisor
+from worker.host import this_process
+from worker.ownership import Claim, claim
+from worker.scheduler import tidy
 
 
 def upload(
@@ -35,7 +39,7 @@ def chunks(portal: Portal) -> int:
 
 def settled(portal: Portal) -> None:
     """Wait until the worker has done what it does after a run."""
-    portal.supervisor().writer.ask(lambda: None).wait(10)
+    portal.supervisor().filer.ask(lambda: None).wait(10)
 
 
 def test_a_run_gets_its_file_and_nothing_of_it_stays(portal: Portal):
@@ -99,6 +103,14 @@ def test_what_does_not_fit_is_refused_and_nothing_is_kept(portal: Portal, given:
     assert (rows(portal), chunks(portal)) == ([], 0)
 
 
+def test_a_file_that_grows_while_it_is_read_is_refused(portal: Portal):
+    growing = Upload("hosts.csv", io.BytesIO(b"name,size"), "text/csv", 4)
+    with pytest.raises(InvalidData) as refusal:
+        portal.submit("ReadsAFile", raw={"table": growing})
+    assert refusal.value.errors == {"table": ["The file grew while it was read."]}
+    assert (rows(portal), chunks(portal)) == ([], 0)
+
+
 def test_the_portal_has_a_limit_of_its_own(portal: Portal):
     portal.settings = replace(portal.settings, upload_bytes=10)
     with pytest.raises(InvalidData, match="The file is larger than 10 bytes"):
@@ -154,6 +166,100 @@ def test_what_belongs_to_nothing_is_swept_up(portal: Portal):
         ("hosts.csv", waiting.id),
         ("on its way", None),
     ]
+
+
+def test_the_scheduler_removes_the_files_of_runs_that_never_began(portal: Portal):
+    canceled = portal.submit("ReadsAFile", raw={"table": upload()})
+    portal.cancel(canceled)
+    tidy(portal.settings, portal.platform)
+    assert (rows(portal), chunks(portal)) == ([], 0)
+
+
+def claimed(portal: Portal, asked: JobResult, worker: str = "other") -> Claim:
+    found = claim(portal.platform, asked.id, worker=worker, process=this_process())
+    assert found is not None
+    return found
+
+
+def test_the_end_of_an_attempt_leaves_the_files_of_the_next(
+    portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    asked = portal.submit("ReadsAFileTwice", raw={"table": upload(), "mark": str(tmp_path / "mark")})
+    lent: list[dict[str, Any]] = []
+
+    def taken_at_once(*_: object) -> None:
+        with portal.platform.session() as db:
+            db.execute(update(JobResult).where(JobResult.id == asked.id).values(not_before=None))
+            db.commit()
+        folder = run_files.folder_of(portal.settings, claimed(portal, asked))
+        files = file_store(portal.settings, portal.platform.engine)
+        lent.append(run_files.lend(portal.platform.engine, files, asked.id, folder))
+
+    monkeypatch.setattr("worker.supervisor.release", taken_at_once)
+    portal.execute(asked)
+    assert Path(lent[0]["table"]["path"]).read_bytes() == b"name,size\ncore,3\n"
+
+
+def test_what_a_worker_that_died_left_on_the_disk_is_removed(portal: Portal):
+    ended, going_on = portal.run("ReadsAFile"), portal.submit("ReadsAFile")
+    ours = claimed(portal, going_on, WORKER)
+    kept = run_files.folder_of(portal.settings, ours)
+    left = [
+        run_files.folder_of(portal.settings, replace(ours, result_id=ended.id)),
+        run_files.folder_of(portal.settings, replace(ours, attempt=ours.attempt - 1)),
+    ]
+    for folder in (kept, *left):
+        folder.mkdir(parents=True)
+        (folder / "input-1").write_text("name,size")
+    run_files.remove_stale_folders(portal.platform.engine, run_files.folders_of(portal.settings))
+    assert list(run_files.folders_of(portal.settings).iterdir()) == [kept]
+
+
+class Store:
+    """A store of files that is not as it should be."""
+
+    def __init__(self, portal: Portal, **methods: Any) -> None:
+        self._files = file_store(portal.settings, portal.platform.engine)
+        self.__dict__.update(methods)
+        portal.supervisor()._files = self  # type: ignore[assignment]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._files, name)
+
+
+def test_a_store_that_breaks_ends_the_run_before_its_code(portal: Portal):
+    def breaks(*_: object) -> None:
+        raise RuntimeError("no region")
+
+    asked = portal.submit("ReadsAFile", raw={"table": upload()})
+    Store(portal, open=breaks)
+    result = portal.execute(asked)
+    assert (result.status, result.cause) == ("errored", "The files of this run cannot be had: RuntimeError.")
+
+
+def test_a_slow_store_has_nobody_take_the_run_for_lost(portal: Portal, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(supervisor, "BEAT_SECONDS", 0.05)
+    asked = portal.submit("ReadsAFile", raw={"table": upload()})
+
+    def beats_on() -> None:
+        beat = portal.result(asked).beat
+        until(lambda: portal.result(asked).beat > beat, "a beat")
+
+    def opened(key: str) -> Any:
+        beats_on()
+        return store._files.open(key)
+
+    store = Store(portal, open=opened)
+    assert portal.execute(asked).status == "completed"
+
+    def put(*arguments: Any, **options: Any) -> str:
+        beats_on()
+        return store._files.put(*arguments, **options)
+
+    asked = portal.submit("MakesFiles")
+    store = Store(portal, put=put)
+    assert portal.execute(asked).status == "completed"
+    assert len(rows(portal)) == 3
 
 
 def test_a_run_keeps_the_files_it_makes(portal: Portal):

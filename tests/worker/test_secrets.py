@@ -1,8 +1,8 @@
 """Secrets among a run's inputs: encrypted while it waits and runs, gone after it, never in what is stored in the open."""
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 
-from store.models import JobRecord
+from store.models import JobRecord, RunFile
 from tests.worker.conftest import Portal
 
 PASSWORD = "correct horse; battery"
@@ -40,6 +40,13 @@ def test_what_a_job_says_of_its_secret_is_masked(portal: Portal):
     assert entry.message == "core-1: signing in with (redacted)"
     assert result.return_value == {"length": len(PASSWORD), "pin": "(redacted)"}
     assert PASSWORD not in in_the_open(portal, result.id)
+
+
+def test_its_progress_and_the_names_of_its_files_are_masked(portal: Portal):
+    result = portal.run("NamesItsSecret", raw={"password": PASSWORD})
+    assert result.progress == {"done": 1, "total": 2, "text": "as (redacted)"}
+    with portal.platform.session() as db:
+        assert [row.name for row in db.scalars(select(RunFile))] == ["(redacted).txt"]
 
 
 def test_in_a_sensitive_job_only_its_secrets_are_masked(portal: Portal):

@@ -112,14 +112,21 @@ def _value(kind: str | None, texts: Sequence[str]) -> Any:
 
 def file_at(path: str) -> Upload:
     """Return what a FileVar is given for the file at `path`. Raises InvalidValue."""
-    given = Path(path).expanduser()
     try:
+        given = Path(path).expanduser()
+        # To open a pipe could wait for ever, and nobody knows its size.
+        if given.exists() and not given.is_file():
+            raise InvalidValue(f"{path} is no file.")
         stream = given.open("rb")
+        # It is read when the run is stored.
+        click.get_current_context().call_on_close(stream.close)
+        upload = Upload(given.name, stream, mimetypes.guess_type(given.name)[0] or "")
+        upload.size_bytes  # noqa: B018  Some files of the system have none.
     except OSError as error:
         raise InvalidValue(f"{path} cannot be read: {error.strerror}.") from error
-    # It is read when the run is stored.
-    click.get_current_context().call_on_close(stream.close)
-    return Upload(given.name, stream, mimetypes.guess_type(given.name)[0] or "")
+    except RuntimeError as error:
+        raise InvalidValue(f"{path} cannot be read: there is no such home folder.") from error
+    return upload
 
 
 def sentences(error: InvalidData) -> str:
