@@ -21,6 +21,9 @@ class RunContext(Protocol):
     def progress(self, done: float, total: float | None, text: str) -> None:
         """Say how far the run is."""
 
+    def step(self, grouping: str, began_at: float, ended_at: float) -> None:
+        """Note how long a step took, whose entries have this grouping: seconds since 1970."""
+
     def create_file(self, name: str, content: bytes, content_type: str) -> str:
         """Keep a file with the result and return its address. Raises ValueError, with a sentence, if it is not kept."""
 
@@ -41,6 +44,9 @@ class NoRun:
         return None
 
     def progress(self, *_: Any) -> None:
+        return None
+
+    def step(self, *_: Any) -> None:
         return None
 
     def create_file(self, *_: Any) -> str:

@@ -8,6 +8,7 @@ worker as frames, in the order they are listed here.
     from the child  ["stale"]                               job code on disk has changed: another child must run it
                     ["code", digest]                        of the module that was loaded
                     ["e", level, grouping, message, more, object text, object url, time, is markdown]
+                    ["step", grouping, began, ended]        a step of the job has ended; seconds since 1970
                     ["unlink", [url, ...]]                  what these objects were was rolled back
                     ["commit"]                              may changes be saved? Answered by ["commit", yes or no]
                     ["file", name, path, content type]      to be kept. Answered by ["file", {"id"} or {"refused"}]
@@ -329,6 +330,9 @@ class _Context:
 
     def progress(self, done: float, total: float | None, text: str) -> None:
         self._progress.say(done, total, text)
+
+    def step(self, grouping: str, began_at: float, ended_at: float) -> None:
+        self._line.send("step", grouping, began_at, ended_at)
 
     def create_file(self, name: str, content: bytes, content_type: str) -> str:
         os.makedirs(self._folder, mode=0o700, exist_ok=True)

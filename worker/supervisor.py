@@ -48,6 +48,7 @@ from worker.progress import report_of
 from worker.pushes import release
 from worker.redaction import load_rules
 from worker.sources import snapshot_of, sources_for_run
+from worker.steps import Step
 
 T = TypeVar("T")
 
@@ -563,6 +564,8 @@ class _Watch:
             case ["code", str(digest)] if _DIGEST.fullmatch(digest):
                 self._loaded = True
                 self._log.note(code_digest=digest)
+            case ["step", str(grouping), began_at, ended_at] if _is_moment(began_at) and _is_moment(ended_at):
+                self._log.time_step(Step(grouping[:LONGEST_GROUPING], began_at, ended_at))
             case ["unlink", list(urls)]:
                 self._log.unlink([url for url in urls if _is_safe_url(url)])
             case ["commit"]:
@@ -769,10 +772,14 @@ def _entry(facts: list[Any]) -> Entry:
                 text[:LONGEST_OBJECT_TEXT] if isinstance(text, str) else None,
                 url if _is_safe_url(url) else None,
                 # A job may have changed how its process tells the time.
-                moment if 0 <= moment < _LAST_MOMENT else time.time(),
+                moment if _is_moment(moment) else time.time(),
                 markdown,
             )
     raise frames.BrokenLine("no entry")
+
+
+def _is_moment(moment: Any) -> bool:
+    return isinstance(moment, int | float) and 0 <= moment < _LAST_MOMENT
 
 
 def _is_safe_url(url: Any) -> bool:
