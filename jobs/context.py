@@ -1,10 +1,15 @@
 """The one protocol through which a running job reaches the rooms above."""
 
+from collections.abc import MutableMapping
 from typing import Any, Protocol
 
 
 class RunContext(Protocol):
     """What a run lends its job. `worker` implements it; tests may bring one of their own."""
+
+    @property
+    def values(self) -> MutableMapping[str, Any]:
+        """What the job keeps between its runs. Raises ValueError, with a sentence, for what is not kept."""
 
     def log(
         self,
@@ -39,6 +44,9 @@ class RunContext(Protocol):
 
 class NoRun:
     """Stands in while a job is used outside of a run: it keeps nothing."""
+
+    def __init__(self) -> None:
+        self.values: MutableMapping[str, Any] = {}
 
     def log(self, *_: Any, **__: Any) -> None:
         return None

@@ -4,7 +4,7 @@ import logging
 import mimetypes
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -167,6 +167,14 @@ class BaseJob:
         """Return the inputs as a form in code, filled in with what a browser would send."""
         given = None if data is None and files is None else {**(data or {}), **(files or {})}
         return JobForm(cls._get_vars(), given, initial)
+
+    @property
+    def store(self) -> MutableMapping[str, Any]:
+        """What the job keeps from one run to the next, by keys of its own; each value fits into JSON.
+
+        What is written is kept at once, whatever becomes of the run; in a dry run, only until it ends.
+        """
+        return self._context.values
 
     # Files and progress
 
