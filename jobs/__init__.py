@@ -3,6 +3,7 @@
 from jobs.addresses import IPAddressVar, IPAddressWithMaskVar, IPNetworkVar
 from jobs.errors import AbortTransaction, InvalidData, InvalidValue, JobFailed, SoftTimeLimitExceeded
 from jobs.files import FileVar
+from jobs.functions import job
 from jobs.job import BaseJob, Job
 from jobs.json_text import JSONVar
 from jobs.moments import DateTimeVar, DateVar
@@ -44,4 +45,5 @@ __all__ = [
     "SoftTimeLimitExceeded",
     "StringVar",
     "TextVar",
+    "job",
 ]

@@ -10,10 +10,22 @@ MASK_REQUIRED = "CIDR mask (e.g. /24) is required."
 
 
 class IPAddressVar(Variable):
-    """An IPv4 or IPv6 address without a mask. The job gets a `netaddr.IPAddress`."""
+    """An IPv4 or IPv6 address without a mask. The job gets a `netaddr.IPAddress`.
+
+    version: 4 or 6, where only one of them will do
+    """
+
+    options: ClassVar[tuple[str, ...]] = ("version",)
+
+    def __init__(self, *common: Any, version: int | None = None, **named: Any) -> None:
+        super().__init__(*common, **named)
+        self.version = version
+
+    def check(self) -> None:
+        _check_version(self)
 
     def parse(self, raw: Any) -> str:
-        return str(_address(text_of(raw).strip()))
+        return str(_of_version(_address(text_of(raw).strip()), self.version))
 
     def restore(self, value: Any, objects: Objects) -> Any:
         from netaddr import IPAddress
@@ -25,10 +37,23 @@ class IPAddressVar(Variable):
 
 
 class IPAddressWithMaskVar(Variable):
-    """An address with its mask, such as 10.0.0.1/24. The job gets a `netaddr.IPNetwork`, which keeps the address."""
+    """An address with its mask, such as 10.0.0.1/24. The job gets a `netaddr.IPNetwork`, which keeps the address.
+
+    version: 4 or 6, where only one of them will do
+    """
+
+    options: ClassVar[tuple[str, ...]] = ("version",)
+
+    def __init__(self, *common: Any, version: int | None = None, **named: Any) -> None:
+        super().__init__(*common, **named)
+        self.version = version
+
+    def check(self) -> None:
+        _check_version(self)
 
     def parse(self, raw: Any) -> str:
-        return str(self.check_network(_network(text_of(raw).strip())))
+        network = _of_version(_network(text_of(raw).strip()), self.version)
+        return str(self.check_network(network))
 
     def check_network(self, network: Any) -> Any:
         return network
@@ -45,7 +70,7 @@ class IPAddressWithMaskVar(Variable):
 class IPNetworkVar(IPAddressWithMaskVar):
     """A network, such as 10.0.0.0/24. The job gets a `netaddr.IPNetwork`."""
 
-    options: ClassVar[tuple[str, ...]] = ("min_prefix_length", "max_prefix_length")
+    options: ClassVar[tuple[str, ...]] = ("min_prefix_length", "max_prefix_length", "version")
 
     def __init__(
         self,
@@ -59,7 +84,8 @@ class IPNetworkVar(IPAddressWithMaskVar):
         self.max_prefix_length = max_prefix_length
 
     def check(self) -> None:
-        for option in self.options:
+        super().check()
+        for option in ("min_prefix_length", "max_prefix_length"):
             length = getattr(self, option)
             if length is not None and not (is_integer(length) and 0 <= length <= 128):
                 raise BadJob(f"{option} of {self.name} must be a whole number from 0 to 128.")
@@ -73,6 +99,17 @@ class IPNetworkVar(IPAddressWithMaskVar):
         if most is not None and network.prefixlen > most:
             raise InvalidValue(f"The prefix length must be less than or equal to {most}.")
         return network
+
+
+def _check_version(variable: Any) -> None:
+    if variable.version not in (None, 4, 6):
+        raise BadJob(f"version of {variable.name} must be 4 or 6.")
+
+
+def _of_version(found: Any, version: int | None) -> Any:
+    if version is not None and found.version != version:
+        raise InvalidValue(f"Enter one of IPv{version}: {found} is IPv{found.version}.")
+    return found
 
 
 def _address(text: str) -> Any:

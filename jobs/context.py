@@ -1,10 +1,15 @@
 """The one protocol through which a running job reaches the rooms above."""
 
+from collections.abc import MutableMapping
 from typing import Any, Protocol
 
 
 class RunContext(Protocol):
     """What a run lends its job. `worker` implements it; tests may bring one of their own."""
+
+    @property
+    def values(self) -> MutableMapping[str, Any]:
+        """What the job keeps between its runs. Raises ValueError, with a sentence, for what is not kept."""
 
     def log(
         self,
@@ -20,6 +25,9 @@ class RunContext(Protocol):
 
     def progress(self, done: float, total: float | None, text: str) -> None:
         """Say how far the run is."""
+
+    def step(self, grouping: str, began_at: float, ended_at: float) -> None:
+        """Note how long a step took, whose entries have this grouping: seconds since 1970."""
 
     def create_file(self, name: str, content: bytes, content_type: str) -> str:
         """Keep a file with the result and return its address. Raises ValueError, with a sentence, if it is not kept."""
@@ -37,10 +45,16 @@ class RunContext(Protocol):
 class NoRun:
     """Stands in while a job is used outside of a run: it keeps nothing."""
 
+    def __init__(self) -> None:
+        self.values: MutableMapping[str, Any] = {}
+
     def log(self, *_: Any, **__: Any) -> None:
         return None
 
     def progress(self, *_: Any) -> None:
+        return None
+
+    def step(self, *_: Any) -> None:
         return None
 
     def create_file(self, *_: Any) -> str:

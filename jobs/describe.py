@@ -8,6 +8,7 @@ from typing import Any
 
 from jobs.computed import has_validate
 from jobs.errors import BadJob
+from jobs.functions import FunctionJob
 from jobs.job import BaseJob, Job
 from jobs.kinds import KINDS
 from jobs.variables import Variable
@@ -56,6 +57,7 @@ _NOT_FOR_VARIABLES = frozenset(
 
 def describe(cls: type[BaseJob], *, grouping: str) -> dict[str, Any]:
     """Return what is known of `cls` as JSON-able data. BadJob, with a sentence, where the class cannot be a job."""
+    _check_function(cls)
     facts = {name: _fact(cls, name, types) for name, types in _TYPES.items()}
     if len(cls.__name__) > LONGEST_NAME:
         raise BadJob(f"The class name is longer than {LONGEST_NAME} characters.")
@@ -86,6 +88,17 @@ def describe(cls: type[BaseJob], *, grouping: str) -> dict[str, Any]:
         "has_validate": has_validate(cls),
         "variables": [_variable(cls, variable) for variable in cls._get_vars().values()],
     }
+
+
+def _check_function(cls: type[BaseJob]) -> None:
+    """Raise BadJob where a function cannot be a job as it is written."""
+    if not issubclass(cls, FunctionJob):
+        return
+    if cls._asked.problem:
+        raise BadJob(cls._asked.problem)
+    for name in cls._asked.facts:
+        if name not in _TYPES:
+            raise BadJob(f"@job knows no {name}. There are: {', '.join(_TYPES)}.")
 
 
 def _fact(cls: type[BaseJob], name: str, types: tuple[type, ...]) -> Any:

@@ -3,7 +3,9 @@
 import logging
 import mimetypes
 import re
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from typing import Any, ClassVar, Generic, TypeVar
 
 from jobs.beside import load_json, load_yaml
@@ -109,6 +111,8 @@ class BaseJob:
         #: True once the job logged a failure.
         self.failed = False
         self._failures: list[str] = []
+        #: The names of the steps it is in.
+        self._steps: list[str] = []
         self.job_result = JobResultView()
         #: The web request that asked for the run; None: it was asked for by other ways.
         self.request: JobRequest | None = None
@@ -164,6 +168,14 @@ class BaseJob:
         given = None if data is None and files is None else {**(data or {}), **(files or {})}
         return JobForm(cls._get_vars(), given, initial)
 
+    @property
+    def store(self) -> MutableMapping[str, Any]:
+        """What the job keeps from one run to the next, by keys of its own; each value fits into JSON.
+
+        What is written is kept at once, whatever becomes of the run; in a dry run, only until it ends.
+        """
+        return self._context.values
+
     # Files and progress
 
     def load_yaml(self, filename: str) -> Any:
@@ -199,6 +211,19 @@ class BaseJob:
     def progress(self, done: float, total: float | None = None, text: str = "") -> None:
         """Say how far the run is: `done` of `total`, and in words. It is shown while the run goes on."""
         self._context.progress(done, total, text)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Group what the block logs under a name of its own, with the time it took; a step within it joins the names."""
+        before, began_at = self.active_test, time.time()
+        self._steps.append(str(name))
+        self.active_test = grouping = " / ".join(self._steps)
+        try:
+            yield
+        finally:
+            self._steps.pop()
+            self.active_test = before
+            self._context.step(grouping[:LONGEST_GROUPING], began_at, time.time())
 
     # Logging
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from jobs import functions
 from jobs.errors import AbortTransaction, JobFailed, SoftTimeLimitExceeded, described, text_of
 from jobs.job import BaseJob
 
@@ -242,7 +243,7 @@ def _depth(text: str) -> int:
 def _trace(error: BaseException) -> str:
     """Format the traceback from the job's own code on, as a fenced block."""
     tb = error.__traceback__
-    while tb is not None and tb.tb_frame.f_code.co_filename == __file__:
+    while tb is not None and tb.tb_frame.f_code.co_filename in (__file__, functions.__file__):
         tb = tb.tb_next
     text = "".join(traceback.format_exception(type(error), error, tb))
     return f"\n\n```\n{text.rstrip()}\n```"

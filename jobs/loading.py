@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from jobs.errors import BadJob, JobNotFound
+from jobs.functions import job_of
 from jobs.job import BaseJob, Job
 
 PACKAGE = "errand_jobs"
@@ -132,13 +133,14 @@ def job_classes(module: Module, loaded: ModuleType) -> list[type[BaseJob]]:
     """Return the job classes of a loaded module, by name.
 
     A `jobs` list in the module decides by itself (Nautobot's plugins have one); otherwise every
-    subclass of Job counts, but for those that a sibling defines.
+    subclass of Job and every function with `@job` counts, but for those that a sibling defines.
     """
     listed = getattr(loaded, "jobs", None)
     if isinstance(listed, list | tuple):
-        classes = [cls for cls in listed if _is_job(cls)]
+        classes = [cls for cls in map(job_of, listed) if _is_job(cls)]
     else:
-        classes = [cls for _, cls in inspect.getmembers(loaded, _is_job) if _belongs(cls, module)]
+        found = [job_of(value) for _, value in inspect.getmembers(loaded)]
+        classes = [cls for cls in found if _is_job(cls) and _belongs(cls, module)]
     for cls in classes:
         cls.class_path = f"{module.source}/{module.name}/{cls.__name__}"
         cls.file_path = module.path

@@ -29,6 +29,9 @@ _FOR_TERMINALS = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|
 #: Keep (level, text, how much was cut off) as an entry that is no markdown.
 Keep = Callable[[str, str, int], None]
 
+#: Who keeps what is said now: a library (loguru, say) may hold on to the stderr of an earlier run.
+_keepers: list[Keep] = []
+
 
 class Lines:
     """Cuts bytes into lines, and the longest ones short: `keep` gets each, and how much was cut off."""
@@ -121,7 +124,7 @@ class _Handler(logging.Handler):
 @contextmanager
 def captured(keep: Keep) -> Iterator[None]:
     """Within this block, all that the process says is kept."""
-    streams = [_Stream(descriptor, lambda text, more: keep("info", text, more)) for descriptor in (1, 2)]
+    streams = [_Stream(descriptor, _keep_line) for descriptor in (1, 2)]
     before = sys.stdin, sys.stdout, sys.stderr, threading.excepthook
     root = logging.getLogger()
     handler = _Handler(keep)
@@ -137,6 +140,7 @@ def captured(keep: Keep) -> Iterator[None]:
         lines = traceback.format_exception(args.exc_type, args.exc_value, args.exc_traceback)
         keep("error", f"The thread {args.thread and args.thread.name} broke:\n{''.join(lines).rstrip()}", 0)
 
+    _keepers.append(keep)
     sys.stdout, sys.stderr = map(_text, streams)
     threading.excepthook = thread_died
     root.addHandler(handler)
@@ -149,9 +153,15 @@ def captured(keep: Keep) -> Iterator[None]:
         finally:
             for stream in streams:
                 stream.end()
+            _keepers.remove(keep)
             root.removeHandler(handler)
             sys.stdin, sys.stdout, sys.stderr, threading.excepthook = before
             _flush_others()
+
+
+def _keep_line(text: str, more: int) -> None:
+    if _keepers:
+        _keepers[-1]("info", text, more)
 
 
 def _flush_others() -> None:

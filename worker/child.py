@@ -8,9 +8,12 @@ worker as frames, in the order they are listed here.
     from the child  ["stale"]                               job code on disk has changed: another child must run it
                     ["code", digest]                        of the module that was loaded
                     ["e", level, grouping, message, more, object text, object url, time, is markdown]
+                    ["step", grouping, began, ended]        a step of the job has ended; seconds since 1970
                     ["unlink", [url, ...]]                  what these objects were was rolled back
                     ["commit"]                              may changes be saved? Answered by ["commit", yes or no]
                     ["file", name, path, content type]      to be kept. Answered by ["file", {"id"} or {"refused"}]
+                    ["value", act, key, JSON text]          of the job's own: "get", "set", "delete" or "keys". Answered by
+                                                            ["value", {"text"}, {}, {"found"}, {"keys"} or {"refused"}]
                     ["progress", done, total or null, text] how far the run is
                     ["end", outcome, what sticks]           the process can take another run unless something sticks
                     ["answer", value, what sticks]          to a question
@@ -21,6 +24,7 @@ import atexit
 import contextvars
 import errno
 import faulthandler
+import functools
 import gc
 import importlib
 import itertools
@@ -56,6 +60,7 @@ from worker.hygiene import Baseline
 from worker.line import Interruptions, Line
 from worker.markers import Changes, has_changed_anything
 from worker.progress import Progress
+from worker.values import Values
 
 #: A program of a job's should not fill the disk by mistake. A job may raise it, up to what its system allows.
 LARGEST_FILE_BYTES = 4 * 1024**3
@@ -298,6 +303,7 @@ class _Context:
     def __init__(self, line: Line, changes: Changes, order: Order) -> None:
         self._line = line
         self._result_id = order["result_id"]
+        self._commit = order["commit"]
         self._memory_limit = order["memory_limit"]
         self._folder = order["folder"]
         self._progress = Progress(line)
@@ -307,6 +313,11 @@ class _Context:
         #: The pages of objects that were made since the last commit.
         self._made: set[str] = set()
         self.job: BaseJob | None = None
+
+    @functools.cached_property
+    def values(self) -> Values:
+        # Of a job that only reads there are no dry runs: what it has seen is worth keeping.
+        return Values(self._line, keeps=self._commit or bool(self.job and self.job.read_only))
 
     def use(self, session: RunSession, author: Author) -> None:
         self._session = session
@@ -329,6 +340,9 @@ class _Context:
 
     def progress(self, done: float, total: float | None, text: str) -> None:
         self._progress.say(done, total, text)
+
+    def step(self, grouping: str, began_at: float, ended_at: float) -> None:
+        self._line.send("step", grouping, began_at, ended_at)
 
     def create_file(self, name: str, content: bytes, content_type: str) -> str:
         os.makedirs(self._folder, mode=0o700, exist_ok=True)

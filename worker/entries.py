@@ -20,6 +20,7 @@ from store.text import entry_text
 from worker.batches import Batch, Group, is_one_statement, write_batch
 from worker.masking import Mask
 from worker.ownership import Claim, Fenced
+from worker.steps import Step, time_groups
 
 #: An entry is readable this soon after it was logged, at the latest.
 FLUSH_SECONDS = 0.05
@@ -130,6 +131,8 @@ class RunLog:
         self._flush_at: float | None = None
         self._tickets: list[Ticket] = []
         self._notes: dict[str, Any] = {}
+        #: Steps that have ended.
+        self._steps: list[Step] = []
         #: What was written, or was to be, as the end of the attempt.
         self._ended: dict[str, Any] = {}
         self._bytes = 0
@@ -190,13 +193,21 @@ class RunLog:
         if self._flush_at is None:
             self._flush_at = time.monotonic() + FLUSH_SECONDS
 
+    def time_step(self, step: Step) -> None:
+        """Have the groups of a step begin and end as it did, with the next batch."""
+        self._steps.append(step)
+        if len(self._steps) >= FLUSH_ENTRIES:
+            self.flush()
+        elif self._flush_at is None:
+            self._flush_at = time.monotonic() + FLUSH_SECONDS
+
     def flush(self) -> None:
         """Hand what waits to the writer."""
-        batch, values = self._take()
+        batch, values, steps = self._take()
         self._flush_at = None
-        if batch or values:
+        if batch or values or steps:
             self._tickets.append(
-                self._writer.ask(lambda: self._write(batch, values, patience=PATIENCE_SECONDS))
+                self._writer.ask(lambda: self._write(batch, values, steps=steps, patience=PATIENCE_SECONDS))
             )
 
     def finish(self, end: Callable[[Connection], dict[str, Any]], **values: Any) -> Ticket:
@@ -215,16 +226,16 @@ class RunLog:
                     created_at=time.time(),
                 )
             )
-        batch, notes = self._take()
+        batch, notes, steps = self._take()
         last = {**notes, **values}
         if all(ticket.done for ticket in self._tickets):
             # Nothing is on its way before it: to hand it over would take longer than to write it.
-            here = Ticket(lambda: self._write(batch, last, end, patience=0))
+            here = Ticket(lambda: self._write(batch, last, end, steps=steps, patience=0))
             here.run()
             if not isinstance(here.error, OperationalError):
                 return here
         return self._writer.ask(
-            lambda: self._write(batch, last, end, patience=END_PATIENCE_SECONDS, tried=True)
+            lambda: self._write(batch, last, end, steps=steps, patience=END_PATIENCE_SECONDS, tried=True)
         )
 
     def unlink(self, urls: Iterable[str]) -> None:
@@ -240,9 +251,9 @@ class RunLog:
         self._last_words += 1
         return True
 
-    def _take(self) -> tuple[list[Entry], dict[str, Any]]:
-        taken = self._waiting, self._notes
-        self._waiting, self._notes = [], {}
+    def _take(self) -> tuple[list[Entry], dict[str, Any], list[Step]]:
+        taken = self._waiting, self._notes, self._steps
+        self._waiting, self._notes, self._steps = [], {}, []
         return taken
 
     # Called by the writer
@@ -266,6 +277,7 @@ class RunLog:
         values: dict[str, Any],
         end: Callable[[Connection], dict[str, Any]] | None = None,
         *,
+        steps: Sequence[Step] = (),
         patience: float,
         tried: bool = False,
     ) -> None:
@@ -288,6 +300,9 @@ class RunLog:
                             self._ended["cause"] += UNSAID.format(count=lost)
                         last = {"last_seq": self._seq + len(rows), **values, **self._ended}
                         group = write_batch(connection, Batch(self._claim, rows, self._group, last))
+                    if steps:
+                        named = [step._replace(grouping=self._grouping_of(step.grouping)) for step in steps]
+                        time_groups(connection, self._claim.result_id, named)
                 break
             except OperationalError as error:
                 if rows and is_full(error):
@@ -343,18 +358,21 @@ class RunLog:
             message += CUT_NOTE.format(count=entry.more)
         else:
             message = self._mask.message(entry_text(entry.message))
-        if entry.grouping != self._grouping[0]:
-            self._grouping = (entry.grouping, self._short(entry.grouping, LONGEST_GROUPING))
         return EntryRow(
             number,
             entry.created_at,
             entry.level,
-            self._grouping[1],
+            self._grouping_of(entry.grouping),
             message,
             render(message) if entry.markdown else verbatim(message),
             None if entry.object_text is None else self._short(entry.object_text, LONGEST_OBJECT_TEXT),
             None if entry.object_url is None else self._mask.url(entry.object_url),
         )
+
+    def _grouping_of(self, given: str) -> str:
+        if given != self._grouping[0]:
+            self._grouping = (given, self._short(given, LONGEST_GROUPING))
+        return self._grouping[1]
 
     def _short(self, text: str, longest: int) -> str:
         """Return a text that may have been cut to `longest` characters, masked; what is redacted may be longer."""

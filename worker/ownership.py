@@ -218,6 +218,18 @@ def write(
         raise fenced(claim)
 
 
+def hold(connection: Connection, claim: Claim) -> None:
+    """Have the run stay ours to the end of the caller's transaction. Raises Fenced when it is not."""
+    ours = select(JobResult.id).where(
+        JobResult.id == claim.result_id,
+        JobResult.attempt == claim.attempt,
+        JobResult.status == Status.RUNNING,
+    )
+    # Locked where rows can be: the run must not end between the question and the answer.
+    if connection.scalar(ours.with_for_update(read=True)) is None:
+        raise fenced(claim)
+
+
 def fenced(claim: Claim) -> Fenced:
     return Fenced(f"Run {claim.result_id} has ended or belongs to another worker.")
 

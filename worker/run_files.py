@@ -19,9 +19,9 @@ from sqlalchemy.orm import Session
 from jobs.errors import InvalidData
 from jobs.files import Upload, too_large
 from store.files import FileStore, FileTooLarge, file_store, new_key
-from store.models import FINAL, JobResult, RunFile, Status, now
+from store.models import FINAL, JobResult, RunFile, now
 from store.settings import Settings
-from worker.ownership import Claim, fenced
+from worker.ownership import Claim, hold
 
 PIECE_BYTES = 256 * 1024
 
@@ -164,23 +164,12 @@ def keep_made(
         key = _keep(engine, files, content, upload, variable=None)
     try:
         with engine.begin() as connection:
-            _give_made(connection, key, claim)
+            hold(connection, claim)
+            _give(connection, [key], claim.result_id)
             return int(connection.execute(select(RunFile.id).where(RunFile.key == key)).scalar_one())
     except BaseException:
         remove(engine, files, [key])
         raise
-
-
-def _give_made(connection: Connection, key: str, claim: Claim) -> None:
-    ours = select(JobResult.id).where(
-        JobResult.id == claim.result_id,
-        JobResult.attempt == claim.attempt,
-        JobResult.status == Status.RUNNING,
-    )
-    # Locked where rows can be: the run must not end between the question and the answer.
-    if connection.scalar(ours.with_for_update(read=True)) is None:
-        raise fenced(claim)
-    _give(connection, [key], claim.result_id)
 
 
 def _uploads(data: Mapping[str, Any]) -> dict[str, Upload]:

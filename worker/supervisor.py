@@ -39,6 +39,7 @@ from worker.children import Child, Children
 from worker.entries import LONGEST_GROUPING, LONGEST_OBJECT_TEXT, Entry, RunLog, Ticket, Writer
 from worker.failpoints import reach
 from worker.host import Process, memory_bytes, memory_of
+from worker.job_values import KeptValues
 from worker.line import END_SIGNAL, LOST_LINE
 from worker.made_files import MadeFiles
 from worker.markers import bury
@@ -48,6 +49,7 @@ from worker.progress import LONGEST_TEXT, report_of
 from worker.pushes import release
 from worker.redaction import load_rules
 from worker.sources import snapshot_of, sources_for_run
+from worker.steps import Step
 
 T = TypeVar("T")
 
@@ -86,6 +88,9 @@ UNREAD_BYTES = 2 * 1024**2
 
 #: A child that says it is ready must take the next run within this.
 TAKE_SECONDS = 10.0
+
+#: A child that has asked something takes the answer within this.
+ANSWER_SECONDS = 2.0
 
 _DIGEST = re.compile("[0-9a-f]{0,64}")
 _MOST_COUNTED = 2**53
@@ -272,6 +277,7 @@ class _Watch:
         self._fresh = False
         self._folder = run_files.folder_of(supervisor.settings, claimed)
         self._made_files = MadeFiles(supervisor, claimed, self._folder, self._mask)
+        self._values = KeptValues(supervisor, claimed)
         #: The state in which the run is after this attempt.
         self._ended_as: str = Status.RUNNING
         #: Why others want the run to end.
@@ -439,7 +445,7 @@ class _Watch:
             self._supervisor.children.notice()
         elif descriptor == self._supervisor.wake:
             self._supervisor.drain_wakes()
-            if self._made_files.answer is None:
+            if self._made_files.answer is None and self._values.answer is None:
                 self._beat_at = 0.0
         elif descriptor in self._outputs:
             if not self._read_output(descriptor, self._outputs[descriptor]):
@@ -466,6 +472,8 @@ class _Watch:
         self._see_beat(child)
         if self._made_files.answer is not None:
             self._answer(child, "file", self._made_files.take_answer())
+        if self._values.answer is not None:
+            self._answer(child, "value", self._values.take_answer())
         if self._line_gone_at and now - self._line_gone_at > LINE_SECONDS:
             # It lives, but it can say nothing any more.
             cause = "The job closed the line to its worker: it must close only what it has opened itself."
@@ -588,12 +596,16 @@ class _Watch:
                 self._log.note(
                     code_digest=digest, code_commit=self._claim.run.job_code_commit if known else None
                 )
+            case ["step", str(grouping), began_at, ended_at] if _is_moment(began_at) and _is_moment(ended_at):
+                self._log.time_step(Step(grouping[:LONGEST_GROUPING], began_at, ended_at))
             case ["unlink", list(urls)]:
                 self._log.unlink([url for url in urls if _is_safe_url(url)])
             case ["commit"]:
                 self._answer(child, "commit", self._may_commit())
             case ["file", str(name), str(path), str(content_type)]:
                 self._made_files.keep(name, Path(path), content_type)
+            case ["value", str(act), str(key), str(text)]:
+                self._values.ask(act, key, text)
             case ["progress", done, total, text] if (report := report_of(done, total, text)) is not None:
                 text = self._mask.message(report["text"], cut=len(text) >= LONGEST_TEXT)
                 self._log.note(progress={**report, "text": text})
@@ -617,9 +629,13 @@ class _Watch:
 
     def _answer(self, child: Child, *frame: Any) -> None:
         try:
-            child.line.send(frames.encode(*frame))
+            # It waits for the answer, which may be longer than what a line holds.
+            child.line.settimeout(ANSWER_SECONDS)
+            child.line.sendall(frames.encode(*frame))
         except OSError:
             pass  # It has ended: the watch sees that.
+        finally:
+            child.line.setblocking(False)
 
     def _read_output(self, descriptor: int, lines: Lines) -> bool:
         """Take what a program wrote; False when nobody can write any more, or nothing is there."""
@@ -795,10 +811,14 @@ def _entry(facts: list[Any]) -> Entry:
                 text[:LONGEST_OBJECT_TEXT] if isinstance(text, str) else None,
                 url if _is_safe_url(url) else None,
                 # A job may have changed how its process tells the time.
-                moment if 0 <= moment < _LAST_MOMENT else time.time(),
+                moment if _is_moment(moment) else time.time(),
                 markdown,
             )
     raise frames.BrokenLine("no entry")
+
+
+def _is_moment(moment: Any) -> bool:
+    return isinstance(moment, int | float) and 0 <= moment < _LAST_MOMENT
 
 
 def _is_safe_url(url: Any) -> bool:

@@ -9,6 +9,7 @@ from store.models.job import JobRecord, JobSource, LoadError, SourceSnapshot
 from store.models.result import JobResult, JobStart
 from store.models.states import FAMILIES, FAMILY_OF, FINAL, LEVELS, Status
 from store.models.user import ApiToken, SignInLink, User, UserSession
+from store.models.value import JobValue
 from store.models.worker import Queue, WorkerProcess
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "JobResult",
     "JobSource",
     "JobStart",
+    "JobValue",
     "LoadError",
     "LogEntry",
     "Queue",

@@ -149,3 +149,19 @@ def test_a_handler_made_with_the_module_works_in_the_next_run_too(portal: Portal
         ["by the module's handler"]
     ] * 2
     assert runs[0].return_value == runs[1].return_value, "they share a process"
+
+
+def test_what_a_library_took_for_stderr_in_an_earlier_run_is_heard(portal: Portal):
+    for said in ("first", "second", "third"):
+        assert portal.messages(portal.run("WritesToItsSink", raw={"said": said})) == [
+            ("info", "Sinking", said)
+        ]
+
+
+def test_loguru_is_heard_where_it_is_installed(portal: Portal):
+    pytest.importorskip("loguru")
+    for said in ("first", "second"):
+        [(level, grouping, message)] = portal.messages(portal.run("SpeaksByLoguru", raw={"said": said}))
+        assert (level, grouping) == ("info", "run")
+        assert message.endswith(f"- {said}")
+        assert "\x1b" not in message

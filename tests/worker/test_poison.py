@@ -244,7 +244,7 @@ ANYTHING = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=8,
 )
-KINDS = st.sampled_from(["e", "code", "unlink", "commit", "stale", "end", "x"])
+KINDS = st.sampled_from(["e", "code", "unlink", "commit", "stale", "end", "step", "value", "x"])
 ENTRIES = st.tuples(
     st.just("e"),
     st.sampled_from(["info", "failure"]) | ANYTHING,
@@ -264,7 +264,15 @@ ENDS = st.tuples(
     ),
     st.lists(ANYTHING, max_size=3),
 ).map(list)
-FRAMES = ENTRIES | ENDS | st.builds(lambda kind, rest: [kind, *rest], KINDS, st.lists(ANYTHING, max_size=9))
+STEPS = st.tuples(st.just("step"), st.text(), st.floats() | ANYTHING, st.floats() | ANYTHING).map(list)
+VALUES = st.tuples(st.just("value"), st.sampled_from(["get", "set", "keys"]), st.text(), st.text()).map(list)
+FRAMES = (
+    ENTRIES
+    | ENDS
+    | STEPS
+    | VALUES
+    | st.builds(lambda kind, rest: [kind, *rest], KINDS, st.lists(ANYTHING, max_size=9))
+)
 
 
 class _Child:
@@ -274,8 +282,13 @@ class _Child:
         self.runs = 1
         self.line = self
 
-    def send(self, data: bytes) -> None:
+    def sendall(self, data: bytes) -> None:
         json.loads(data)
+
+    def settimeout(self, seconds: float) -> None:
+        """It takes everything at once."""
+
+    setblocking = settimeout
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

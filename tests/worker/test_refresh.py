@@ -147,6 +147,32 @@ def test_siblings_may_import_each_other_and_stay_one_class(folder: Path):
     assert [job["class_name"] for job in found["zzz@my jobs"].jobs] == ["Last"]
 
 
+FUNCTIONS = """
+from jobs import job
+from good import A
+@job
+def first(): pass
+@job
+def second_one(): pass
+@job
+def third(where: complex): pass
+"""
+
+
+def test_functions_are_jobs_beside_classes(folder: Path):
+    (folder / "zzz.py").write_text("from other import first\nfrom jobs import Job\nclass Last(Job): pass\n")
+    module = only_module(folder, FUNCTIONS)
+    assert [job["class_name"] for job in module.jobs] == ["First", "SecondOne"]
+    assert [error["message"].split(" ")[0] for error in module.errors] == ["Third"]
+    assert [job["class_name"] for job in found_in(folder)["zzz@my jobs"].jobs] == ["Last"]
+
+
+def test_a_list_of_jobs_may_name_functions(folder: Path):
+    module = only_module(folder, f"{FUNCTIONS}\njobs = [second_one, A]\n")
+    assert [job["class_name"] for job in module.jobs] == ["A", "SecondOne"]
+    assert module.errors == []
+
+
 def test_a_sibling_never_shadows_an_installed_package(folder: Path):
     (folder / "json.py").write_text("raise RuntimeError('the wrong json')\n")
     module = only_module(folder, "import json\njson.dumps({})\nfrom jobs import Job\nclass C(Job): pass\n")

@@ -20,6 +20,7 @@ VARIABLE_OPTIONS = (
     "decimal_places",
     "min_prefix_length",
     "max_prefix_length",
+    "version",
     "choices",
     "model",
     "display_field",
