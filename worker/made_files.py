@@ -27,6 +27,7 @@ class Keeper(Protocol):
 
     settings: Settings
     platform: Platform
+    writer: Writer
     filer: Writer
 
     @property

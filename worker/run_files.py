@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from jobs.errors import InvalidData
 from jobs.files import Upload, too_large
 from store.files import FileStore, FileTooLarge, file_store, new_key
-from store.models import FINAL, JobResult, RunFile, now
+from store.models import FINAL, JobResult, RunFile, Status, now
 from store.settings import Settings
 from worker.ownership import Claim, hold
 
