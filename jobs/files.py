@@ -46,6 +46,9 @@ class InputFile(io.BufferedReader):
         """What the file was called where it came from."""
         return self._name
 
+    def _dealloc_warn(self, _wrapper: Any) -> None:
+        """Say nothing: a job that reads it through a TextIOWrapper may leave it to the run to close it."""
+
     def chunks(self, chunk_size: int = PIECE_BYTES) -> Iterator[bytes]:
         """Yield the file in pieces, from the beginning."""
         self.seek(0)

@@ -100,6 +100,17 @@ def install(sources: Iterable[Source]) -> None:
             sys.meta_path.append(_Siblings(name, source.folders))
 
 
+def uninstall() -> None:
+    """Forget all job files: for a process that goes on with others, or with the same after an edit."""
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _JobFiles | _Siblings)]
+    for name, module in list(sys.modules.items()):
+        # Siblings are there under their short names, too.
+        if f"{getattr(module, '__name__', '')}.".startswith(f"{PACKAGE}."):
+            del sys.modules[name]
+    for name in [name for name in _loaded if name.startswith(f"{PACKAGE}.")]:
+        del _loaded[name]
+
+
 def find_modules(source: Source) -> tuple[list[Module], list[tuple[Module, Module]]]:
     """Return the source's modules by name, and the pairs of which the second is hidden by the first."""
     found: dict[str, Module] = {}

@@ -101,8 +101,8 @@ def load_settings(
         data_database_url=_data_database_url(environ, database_url, folder),
         redis_url=_redis_url(environ, f"unix://{redis_socket(folder)}"),
         secret_key=environ.get("SECRET_KEY") or _own_secret_key(folder),
-        jobs_roots=_jobs_roots(environ, remembered),
-        plugins=_plugins(environ, remembered),
+        jobs_roots=jobs_roots(environ, remembered),
+        plugins=plugin_names(environ, remembered),
         https=_flag(environ, "ERRAND_HTTPS"),
         embedded_redis=not environ.get("REDIS_URL"),
         jobs_from_database=_jobs_from_database(environ),
@@ -284,13 +284,15 @@ def _write_privately(path: Path, text: str, *, exclusive: bool = False) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _jobs_roots(environ: Mapping[str, str], remembered: Mapping[str, Any]) -> tuple[Path, ...]:
+def jobs_roots(environ: Mapping[str, str], remembered: Mapping[str, Any]) -> tuple[Path, ...]:
+    """Return the folders of job files: those in the environment, else those that the instance remembers."""
     given = [part for part in environ.get("JOBS_ROOT", "").split(os.pathsep) if part]
     folders = given or remembered.get("jobs_roots") or [str(PROJECT_ROOT / "jobs" / "local")]
     return tuple(Path(folder).expanduser().absolute() for folder in folders)
 
 
-def _plugins(environ: Mapping[str, str], remembered: Mapping[str, Any]) -> tuple[str, ...]:
+def plugin_names(environ: Mapping[str, str], remembered: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the plugin packages, likewise."""
     if "ERRAND_PLUGINS" in environ:
         return tuple(name.strip() for name in environ["ERRAND_PLUGINS"].split(",") if name.strip())
     return tuple(remembered.get("plugins") or ())

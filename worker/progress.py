@@ -34,7 +34,7 @@ class Progress:
 
     def say(self, done: float, total: float | None, text: str) -> None:
         """Take a report. Raises TypeError or ValueError for what are no numbers that can be shown."""
-        number, whole = _number(done), None if total is None else _number(total)
+        number, whole = finite(done), None if total is None else finite(total)
         self._unsaid = [number, whole, str(text)[:LONGEST_TEXT]]
         finished = whole is not None and number >= whole
         if finished or time.monotonic() - self._said_at >= PAUSE_SECONDS:
@@ -60,7 +60,8 @@ def report_of(done: Any, total: Any, text: Any) -> Report | None:
     }
 
 
-def _number(value: Any) -> float:
+def finite(value: Any) -> float:
+    """Return a number as JSON has it. Raises TypeError or ValueError for what is none."""
     # It may be of another library, such as a Decimal.
     number = int(value) if isinstance(value, int) else float(value)
     if not _is_countable(number):
