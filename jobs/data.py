@@ -120,6 +120,8 @@ def _judge_shown(
         if not form and name in raw and raw[name] is None and variable.required:
             raise InvalidValue(f"{name} is a required field")
         judged.data[name] = variable.clean(given[name], objects, given)
+        # Others hear of it as it is stored, however it was given; "null" is an object's explicit none.
+        given[name] = given[name] if given[name] == "null" else judged.data[name]
     except InvalidValue as error:
         judged.errors[name] = [str(error)]
     except InvalidData as error:

@@ -99,7 +99,8 @@ class Field:
     limits: dict[str, Any] = field(default_factory=dict)
     multiple: bool = False
     picker: Picker | None = None
-    #: Names of the variables whose change narrows this one's choices, and nothing else of the form.
+    #: Names of the variables that narrow this one's choices; and of those of them whose change it hears of itself.
+    narrowed_by: list[str] = field(default_factory=list)
     depends_on: list[str] = field(default_factory=list)
     #: The heading it stands under.
     group: str = ""
@@ -492,7 +493,7 @@ def build_field(
     }
     if "model" in variable:
         made.kind = "picker"
-        made.depends_on = narrowed_by(variable)
+        made.narrowed_by = made.depends_on = narrowed_by(variable)
         if looks:
             made.picker = _picker(variable, values, data, search, fitting=fitting)
     else:

@@ -155,7 +155,11 @@ class Prompts:
             return from_description(variable).clean(value, lookup, self._siblings())
 
     def _siblings(self) -> dict[str, Any]:
-        return {**self._given, **self.answers, **self._values}
+        known = {**self._given, **self.answers}
+        return {
+            **known,
+            **{name: value for name, value in self._values.items() if known.get(name) != NULL},
+        }
 
 
 # --- Kinds: each asks once, and returns a JSON value; InvalidValue with a sentence when it cannot ---
