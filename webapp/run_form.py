@@ -412,11 +412,11 @@ def _fields(
     for variable in described:
         name = variable["name"]
         hidden = name in judged.hidden
-        state = _state(variable, judged, narrowing, reacting) if name in reacting else ""
+        state = _state(variable, judged, narrowing) if name in reacting else ""
         holding = held if hidden else narrowing
         fitting = seen is not None and seen.get(name, state) != state
         made = build_field(variable, holding, data, searches.get(name, ""), fitting=fitting, looks=not hidden)
-        made.depends_on = [other for other in made.depends_on if other not in reacting]
+        made.depends_on = [] if name in reacting else made.narrowed_by
         made.group, made.hidden, made.state = variable.get("group", ""), hidden, state
         made.is_source = any(name in _sources(each, reacting) for each in job.variables)
         if name in reacting and name not in values and "default" in variable.get("computed", ()):
@@ -441,16 +441,14 @@ def _reacting(variables: Sequence[Mapping[str, Any]]) -> set[str]:
 def _sources(variable: Mapping[str, Any], reacting: Iterable[str]) -> list[str]:
     if variable["name"] not in reacting:
         return []
-    return [*sources(variable), *(name for name in narrowed_by(variable) if name in reacting)]
+    return [*sources(variable), *narrowed_by(variable)]
 
 
-def _state(
-    variable: Mapping[str, Any], judged: Judged, held: Mapping[str, Text], reacting: Iterable[str]
-) -> str:
+def _state(variable: Mapping[str, Any], judged: Judged, held: Mapping[str, Text]) -> str:
     """Return what a field is shown for: the same text as long as it need not be drawn anew."""
     if variable["name"] in judged.hidden:
         return HIDDEN
-    narrowing = {name: held.get(name) for name in narrowed_by(variable) if name in reacting}
+    narrowing = {name: held.get(name) for name in narrowed_by(variable)}
     shown_for = json.dumps([read_values(variable, judged.data), narrowing], sort_keys=True, default=str)
     return hashlib.sha256(shown_for.encode()).hexdigest()[:12]
 

@@ -12,11 +12,6 @@ pytestmark = pytest.mark.browser
 MOVES = "/jobs/local/reacting/Moves/"
 
 
-@pytest.fixture(scope="module")
-def job_folders(fixture_job_folders: str) -> str:
-    return fixture_job_folders
-
-
 def choose(page: Any, variable: str, text: str) -> None:
     page.locator(f"#f-{variable} label", has_text=re.compile(f"^{text}$")).click()
 
