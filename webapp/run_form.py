@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -337,7 +337,9 @@ def build(
     shown: the states of the fields that the reader sees: what no longer fits is dropped from those that change.
     """
     by_name = errors if isinstance(errors, Mapping) else {}
-    values, judged = _judged(job, values, data, questions)
+    # When an input has changed, nobody asks again for what does not depend on any.
+    of_interest = None if shown is None else _of_interest(job.variables)
+    values, judged = _judged(job, values, data, questions, of_interest)
     fields = _fields(job, values, data, judged, searches or {}, shown)
     names = {field.name for field in fields}
     for each in fields:
@@ -365,13 +367,17 @@ def build(
 
 
 def _judged(
-    job: JobRecord, values: Mapping[str, Text], data: Session, questions: Questions
+    job: JobRecord,
+    values: Mapping[str, Text],
+    data: Session,
+    questions: Questions,
+    of_interest: Collection[str] | None,
 ) -> tuple[Mapping[str, Text], Judged]:
     """Judge what the inputs hold; without the choices that there are no more, now that others have changed."""
     untouched = {variable["name"] for variable in job.variables} - values.keys()
     lookup = objects.ObjectLookup(data)
     while True:
-        judged = questions.judged(values, lookup, form=True, untouched=untouched)
+        judged = questions.judged(values, lookup, form=True, untouched=untouched, of_interest=of_interest)
         gone = {
             name: fitting
             for name, variable in judged.described.items()
@@ -436,6 +442,12 @@ def _reacting(variables: Sequence[Mapping[str, Any]]) -> set[str]:
     }:
         found |= more
     return found
+
+
+def _of_interest(variables: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Return the variables that react, and those they react to."""
+    reacting = _reacting(variables)
+    return reacting | {name for variable in variables for name in _sources(variable, reacting)}
 
 
 def _sources(variable: Mapping[str, Any], reacting: Iterable[str]) -> list[str]:

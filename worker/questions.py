@@ -70,15 +70,24 @@ class Questions:
         ]
 
     def judged(
-        self, raw: Mapping[str, Any], objects: Objects, *, form: bool = False, untouched: Collection[str] = ()
+        self,
+        raw: Mapping[str, Any],
+        objects: Objects,
+        *,
+        form: bool = False,
+        untouched: Collection[str] = (),
+        of_interest: Collection[str] | None = None,
     ) -> Judged:
         """Judge inputs that are still being filled in (see jobs.data.judge), and complete their descriptions.
 
         untouched: the inputs of a form that take their default. Only of these it is asked for.
+        of_interest: the variables whose descriptions are completed; None: all.
         """
         asked = untouched if form else {variable["name"] for variable in self._variables} - raw.keys()
 
         def complete(variable: Mapping[str, Any], values: Mapping[str, Any]) -> Mapping[str, Any]:
+            if of_interest is not None and variable["name"] not in of_interest:
+                return variable
             options = SHOWN if variable["name"] in asked else ("choices", "description")
             return self.complete(variable, values, options)
 

@@ -483,6 +483,30 @@ def test_a_default_follows_until_somebody_types_over_it(root: Browser, jobs: Any
     assert 'id="f-unit" hx-swap-oob="true" hidden' in gone
 
 
+def test_code_is_asked_only_for_what_is_shown_and_depends_on_a_change(
+    root: Browser, jobs: Any, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[tuple[str, Any]] = []
+    ask = helper.ask
+
+    def counted(settings: Any, class_path: str, question: str, arguments: Any, **options: Any) -> Any:
+        asked.append((question, arguments.get("variable")))
+        return ask(settings, class_path, question, arguments, **options)
+
+    monkeypatch.setattr(helper, "ask", counted)
+    moves = jobs["Moves"]
+    page = text(root.get(f"/jobs/{moves.class_path}/"))
+    assert asked == []
+    react(root, moves, page, mode="replace", site="bern")
+    assert asked == [("choices", "rack")]
+    asked.clear()
+    page = text(root.get(f"/jobs/{jobs['Asks'].class_path}/"))
+    assert asked
+    asked.clear()
+    react(root, jobs["Asks"], page)
+    assert asked == []
+
+
 def test_strangers_learn_nothing(app: Flask, db: Any, cast: Any, jobs: Any):
     carol = signed_in(app, db, cast["carol"])
     answer = carol.client.post("/jobs/local/none/None/inputs", data={"csrf_token": carol.token()})
