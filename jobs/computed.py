@@ -25,6 +25,24 @@ REFUSED = "The job does not accept these inputs."
 Verdict = dict[str, list[str]] | list[str] | None
 
 
+#: Of the variables that something depends on; None: it depends on none.
+Values = Mapping[str, Any] | None
+
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_JOB_NAMES = ("self", "cls", "job")
+
+
+class _NotYet(KeyError):
+    """The code reads a value that is not given yet, or does not fit: there is nothing to compute."""
+
+
+class _Given(dict[str, Any]):
+    """The values as the author's code gets them."""
+
+    def __missing__(self, name: str) -> Any:
+        raise _NotYet(name)
+
+
 class NoAnswer(ValueError):
     """What the author's code returned cannot be used: a clause that says why."""
 
@@ -42,11 +60,15 @@ def has_validate(cls: type[BaseJob]) -> bool:
     return True
 
 
-def choices(cls: type[BaseJob], name: str) -> list[list[Any]]:
-    """Return the choices of a variable, as its description would have them. Raises NoAnswer."""
-    returned = _call(cls, getattr(_variable(cls, name), "choices", ()))
+def choices(cls: type[BaseJob], name: str, values: Values = None) -> list[list[Any]]:
+    """Return the choices of a variable, as its description would have them. Raises NoAnswer.
+
+    values: of the variables that it depends on, as far as they fit.
+    """
     try:
-        found = plain_choices(returned)
+        found = plain_choices(_call(cls, getattr(_variable(cls, name), "choices", ()), values))
+    except _NotYet:
+        return []
     except (TypeError, ValueError) as error:
         raise NoAnswer("the job's code did not return a list of (value, label) pairs") from error
     if sum(len(second) if isinstance(second, list) else 1 for _, second in found) > MOST_CHOICES:
@@ -55,12 +77,35 @@ def choices(cls: type[BaseJob], name: str) -> list[list[Any]]:
     return found
 
 
-def default(cls: type[BaseJob], name: str) -> Any:
+def default(cls: type[BaseJob], name: str, values: Values = None) -> Any:
     """Return the default of a variable as JSON: for an object its key. Raises NoAnswer."""
     variable = _variable(cls, name)
-    value = _value(variable.plain(_call(cls, variable.default)))
+    try:
+        value = _value(variable.plain(_call(cls, variable.default, values)))
+    except _NotYet:
+        return None
     _check_plain(value)
     return value
+
+
+def description(cls: type[BaseJob], name: str, values: Values = None) -> str:
+    """Return the help of a variable. Raises NoAnswer."""
+    try:
+        text = _call(cls, _variable(cls, name).description, values)
+    except _NotYet:
+        return ""
+    if not isinstance(text, str):
+        raise NoAnswer("the job's code did not return text")
+    _check_plain(text)
+    return inspect.cleandoc(text)
+
+
+def takes_values(cls: type[BaseJob], option: Any) -> bool:
+    """Tell whether a function that computes an option wants the values of other variables."""
+    try:
+        return _wants(*_bound(cls, option, make=False))[1]
+    except AttributeError:
+        return False
 
 
 def verdict(job: BaseJob, data: Mapping[str, Any]) -> Verdict:
@@ -84,26 +129,55 @@ def _variable(cls: type[BaseJob], name: str) -> Variable:
         raise NoAnswer(f"the job has no variable {name} any more") from None
 
 
-def _call(cls: type[BaseJob], option: Any) -> Any:
-    """Have the author's code compute an option; a function that wants something gets the job class."""
+def _call(cls: type[BaseJob], option: Any, values: Values) -> Any:
+    """Have the author's code compute an option; what its function wants, the job or `values`, it gets."""
+    function, is_method = _bound(cls, option)
+    if not callable(function):
+        return function  # Since the last refresh its author has written the value itself.
+    wants_job, wants_values = _wants(function, is_method, depends=values is not None)
+    arguments: list[Any] = []
+    if wants_job:
+        arguments.append(cls() if wants_job == "self" else cls)
+    if wants_values:
+        arguments.append(_Given(values or {}))
+    found = function(*arguments)
+    # A generator only now does what it does.
+    return list(found) if inspect.isgenerator(found) else found
+
+
+def _bound(cls: type[BaseJob], option: Any, *, make: bool = True) -> tuple[Any, bool]:
+    """Return the function that an option is, and whether it has its job already."""
     if isinstance(option, str):
         # By name, any method will do: one that takes `self` gets a job that has not begun.
-        option = getattr(cls(), option)
-    elif isinstance(option, classmethod | staticmethod):
-        option = option.__get__(None, cls)
-    if not callable(option):
-        return option  # Since the last refresh its author has written the value itself.
-    return option(cls) if _wants_something(option) else option()
+        return (getattr(cls(), option), True) if make else (_unbound(cls, option), True)
+    if isinstance(option, classmethod | staticmethod):
+        return option.__get__(None, cls), isinstance(option, classmethod)
+    return option, False
 
 
-def _wants_something(function: Any) -> bool:
+def _unbound(cls: type[BaseJob], name: str) -> Any:
+    """Return a method as its instance would have it, without making one."""
+    found = inspect.getattr_static(cls, name)
+    return found.__get__(object.__new__(cls), cls) if hasattr(found, "__get__") else found
+
+
+def _wants(function: Any, is_method: bool, *, depends: bool = False) -> tuple[str, bool]:
+    """Return what the function calls the job ("" if it does not want it), and whether it wants values."""
     try:
-        inspect.signature(function).bind()
-    except TypeError:
-        return True
-    except ValueError:
-        return False  # Written in C, and silent about what it takes.
-    return False
+        names = [
+            name
+            for name, parameter in inspect.signature(function).parameters.items()
+            if parameter.default is parameter.empty and parameter.kind in _POSITIONAL
+        ]
+    except (TypeError, ValueError):
+        return "", False  # Written in C, and silent about what it takes; or no function at all.
+    if is_method:
+        return "", bool(names)
+    if len(names) == 1:
+        # One thing alone is the job, as it was before there were values; unless it is called so, or can be nothing else.
+        is_values = names[0] == "values" or (depends and names[0] not in _JOB_NAMES)
+        return ("", True) if is_values else (names[0], False)
+    return (names[0], True) if names else ("", False)
 
 
 def _value(value: Any) -> Any:

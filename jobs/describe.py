@@ -4,13 +4,17 @@ import inspect
 import json
 import math
 import re
+from collections.abc import Mapping
 from typing import Any
 
-from jobs.computed import has_validate
+from jobs import showing
+from jobs.computed import has_validate, takes_values
 from jobs.errors import BadJob
+from jobs.fieldsets import grouped
 from jobs.functions import FunctionJob
 from jobs.job import BaseJob, Job
 from jobs.kinds import KINDS
+from jobs.presets import checked_presets
 from jobs.variables import Variable
 
 LONGEST_NAME = 100
@@ -40,6 +44,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "expires": (int, float),
     "field_order": (list, tuple),
     "task_queues": (list, tuple),
+    "fieldsets": (list, tuple),
+    "presets": (dict,),
 }
 
 #: Facts that are one of a few words.
@@ -61,6 +67,10 @@ def describe(cls: type[BaseJob], *, grouping: str) -> dict[str, Any]:
     facts = {name: _fact(cls, name, types) for name, types in _TYPES.items()}
     if len(cls.__name__) > LONGEST_NAME:
         raise BadJob(f"The class name is longer than {LONGEST_NAME} characters.")
+    variables = grouped(
+        [_variable(cls, variable) for variable in cls._get_vars().values()], facts["fieldsets"]
+    )
+    showing.check(variables)
     return {
         "class_name": cls.__name__,
         "name": facts["name"].strip()[:LONGEST_NAME] or cls.__name__,
@@ -86,7 +96,8 @@ def describe(cls: type[BaseJob], *, grouping: str) -> dict[str, Any]:
         "expires": float(facts["expires"]),
         "queues": [str(name) for name in facts["task_queues"]],
         "has_validate": has_validate(cls),
-        "variables": [_variable(cls, variable) for variable in cls._get_vars().values()],
+        "variables": variables,
+        "presets": checked_presets(variables, facts["presets"]),
     }
 
 
@@ -148,15 +159,31 @@ def _variable(cls: type[BaseJob], variable: Variable) -> dict[str, Any]:
     if type(variable).__name__ not in KINDS:
         raise BadJob(f"{variable.name} is a {type(variable).__name__}, a kind of variable that is not known.")
     for option, kind in (("label", str), ("description", str), ("required", bool)):
-        if not isinstance(getattr(variable, option), kind):
+        if option not in variable.computed and not isinstance(getattr(variable, option), kind):
             raise BadJob(f"{option} of {variable.name} must be {kind.__name__}.")
     choices = getattr(variable, "choices", None)
     if isinstance(choices, str) and not callable(getattr(cls, choices, None)):
         raise BadJob(f"choices of {variable.name} names {choices!r}, which is no method of the job.")
     variable.check()
+    _check_dependence(cls, variable)
     description = variable.describe()
     try:
         json.dumps(description, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise BadJob(f"The options of {variable.name} must be plain values: {error}.") from error
     return description
+
+
+def _check_dependence(cls: type[BaseJob], variable: Variable) -> None:
+    """See that what is computed from other inputs says from which: nothing is asked in vain."""
+    if variable.shown_if is not None and not isinstance(variable.shown_if, Mapping):
+        raise BadJob(f"shown_if of {variable.name} must be a mapping of variables to values.")
+    if variable.depends_on and not variable.computed:
+        raise BadJob(
+            f"depends_on of {variable.name} says what its code reads, but nothing of it is computed."
+        )
+    for option in variable.computed:
+        if not variable.depends_on and takes_values(cls, getattr(variable, option)):
+            raise BadJob(
+                f"{option} of {variable.name} takes values: depends_on must name the variables they are of."
+            )

@@ -94,6 +94,8 @@ class BaseJob:
     expires: Any = _FromMeta(0)
     field_order: Any = _FromMeta(())
     task_queues: Any = _FromMeta(())
+    fieldsets: Any = _FromMeta(())
+    presets: Any = _FromMeta({})
 
     #: `<source>/<module>/<Class>`; set when the class is loaded.
     class_path: ClassVar[str] = ""

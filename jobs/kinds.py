@@ -52,6 +52,8 @@ def from_description(description: Mapping[str, Any]) -> Variable:
     options: dict[str, Any] = {name: description.get(name) for name in names}
     variable = kind(**options)
     variable.name = description["name"]
+    if isinstance(variable, ChoiceVar):
+        variable.names_choices = "choices" in description.get("computed", ())
     return variable
 
 

@@ -18,6 +18,9 @@ MOST_OBJECTS = 10_000
 
 REQUIRED = "This field is required."
 
+#: So many choices a refusal names.
+MOST_NAMED = 20
+
 
 class Objects(Protocol):
     """How variables reach objects without knowing any database. `store.objects.ObjectLookup` is one."""
@@ -39,10 +42,12 @@ class Variable:
     """One input of a job. A kind's own options come first when they are given by position; then these:
 
     label: shown beside the input; by default the name in words
-    description: help for the person who fills it in
+    description: help for the person who fills it in; or a function that returns it
     default: what the input holds at first; or a function that returns it
     required: whether it must be filled in
     widget: how it is shown, where that is not as usual (see jobs.widgets)
+    shown_if: {name of another variable: its value, or a list of values}; True stands for any, False for none
+    depends_on: names of the variables whose `values` are read to compute something of this one
     """
 
     #: Further options, as they appear in the description.
@@ -55,10 +60,12 @@ class Variable:
     def __init__(
         self,
         label: str = "",
-        description: str = "",
+        description: Any = "",
         default: Any = None,
         required: bool = True,
         widget: Any = None,
+        shown_if: Mapping[str, Any] | None = None,
+        depends_on: Sequence[str] = (),
     ) -> None:
         self.name = ""
         self.label = label
@@ -66,6 +73,8 @@ class Variable:
         self.default = default
         self.required = required
         self.widget = widget
+        self.shown_if = shown_if
+        self.depends_on = (depends_on,) if isinstance(depends_on, str) else tuple(depends_on)
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -78,21 +87,24 @@ class Variable:
     @property
     def computed(self) -> list[str]:
         """The names of the options that only the author's code can tell: it is asked when they are needed."""
-        return ["default"] if is_computed(self.default) else []
+        options = {"default": self.default, "description": self.description}
+        return [name for name, option in options.items() if is_computed(option)]
 
     def describe(self) -> dict[str, Any]:
-        """Return this variable as JSON-able data. `computed` and `widget` are there only where something is."""
+        """Return this variable as JSON-able data. `computed` and what follows are there only where something is."""
         computed, widget = self.computed, widget_name(self.widget)
         return {
             "name": self.name,
             "type": type(self).__name__,
             "label": self.shown_label,
-            "description": self.description,
+            "description": "" if "description" in computed else self.description,
             "required": self.required,
             "default": None if "default" in computed else self.plain(self.default),
             **{option: getattr(self, option) for option in self.options},
             **({"computed": computed} if computed else {}),
             **({"widget": widget} if widget else {}),
+            **({"shown_if": dict(self.shown_if)} if self.shown_if else {}),
+            **({"depends_on": list(self.depends_on)} if self.depends_on else {}),
         }
 
     def plain(self, value: Any) -> Any:
@@ -310,6 +322,8 @@ class ChoiceVar(Variable):
 
     options = ("choices",)
     empty = ""
+    #: Whether a refusal names the choices however many they are: nobody can look computed ones up.
+    names_choices = False
 
     def __init__(self, choices: Any = (), *common: Any, **named: Any) -> None:
         super().__init__(*common, **named)
@@ -338,11 +352,22 @@ class ChoiceVar(Variable):
 
     def choose(self, raw: Any) -> str:
         value = text_of(raw)
-        if value not in {str(choice) for choice, _ in flat_choices(self.choices)}:
+        known = [str(choice) for choice, _ in flat_choices(self.choices)]
+        if value not in known:
             raise InvalidValue(
                 f"Select a valid choice. {shortened(value)} is not one of the available choices."
+                + self._named(known)
             )
         return value
+
+    def _named(self, known: Sequence[str]) -> str:
+        """Return a sentence that names the choices, where it helps."""
+        if len(known) > MOST_NAMED and not self.names_choices:
+            return ""
+        if not known:
+            return " There is none."
+        more = f" and {len(known) - MOST_NAMED:,} more" if len(known) > MOST_NAMED else ""
+        return f" Choose from: {', '.join(map(shortened, known[:MOST_NAMED]))}{more}."
 
 
 class MultiChoiceVar(ChoiceVar):

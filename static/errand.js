@@ -153,6 +153,24 @@
     if (event.key === "Enter" && event.target.matches && event.target.matches("[data-no-submit]")) event.preventDefault();
   });
 
+  /* Fields that change because another did: what was typed or chosen in them since that was sent stays. */
+  function held(control) { return control.type === "checkbox" || control.type === "radio" ? control.checked : control.value; }
+  function controls(from) { return all("input:not([type=hidden],[type=file]),select,textarea", from); }
+  document.addEventListener("htmx:beforeRequest", function (event) {
+    if (!event.target.matches("[data-reacts]")) return;
+    controls(event.target.closest("form")).forEach(function (control) { control.errandSent = held(control); });
+  });
+  document.addEventListener("htmx:oobBeforeSwap", function (event) {
+    controls(event.detail.target).forEach(function (control) {
+      if (control.errandSent === undefined || control.errandSent === held(control)) return;
+      controls(event.detail.fragment).forEach(function (fresh) {
+        if (fresh.name !== control.name) return;
+        if (typeof held(control) === "boolean") { if (fresh.value === control.value) fresh.checked = control.checked; }
+        else if (fresh.tagName !== "SELECT" || all("option", fresh).some(function (option) { return option.value === control.value; })) fresh.value = control.value;
+      });
+    });
+  });
+
   /* A file that would be refused is said so before it is sent. */
   document.addEventListener("change", function (event) {
     var input = event.target, most = Number(input.dataset.mostBytes);

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from flask import (
     Blueprint,
@@ -104,12 +104,10 @@ def show(key: str) -> str:
     # The page also answers where a picker asks for its choices, with the inputs as they are.
     if any(name.startswith(run_form.PREFIX) for name in arguments):
         given.update(run_form.from_inputs(job, arguments))
-    open_names = {variable["name"] for variable in job.variables} - given.keys()
-    values = {**run_form.defaults(questions.described(choices=(), defaults=open_names)), **given}
     with current_app.extensions["errand"].data.session() as data:
         form = run_form.build(
             job,
-            values,
+            given,
             data,
             questions=questions,
             commit=_commit_of(earlier, arguments.get("_commit")),
@@ -123,12 +121,12 @@ def show(key: str) -> str:
 @blueprint.post("/<job:key>/")
 @takes_files
 def run(key: str) -> Response:
-    """Ask for a run with what the form holds; or, for a reader without JavaScript, search in its pickers."""
+    """Ask for a run with what the form holds; or, for a reader without JavaScript, search or react in it."""
     # On a session that only reads: SQLite's write turn is for storing the run, not for checking its data.
     with reading() as session:
         job = _find_fresh(key, session)
     require("view", job)
-    if "_search" in request.form:
+    if "_search" in request.form or "_update" in request.form:
         return make_response(_filled_form(job, (), _questions(job)))
     require("run", job)
     questions = _questions(job)
@@ -151,6 +149,29 @@ def run(key: str) -> Response:
         filled = _filled_form(job, refusal.errors, questions)
         return make_response(filled, HTTPStatus.UNPROCESSABLE_ENTITY)
     return make_response(redirect(url_for("results.show", result_id=result.id), HTTPStatus.SEE_OTHER))
+
+
+@blueprint.post("/<job:key>/inputs")
+def react(key: str) -> Response:
+    """Show the fields that look otherwise now that another input has changed."""
+    job = _find(key)
+    require("view", job)
+    if not htmx.wants_fragment():
+        return make_response(_filled_form(job, (), _questions(job)))
+    seen = run_form.states(job, request.form)
+    with current_app.extensions["errand"].data.session() as data:
+        form = run_form.build(
+            job,
+            run_form.from_inputs(job, request.form),
+            data,
+            questions=_questions(job),
+            upload_bytes=current_app.extensions["errand"].settings.upload_bytes,
+            shown=seen,
+        )
+        changed = form.changed(seen)
+        if not changed:
+            return htmx.nothing_new()
+        return make_response(render_template("jobs/_changed.html", fields=changed, job=job))
 
 
 @blueprint.get("/<job:key>/choices/<variable>")
@@ -278,6 +299,7 @@ def _form_page(job: JobRecord, form: run_form.RunForm, searching: str = "") -> s
         runs=runs[:RECENT_RUNS_SHOWN],
         pulse=pulse(runs),
         api_call=_api_call(job),
+        presets=[(name, urlencode(run_form.preset_query(job, name))) for name in job.presets],
         starred=favourites.is_favourite(job),
         usual_seconds=usual_seconds(runs),
         broken=_why_broken(job),
@@ -314,7 +336,8 @@ def _api_call(job: JobRecord) -> str:
     data = {
         variable["name"]: variable.get("default")
         for variable in job.variables
-        if variable["name"] not in files
+        # What is only asked for with other inputs is refused without them.
+        if variable["name"] not in files and "shown_if" not in variable
     }
     call = f"curl -X POST {url} -H 'Authorization: Token YOUR-TOKEN'"
     if files:

@@ -1,16 +1,19 @@
 """The form that asks for a run: built from the descriptions of a job's variables, never from its code."""
 
+import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
+from jobs.data import Judged
 from jobs.files import Upload, in_units
-from jobs.variables import resolve_params
+from jobs.showing import in_order, is_shown, narrowed_by, read_values, sources
+from jobs.variables import flat_choices, resolve_params
 from store import objects
 from store.models import JobRecord
 from store.text import clean_text
@@ -20,6 +23,14 @@ from worker.questions import Questions
 #: What inputs are called; a variable may be called anything, `csrf_token` too.
 PREFIX = "v-"
 SEARCH_PREFIX = "q-"
+STATE_PREFIX = "_as-"
+FOLLOWED_PREFIX = "_default-"
+
+#: The state of a field that is not asked for.
+HIDDEN = "hidden"
+
+#: Kinds that a page never carries on.
+KEPT = ("file", "secret")
 
 MOST_SEGMENTS = 4
 LONGEST_SEGMENTS = 44
@@ -88,8 +99,19 @@ class Field:
     limits: dict[str, Any] = field(default_factory=dict)
     multiple: bool = False
     picker: Picker | None = None
-    #: Names of the variables whose change narrows this one's choices.
+    #: Names of the variables that narrow this one's choices; and of those of them whose change it hears of itself.
+    narrowed_by: list[str] = field(default_factory=list)
     depends_on: list[str] = field(default_factory=list)
+    #: The heading it stands under.
+    group: str = ""
+    #: Not asked for now: what it holds is only carried on.
+    hidden: bool = False
+    #: A change of it changes other fields.
+    is_source: bool = False
+    #: What it is shown for; "" for one that stays as it is whatever the others hold.
+    state: str = ""
+    #: A default that follows other inputs, as long as nobody types over it.
+    followed: str | None = None
 
     @property
     def input(self) -> str:
@@ -99,6 +121,13 @@ class Field:
     def single(self) -> bool:
         """Whether it is one input, which its label can name."""
         return self.kind in SINGLE
+
+    @property
+    def carried(self) -> list[str]:
+        """What is sent along of a field that nobody sees."""
+        if self.kind in ("secret", "file"):
+            return []
+        return self.value if isinstance(self.value, list) else [self.value]
 
     @property
     def search_input(self) -> str:
@@ -134,6 +163,24 @@ class RunForm:
         return [field for field in self.fields if field.kind != "hidden"]
 
     @property
+    def sections(self) -> list[tuple[str, list[Field]]]:
+        """The headings, each with its fields; those that stand under none come first."""
+        sections: dict[str, list[Field]] = {}
+        for each in self.fields:
+            sections.setdefault(each.group, []).append(each)
+        return list(sections.items()) or [("", [])]
+
+    def changed(self, states: Mapping[str, str]) -> list[Field]:
+        """Return the fields that look otherwise than those that were shown for `states`."""
+        return [
+            each
+            for each in self.fields
+            if each.state != states.get(each.name, each.state)
+            # What was typed or chosen in these is on no other page: as long as they are there they stay.
+            and not (each.kind in KEPT and HIDDEN not in (each.state, states[each.name]))
+        ]
+
+    @property
     def has_files(self) -> bool:
         return any(field.kind == "file" for field in self.fields)
 
@@ -149,17 +196,26 @@ class RunForm:
 # --- What the inputs hold -------------------------------------------------------------------------------------
 
 
-def defaults(variables: Iterable[Mapping[str, Any]]) -> dict[str, Text]:
-    return {variable["name"]: _as_text(variable, variable.get("default")) for variable in variables}
-
-
 def from_data(job: JobRecord, data: Mapping[str, Any]) -> dict[str, Text]:
-    """Return what the inputs held for an earlier run; what the job did not have then keeps its default."""
-    return {
-        variable["name"]: _as_text(variable, data[variable["name"]], null=NULL)
-        for variable in job.variables
-        if variable["name"] in data
-    }
+    """Return what the inputs held for an earlier run; what it was not asked for keeps its default."""
+    hidden: set[str] = set()
+    values = {}
+    for variable in in_order(job.variables):
+        if not is_shown(variable, data, hidden):
+            hidden.add(variable["name"])
+        elif variable["name"] in data:
+            values[variable["name"]] = _as_text(variable, data[variable["name"]], null=NULL)
+    return values
+
+
+def preset_query(job: JobRecord, name: str) -> list[tuple[str, str]]:
+    """Return the arguments of an address that fills in a preset."""
+    by_name = {variable["name"]: variable for variable in job.variables}
+    query = []
+    for variable, value in job.presets[name].items():
+        text = _as_text(by_name[variable], value) if variable in by_name else ""
+        query += [(variable, each) for each in (text if isinstance(text, list) else [text])]
+    return query
 
 
 def from_query(job: JobRecord, arguments: MultiDict[str, str]) -> dict[str, Text]:
@@ -173,11 +229,26 @@ def from_query(job: JobRecord, arguments: MultiDict[str, str]) -> dict[str, Text
 
 
 def from_inputs(job: JobRecord, form: MultiDict[str, str]) -> dict[str, Text]:
-    """Return what the reader typed and chose; a box that is not ticked is there as empty."""
-    return {
+    """Return what the reader typed and chose; a box that is not ticked is there as empty.
+
+    What still holds the default that was there for other inputs is left out.
+    """
+    given = {
         variable["name"]: _given(variable, form.getlist(PREFIX + variable["name"]))
         for variable in job.variables
     }
+    return {name: text for name, text in given.items() if form.get(FOLLOWED_PREFIX + name) != _followed(text)}
+
+
+def states(job: JobRecord, form: MultiDict[str, str]) -> dict[str, str]:
+    """Return what the fields that react to others were shown for."""
+    names = [variable["name"] for variable in job.variables]
+    return {name: form[STATE_PREFIX + name] for name in names if STATE_PREFIX + name in form}
+
+
+def _followed(text: Text) -> str:
+    # Browsers end lines their own way.
+    return json.dumps(text, ensure_ascii=False).replace("\\r\\n", "\\n")
 
 
 def raw(
@@ -254,20 +325,22 @@ def build(
     errors: Mapping[str, Sequence[str]] | Sequence[str] = (),
     given_anew: Iterable[str] = (),
     upload_bytes: int = 0,
+    shown: Mapping[str, str] | None = None,
 ) -> RunForm:
-    """Make the form with `values` in its inputs.
+    """Make the form with `values` in its inputs; those that have none there hold their default.
 
-    questions: asked for the choices that the job computes.
+    questions: asked for what the job computes.
     searches: what is typed into the pickers' search, by variable.
     errors: as InvalidData has them.
     given_anew: the files and secrets that were given; a form does not carry them on.
     upload_bytes: the largest file that is taken.
+    shown: the states of the fields that the reader sees: what no longer fits is dropped from those that change.
     """
     by_name = errors if isinstance(errors, Mapping) else {}
-    fields = [
-        build_field(variable, values, data, (searches or {}).get(variable["name"], ""))
-        for variable in questions.described(defaults=())
-    ]
+    # When an input has changed, nobody asks again for what does not depend on any.
+    of_interest = None if shown is None else _of_interest(job.variables)
+    values, judged = _judged(job, values, data, questions, of_interest)
+    fields = _fields(job, values, data, judged, searches or {}, shown)
     names = {field.name for field in fields}
     for each in fields:
         each.errors = list(by_name.get(each.name, ()))
@@ -293,6 +366,105 @@ def build(
     )
 
 
+def _judged(
+    job: JobRecord,
+    values: Mapping[str, Text],
+    data: Session,
+    questions: Questions,
+    of_interest: Collection[str] | None,
+) -> tuple[Mapping[str, Text], Judged]:
+    """Judge what the inputs hold; without the choices that there are no more, now that others have changed."""
+    untouched = {variable["name"] for variable in job.variables} - values.keys()
+    lookup = objects.ObjectLookup(data)
+    while True:
+        judged = questions.judged(values, lookup, form=True, untouched=untouched, of_interest=of_interest)
+        gone = {
+            name: fitting
+            for name, variable in judged.described.items()
+            if name in values and name not in questions.problems and variable.get("depends_on")
+            if (fitting := _still_there(variable, values[name])) != values[name]
+        }
+        if not gone:
+            return values, judged
+        values = {**values, **gone}
+
+
+def _still_there(variable: Mapping[str, Any], text: Text) -> Text:
+    if "choices" not in variable:
+        return text
+    known = {str(value) for value, _ in flat_choices(variable["choices"])}
+    if isinstance(text, list):
+        return [each for each in text if each in known]
+    return text if text in known else ""
+
+
+def _fields(
+    job: JobRecord,
+    values: Mapping[str, Text],
+    data: Session,
+    judged: Judged,
+    searches: Mapping[str, str],
+    seen: Mapping[str, str] | None,
+) -> list[Field]:
+    described = [judged.described.get(variable["name"], variable) for variable in job.variables]
+    held = {
+        variable["name"]: values.get(variable["name"], _as_text(variable, variable.get("default")))
+        for variable in described
+    }
+    # What is not asked for narrows nothing.
+    narrowing = {name: text for name, text in held.items() if name not in judged.hidden}
+    reacting = _reacting(job.variables)
+    fields = []
+    for variable in described:
+        name = variable["name"]
+        hidden = name in judged.hidden
+        state = _state(variable, judged, narrowing) if name in reacting else ""
+        holding = held if hidden else narrowing
+        fitting = seen is not None and seen.get(name, state) != state
+        made = build_field(variable, holding, data, searches.get(name, ""), fitting=fitting, looks=not hidden)
+        made.depends_on = [] if name in reacting else made.narrowed_by
+        made.group, made.hidden, made.state = variable.get("group", ""), hidden, state
+        made.is_source = any(name in _sources(each, reacting) for each in job.variables)
+        if name in reacting and name not in values and "default" in variable.get("computed", ()):
+            made.followed = _followed(held[name])
+        fields.append(made)
+    return fields
+
+
+def _reacting(variables: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Return the variables whose field depends on what others hold."""
+    found = {variable["name"] for variable in variables if sources(variable)}
+    # A picker that one of these narrows goes along with it: what is swapped can tell nobody of its changes.
+    while more := {
+        variable["name"]
+        for variable in variables
+        if variable["name"] not in found and found.intersection(narrowed_by(variable))
+    }:
+        found |= more
+    return found
+
+
+def _of_interest(variables: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Return the variables that react, and those they react to."""
+    reacting = _reacting(variables)
+    return reacting | {name for variable in variables for name in _sources(variable, reacting)}
+
+
+def _sources(variable: Mapping[str, Any], reacting: Iterable[str]) -> list[str]:
+    if variable["name"] not in reacting:
+        return []
+    return [*sources(variable), *narrowed_by(variable)]
+
+
+def _state(variable: Mapping[str, Any], judged: Judged, held: Mapping[str, Text]) -> str:
+    """Return what a field is shown for: the same text as long as it need not be drawn anew."""
+    if variable["name"] in judged.hidden:
+        return HIDDEN
+    narrowing = {name: held.get(name) for name in narrowed_by(variable)}
+    shown_for = json.dumps([read_values(variable, judged.data), narrowing], sort_keys=True, default=str)
+    return hashlib.sha256(shown_for.encode()).hexdigest()[:12]
+
+
 def build_field(
     variable: Mapping[str, Any],
     values: Mapping[str, Text],
@@ -300,8 +472,12 @@ def build_field(
     search: str = "",
     *,
     fitting: bool = False,
+    looks: bool = True,
 ) -> Field:
-    """Make one input. With `fitting`, choices that no longer fit the other inputs are dropped."""
+    """Make one input. With `fitting`, choices that no longer fit the other inputs are dropped.
+
+    looks: whether it is seen, and so needs to know what there is to choose from.
+    """
     value = values.get(variable["name"], "")
     made = Field(
         name=variable["name"],
@@ -327,22 +503,14 @@ def build_field(
     }
     if "model" in variable:
         made.kind = "picker"
-        made.depends_on = list(_references(variable.get("query_params") or {}))
-        made.picker = _picker(variable, values, data, search, fitting=fitting)
+        made.narrowed_by = made.depends_on = narrowed_by(variable)
+        if looks:
+            made.picker = _picker(variable, values, data, search, fitting=fitting)
     else:
         kinds.get(variable["type"], _line)(made, variable)
     if variable.get("widget"):
         _change_widget(made, str(variable["widget"]))
     return made
-
-
-def dependents(job: JobRecord, name: str) -> list[str]:
-    """Return the variables whose choices the value of `name` narrows."""
-    return [
-        variable["name"]
-        for variable in job.variables
-        if name in _references(variable.get("query_params") or {})
-    ]
 
 
 def _line(made: Field, variable: Mapping[str, Any]) -> None:
@@ -535,13 +703,3 @@ def _extra(variable: Mapping[str, Any], taken: set[str]) -> list[Option]:
 def _option(variable: Mapping[str, Any], instance: Any, chosen: bool) -> Option:
     text = objects.text_of(instance, variable.get("display_field") or "display")
     return Option(str(instance.pk), text, chosen)
-
-
-def _references(params: Mapping[str, Any]) -> Iterable[str]:
-    """Yield the variables that `query_params` refer to."""
-    seen = []
-    for value in params.values():
-        for part in value if isinstance(value, list | tuple) else [value]:
-            if isinstance(part, str) and part.startswith("$") and part[1:] not in seen:
-                seen.append(part[1:])
-    return seen

@@ -19,7 +19,8 @@ class Question(TypedDict):
     """What is asked of a job's code, as JSON."""
 
     class_path: str
-    #: "choices" or "default" of {"variable": name}, or "validate" of {"data": {...}, "username": "..."}.
+    #: "choices", "default" or "description" of {"variable": name, "values": {...} or None}, or "validate" of
+    #: {"data": {...}, "username": "..."}.
     question: str
     arguments: dict[str, Any]
     #: True: the inputs are nobody's business, so what is raised because of them is not told.
@@ -41,9 +42,11 @@ def answer(question: Question, objects: ObjectLookup) -> Any:
     arguments = question["arguments"]
     match question["question"]:
         case "choices":
-            return computed.choices(cls, arguments["variable"])
+            return computed.choices(cls, arguments["variable"], arguments.get("values"))
         case "default":
-            return computed.default(cls, arguments["variable"])
+            return computed.default(cls, arguments["variable"], arguments.get("values"))
+        case "description":
+            return computed.description(cls, arguments["variable"], arguments.get("values"))
         case "validate":
             return _verdict(cls, arguments, objects)
     raise computed.NoAnswer("it was asked something that it does not understand")

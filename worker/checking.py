@@ -107,7 +107,11 @@ class _Check:
 
     def findings(self) -> Iterator[Finding]:
         yield from self._of_job()
-        variables = self._questions.described()
+        # Each by itself: what others would have to hold for it is not of interest here.
+        variables = [
+            {name: value for name, value in variable.items() if name not in ("shown_if", "depends_on")}
+            for variable in self._questions.described(self._objects)
+        ]
         for name, sentences in self._questions.problems.items():
             for sentence in sentences:
                 yield self._say("error", sentence, name)

@@ -132,9 +132,9 @@ def _checked(
     if questions.needed():
         # The job's code may take its time, and on SQLite whatever was read so far keeps every other writer waiting.
         db.commit()
-        variables = questions.of_submit(raw, form=form)
     with object_lookup(settings) as objects:
-        data = clean(variables, raw, objects=objects, form=form)
+        complete = questions.of_submit(raw, form=form)
+        data = clean(variables, raw, objects=objects, form=form, complete=complete)
     run_files.check_sizes(data, settings.upload_bytes)
     if questions.validates:
         with run_files.on_disk(data) as readable:

@@ -68,6 +68,8 @@ class JobRecord(Base):
     has_validate: Mapped[bool] = mapped_column(default=False)
     #: Descriptions of the variables, in the order of the form (see jobs.variables).
     variables: Mapped[list[Any]] = mapped_column(default=list)
+    #: {name: {variable: value}}: what its author suggests to fill in.
+    presets: Mapped[dict[str, Any]] = mapped_column(default=dict)
     #: SHA-256 of the module's source.
     code_digest: Mapped[str] = mapped_column(String(64), default="")
     #: The git commit whose content that is; empty: there is none, or the file was changed since.

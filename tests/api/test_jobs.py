@@ -22,6 +22,7 @@ JOB_KEYS = {
     "soft_time_limit",
     "time_limit",
     "queues",
+    "presets",
     "variables",
     "code_digest",
     "code_commit",

@@ -61,10 +61,24 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    # Beside the jobs that a newcomer finds, one whose inputs react.
+    (folder / "jobs").mkdir()
+    shutil.copy(PROJECT_ROOT / "tests" / "fixture_jobs" / "reacting.py", folder / "jobs")
+    jobs = ["--jobs", str(folder / "jobs")]
     environ = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     with output.open("w") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "webapp.cli", "up", "--port", str(port), "--instance", str(folder / "i")],
+            [
+                sys.executable,
+                "-m",
+                "webapp.cli",
+                "up",
+                "--port",
+                str(port),
+                "--instance",
+                str(folder / "i"),
+                *jobs,
+            ],
             env={**environ, "PYTHONPATH": str(PROJECT_ROOT)},
             stdout=out,
             stderr=subprocess.STDOUT,

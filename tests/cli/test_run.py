@@ -106,8 +106,16 @@ def test_an_answer_is_understood(portal, terminal, name, said, stored):
         ("name", ["much too long", "x"], "Ensure this value has at most 10 characters (it has 13)."),
         ("count", ["many", "10", "9"], "Ensure this value is less than or equal to 9."),
         ("flag", ["perhaps", "y"], "Enter true or false."),
-        ("size", ["4", "s"], "Select a valid choice. 4 is not one of the available choices."),
-        ("colours", ["r,x", "r"], "Select a valid choice. x is not one of the available choices."),
+        (
+            "size",
+            ["4", "s"],
+            "Select a valid choice. 4 is not one of the available choices. Choose from: s, 1, l.",
+        ),
+        (
+            "colours",
+            ["r,x", "r"],
+            "Select a valid choice. x is not one of the available choices. Choose from: r, g, b.",
+        ),
         ("site", ["nowhere", ""], "Nothing matches 'nowhere'."),
     ],
 )
@@ -228,7 +236,7 @@ def test_without_a_terminal_all_that_is_wrong_is_said_at_once(portal):
         "Error: Nothing was stored.",
         "count: Enter a whole number.",
         "name: This field is required.",
-        "size: Select a valid choice. 4 is not one of the available choices.",
+        "size: Select a valid choice. 4 is not one of the available choices. Choose from: s, 1, l.",
         "x: Job data contained an unknown property",
     ]
 

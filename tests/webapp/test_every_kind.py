@@ -27,7 +27,7 @@ RUN = "/api/v1/jobs/local/greetings/Greet/run"
 DOCS = Path(__file__).parents[2] / "docs" / "jobs.md"
 
 COLOURS = [["r", "Red"], ["g", "Green"]]
-WRONG_CHOICE = "Select a valid choice. x is not one of the available choices."
+WRONG_CHOICE = "Select a valid choice. x is not one of the available choices. Choose from: r, g."
 
 
 @dataclass(frozen=True)

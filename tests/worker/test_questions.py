@@ -11,6 +11,7 @@ from store.models import JobResult
 from store.settings import Settings
 from tests.worker.conftest import Portal
 from worker import helper
+from worker.lookups import object_lookup
 from worker.questions import Questions
 
 
@@ -77,6 +78,7 @@ def test_code_that_breaks_refuses_with_a_sentence_and_keeps_secrets(portal: Port
 
 def test_who_shows_a_form_gets_computed_choices_and_defaults(portal: Portal, sites: dict[str, str]):
     asked = Questions(portal.settings, portal.jobs["Asks"])
-    described = {variable["name"]: variable for variable in asked.described()}
+    with object_lookup(portal.settings) as objects:
+        described = {variable["name"]: variable for variable in asked.described(objects)}
     assert described["size"]["choices"][0] == ["s", "Small"]
     assert (described["count"]["default"], asked.problems) == (3, {})

@@ -17,6 +17,7 @@ from webapp.api.tokens import user
 from webapp.database import db, reading
 from webapp.fresh import fresh
 from webapp.request_facts import request_facts
+from worker.lookups import object_lookup
 from worker.questions import Questions
 from worker.submit import submit
 
@@ -41,8 +42,10 @@ def job(reference: str) -> dict[str, Any]:
         raise MethodNotAllowed(["POST"])
     if record is None:
         raise _no_job()
-    questions = Questions(current_app.extensions["errand"].settings, record, username=user().username)
-    return shapes.job(record, questions)
+    settings = current_app.extensions["errand"].settings
+    questions = Questions(settings, record, username=user().username)
+    with object_lookup(settings) as objects:
+        return shapes.job(record, questions.described(objects), questions.problems)
 
 
 def run(reference: str) -> tuple[Response, int, dict[str, str]]:

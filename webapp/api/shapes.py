@@ -1,13 +1,12 @@
 """What the API shows of each thing. Every field is named here: nothing else of a row ever goes out."""
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from store.models import JobRecord, JobResult, JobSource, LoadError, LogEntry, RunFile, WorkerProcess
 from store.objects import text_of
-from worker.questions import Questions
 from worker.queue_facts import QueueFacts
 
 #: What a variable's description may say besides what every variable has.
@@ -30,6 +29,9 @@ VARIABLE_OPTIONS = (
     "accept",
     "widget",
     "computed",
+    "shown_if",
+    "depends_on",
+    "group",
 )
 
 UNREACHABLE = "The queue cannot be reached now: the run starts when Redis is back."
@@ -42,10 +44,13 @@ def time(value: datetime | None) -> str | None:
     return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def job(record: JobRecord, questions: Questions | None = None) -> dict[str, Any]:
-    """A job. With `questions`, what its code computes of its variables is computed; in a list that would take long."""
-    variables = questions.described() if questions else record.variables
-    problems = questions.problems if questions else {}
+def job(
+    record: JobRecord,
+    variables: Sequence[Mapping[str, Any]] | None = None,
+    problems: Mapping[str, list[str]] | None = None,
+) -> dict[str, Any]:
+    """A job. variables: with what its code computes of them; in a list that would take long."""
+    described = record.variables if variables is None else variables
     return {
         "id": str(record.id),
         "class_path": record.class_path,
@@ -64,7 +69,8 @@ def job(record: JobRecord, questions: Questions | None = None) -> dict[str, Any]
         "soft_time_limit": record.soft_time_limit,
         "time_limit": record.effective_time_limit,
         "queues": record.allowed_queues,
-        "variables": [variable(description, problems.get(description["name"])) for description in variables],
+        "variables": [variable(each, (problems or {}).get(each["name"])) for each in described],
+        "presets": record.presets,
         "code_digest": record.code_digest,
         "code_commit": record.code_commit or None,
         "refreshed_at": time(record.refreshed_at),

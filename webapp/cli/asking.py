@@ -89,6 +89,16 @@ def from_json(text: str | None) -> dict[str, Any]:
     return given
 
 
+def from_preset(job: "JobRecord", name: str | None) -> dict[str, Any]:
+    """Return the inputs that --preset gives. What it empties is left to be asked for."""
+    if name is None:
+        return {}
+    if name not in job.presets:
+        known = ", ".join(f'"{each}"' for each in job.presets)
+        raise Refused(f'There is no preset "{name}". {f"Choose from: {known}." if known else "It has none."}')
+    return {variable: value for variable, value in job.presets[name].items() if value is not None}
+
+
 def from_pairs(variables: Sequence[Mapping[str, Any]], pairs: Sequence[str]) -> dict[str, Any]:
     """Return the inputs that are given as name=value, each read as a part of a flat form is."""
     texts: dict[str, list[str]] = {}

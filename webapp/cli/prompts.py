@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from jobs.data import UNKNOWN
+from jobs.data import UNKNOWN, empty_of, is_nothing
 from jobs.errors import InvalidData, InvalidValue
 from jobs.kinds import from_description
+from jobs.showing import in_order, is_shown, refusal, sources
 from jobs.variables import flat_choices, resolve_params
 from store import objects
 from store.settings import Settings
@@ -38,50 +39,104 @@ def at_a_terminal() -> bool:
 
 
 class Prompts:
-    """Asks for what was not given on the command line."""
+    """Asks for what was not given on the command line, each input after those it depends on."""
 
-    def __init__(self, settings: Settings, questions: Questions, given: Mapping[str, Any]) -> None:
-        """questions: asked for the choices and defaults that the job computes."""
+    def __init__(
+        self,
+        settings: Settings,
+        variables: Sequence[Mapping[str, Any]],
+        questions: Questions,
+        given: Mapping[str, Any],
+    ) -> None:
+        """questions: asked for what the job computes."""
         self._settings = settings
-        self._variables = {variable["name"]: variable for variable in questions.described()}
-        self._problems = questions.problems
+        self._variables = in_order(variables)
+        self._questions = questions
         self._given = given
         #: What was answered, as `worker.submit` takes it.
         self.answers: dict[str, Any] = {}
+        #: As far as is known: what is stored, and what is not asked for.
+        self._values: dict[str, Any] = {}
+        self._hidden: set[str] = set()
+        self._complaints: dict[str, list[str]] = {}
 
     def check_given(self) -> None:
         """Raise InvalidData for what was given and does not fit: nobody should answer questions in vain."""
-        errors = {name: [UNKNOWN] for name in self._given if name not in self._variables}
-        for name in self._given.keys() & self._variables.keys():
+        known = {variable["name"] for variable in self._variables}
+        errors = {name: [UNKNOWN] for name in self._given if name not in known}
+        for variable in self._variables:
+            name = variable["name"]
+            # What depends on others is checked when they are known.
+            if name not in self._given or sources(variable):
+                continue
             try:
-                self._check(self._variables[name], self._given[name])
+                self._check(self._completed(variable, ("choices",)), self._given[name])
             except InvalidValue as error:
                 errors[name] = [str(error)]
         if errors:
             raise InvalidData(errors)
 
     def ask_all(self) -> None:
-        for variable in self._variables.values():
-            if variable["name"] not in self._given:
-                self._ask(variable)
+        """Ask for everything that is asked for and not known yet. Raises InvalidData for what was given in vain."""
+        self._values, self._hidden = {}, set()
+        for variable in self._variables:
+            if is_shown(variable, self._values, self._hidden):
+                self._have(variable)
+            else:
+                self._leave_out(variable)
 
     def ask_again(self, error: InvalidData) -> bool:
         """Ask once more for what does not fit; False when something else than an answer is to blame."""
         if not isinstance(error.errors, dict) or not error.errors.keys() <= self.answers.keys():
             return False
-        for name, sentences in error.errors.items():
-            tell(" ".join(sentences))
-            self._ask(self._variables[name])
+        for name in error.errors:
+            del self.answers[name]
+        self._complaints = dict(error.errors)
+        self.ask_all()
         return True
+
+    def _have(self, variable: Mapping[str, Any]) -> None:
+        name = variable["name"]
+        if name in self._given:
+            try:
+                described = self._completed(variable, ("choices",))
+                self._values[name] = self._check(described, self._given[name])
+            except InvalidValue as error:
+                raise InvalidData({name: [str(error)]}) from error
+            return
+        if name in self.answers:
+            # What was answered before may not fit any more when something else was answered anew.
+            try:
+                described = self._completed(variable, ("choices",))
+                self._values[name] = self._check(described, self.answers[name])
+                return
+            except InvalidValue as error:
+                self._complaints.setdefault(name, [str(error)])
+                del self.answers[name]
+        self._ask(self._completed(variable))
+
+    def _leave_out(self, variable: Mapping[str, Any]) -> None:
+        name = variable["name"]
+        if name in self._given and not is_nothing(variable, self._given[name]):
+            raise InvalidData({name: [refusal(variable, self._variables)]})
+        self.answers.pop(name, None)
+        self._hidden.add(name)
+        self._values[name] = empty_of(from_description(variable))
+
+    def _completed(self, variable: Mapping[str, Any], *options: Any) -> dict[str, Any]:
+        self._questions.renew_time()
+        return self._questions.complete(variable, self._values, *options)
 
     def _ask(self, variable: Mapping[str, Any]) -> None:
         """Ask for one variable until the answer fits."""
+        for sentence in self._complaints.pop(variable["name"], ()):
+            tell(sentence)
         self._introduce(variable)
-        siblings = {**self._given, **self.answers}
+        siblings = self._siblings()
         while True:
             try:
                 answer = _kind(variable)(self._settings, variable, siblings)
-                self._check(variable, answer)
+                self._values[variable["name"]] = self._check(variable, answer)
             except InvalidValue as error:
                 tell(str(error))
             else:
@@ -92,13 +147,19 @@ class Prompts:
         click.echo(err=True)
         if variable.get("description"):
             tell(variable["description"])
-        for problem in self._problems.get(variable["name"], ()):
+        for problem in self._questions.problems.get(variable["name"], ()):
             tell(problem)
 
-    def _check(self, variable: Mapping[str, Any], value: Any) -> None:
-        siblings = {**self._given, **self.answers}
+    def _check(self, variable: Mapping[str, Any], value: Any) -> Any:
         with object_lookup(self._settings) as lookup:
-            from_description(variable).clean(value, lookup, siblings)
+            return from_description(variable).clean(value, lookup, self._siblings())
+
+    def _siblings(self) -> dict[str, Any]:
+        known = {**self._given, **self.answers}
+        return {
+            **known,
+            **{name: value for name, value in self._values.items() if known.get(name) != NULL},
+        }
 
 
 # --- Kinds: each asks once, and returns a JSON value; InvalidValue with a sentence when it cannot ---

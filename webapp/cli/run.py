@@ -24,6 +24,7 @@ EXIT_CODES = {"completed": 0, "failed": 1, "errored": 3, "canceled": 4, "denied"
 @click.argument("class_path")
 @click.argument("pairs", nargs=-1, metavar="[NAME=VALUE]...")
 @click.option("--data", "-d", metavar="JSON", help='Inputs as JSON, as in \'{"name": "value"}\'.')
+@click.option("--preset", metavar="NAME", help="Inputs that the job's author suggests under a name.")
 @click.option(
     "--username",
     "-u",
@@ -41,6 +42,7 @@ def run(
     class_path: str,
     pairs: Sequence[str],
     data: str | None,
+    preset: str | None,
     username: str | None,
     commit: bool | None,
     queue: str | None,
@@ -54,7 +56,7 @@ def run(
     was none.
     """
     from store.permissions import require
-    from webapp.cli.asking import from_json, from_pairs, refusals, runnable_job
+    from webapp.cli.asking import from_json, from_pairs, from_preset, refusals, runnable_job
     from webapp.cli.following import Interrupts
     from webapp.cli.prompts import at_a_terminal
     from worker.submit import submit
@@ -64,7 +66,7 @@ def run(
         with platform.reading() as db:
             user = _who(db, username)
         require(user, "run", job)
-        given = {**from_json(data), **from_pairs(job.variables, pairs)}
+        given = {**from_preset(job, preset), **from_json(data), **from_pairs(job.variables, pairs)}
 
         def through(raw: Mapping[str, Any]) -> "JobResult":
             # From before it is stored: no Ctrl-C may end this command between that and following it.
@@ -113,7 +115,8 @@ def _asked(
     from webapp.cli.prompts import Prompts
     from worker.questions import Questions
 
-    prompts = Prompts(settings, Questions(settings, job, username=user.username), given)
+    questions = Questions(settings, job, username=user.username)
+    prompts = Prompts(settings, job.variables, questions, given)
     prompts.check_given()
     prompts.ask_all()
     while True:
