@@ -208,7 +208,11 @@ def test_none_as_a_default_makes_any_hint_optional():
     [
         (IPv4Address, "::1", "Enter one of IPv4: ::1 is IPv6."),
         (IPv6Network, "10.0.0.0/8", "Enter one of IPv6: 10.0.0.0/8 is IPv4."),
-        (Tone, "cold", "Select a valid choice. cold is not one of the available choices."),
+        (
+            Tone,
+            "cold",
+            "Select a valid choice. cold is not one of the available choices. Choose from: warm, formal.",
+        ),
         (int, "x", "Enter a whole number."),
         (Annotated[str, StringVar(regex="^a")], "b", "Invalid value. Must match regex: ^a"),
     ],
