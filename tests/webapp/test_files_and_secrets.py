@@ -190,6 +190,7 @@ def test_a_password_typed_into_a_plain_text_is_not_carried_on_either(alice, make
     answer = post(alice, {"v-x": "hunter2"})
     assert answer.status_code == 422
     assert "hunter2" not in text(answer)
+    assert "Type it again." in text(answer)
 
 
 def test_a_variable_may_have_any_name(alice, make_job, db):
