@@ -67,6 +67,11 @@ def test_a_run_gets_its_file_and_nothing_of_it_stays(portal: Portal):
     assert result.data["table"]["name"] == "hosts.csv"
 
 
+def test_a_job_may_take_its_file_apart(portal: Portal):
+    result = portal.run("TakesAFileApart", raw={"table": upload(b"a,b")})
+    assert (result.status, result.return_value) == ("completed", "a,b")
+
+
 def test_an_optional_file_may_be_left_out(portal: Portal):
     result = portal.run("ReadsAFile", raw={})
     assert (result.status, result.return_value, result.uploads) == ("completed", None, 0)
