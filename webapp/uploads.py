@@ -4,6 +4,7 @@ from flask import current_app, request
 from werkzeug.datastructures import FileStorage
 
 from jobs.files import Upload, in_units
+from store.text import clean_text
 
 #: Of all that is no file: what a person types, and what a program sends beside its files.
 LARGEST_REST_BYTES = 1024 * 1024
@@ -23,4 +24,5 @@ def too_much() -> str:
 
 
 def upload_of(given: FileStorage) -> Upload:
-    return Upload(given.filename or "", given.stream, given.mimetype or "")  # type: ignore[arg-type]
+    kind = clean_text(given.mimetype or "")
+    return Upload(given.filename or "", given.stream, kind)  # type: ignore[arg-type]
