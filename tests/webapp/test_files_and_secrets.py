@@ -1,5 +1,6 @@
 """Files, secrets and widgets in the form of a job, and files on the page of a result."""
 
+import errno
 import io
 import re
 
@@ -120,6 +121,16 @@ def test_text_of_ten_megabytes_is_refused_with_a_sentence(alice, job):
     answer = post(alice, {"v-note": "x" * 10 * MEGABYTE, "v-password": "word", "v-table": table()})
     assert answer.status_code == 413
     assert "This is more than is accepted here" in text(answer)
+
+
+def test_a_full_disk_is_said(alice, job, db, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("store.files.DatabaseFiles.put", full)
+    answer = post(alice, {"v-table": table(), "v-password": "word"})
+    assert (answer.status_code, results(db)) == (507, [])
+    assert "There is no room left for files" in text(answer)
 
 
 def test_a_link_cannot_fill_in_a_secret(alice, job):
