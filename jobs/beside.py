@@ -10,22 +10,20 @@ def load_yaml(job_file: str, name: str) -> Any:
     # Imported here: few jobs need it.
     import yaml
 
+    path = beside(job_file, name)
     try:
-        return yaml.safe_load(_read(job_file, name))
+        return yaml.safe_load(path.read_text("utf-8"))
     except yaml.YAMLError as error:
         raise ValueError(f"{name} is no YAML: {error}") from error
 
 
 def load_json(job_file: str, name: str) -> Any:
     """Return what the JSON file says. Raises ValueError for a name that leads out of the folder, or for no JSON."""
+    path = beside(job_file, name)
     try:
-        return json.loads(_read(job_file, name))
+        return json.loads(path.read_text("utf-8"))
     except ValueError as error:
         raise ValueError(f"{name} is no JSON: {error}") from error
-
-
-def _read(job_file: str, name: str) -> str:
-    return beside(job_file, name).read_text("utf-8")
 
 
 def beside(job_file: str, name: str) -> Path:

@@ -1,5 +1,6 @@
 """Every error, turned once into a page, a fragment or JSON."""
 
+import errno
 import secrets
 from http import HTTPStatus
 from urllib.parse import urlencode
@@ -20,6 +21,12 @@ from webapp.uploads import too_much
 
 Answer = Response | tuple[Response, int]
 
+
+class NoRoom(HTTPException):
+    code = 507
+    description = "There is no room left for files, so nothing was stored. Tell an administrator."
+
+
 #: Title and sentence for what a person may run into; other statuses use their own words.
 WORDS = {
     400: (
@@ -31,6 +38,7 @@ WORDS = {
     405: ("Not this way", "This address is not meant to be opened like that."),
     413: ("That is too much", ""),
     429: ("Too many tries", "Wait a moment, then try again."),
+    507: ("This cannot be done now", NoRoom.description),
 }
 
 
@@ -41,6 +49,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(NotVisible, hide)
     app.register_error_handler(OperationalError, answer_trouble)
     app.register_error_handler(HTTPException, answer_http)
+    app.register_error_handler(OSError, answer_full_disk)
     app.register_error_handler(Exception, answer_fault)
 
 
@@ -103,6 +112,14 @@ def answer_trouble(error: OperationalError) -> Answer:
     if status == 503:
         answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return answer
+
+
+def answer_full_disk(error: OSError) -> Answer:
+    """A file that was sent found no place; any other error of this kind is our own mistake."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return answer_fault(error)
+    current_app.logger.error("%s %s: %s", request.method, request.path, error)
+    return answer_http(NoRoom())
 
 
 def answer_fault(error: Exception) -> Answer:

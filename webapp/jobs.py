@@ -311,7 +311,9 @@ def _form_page(job: JobRecord, form: run_form.RunForm, searching: str = "") -> s
 
 def _given_anew(job: JobRecord) -> set[str]:
     """Return which of the inputs that a form does not carry on have been filled in."""
-    typed = {name for name in secret_names(job.variables) if request.form.get(run_form.PREFIX + name)}
+    hidden = {variable["name"] for variable in job.variables if variable.get("widget") == "password"}
+    hidden.update(secret_names(job.variables))
+    typed = {name for name in hidden if request.form.get(run_form.PREFIX + name)}
     chosen = {
         name.removeprefix(run_form.PREFIX)
         for name, uploads in _uploads()

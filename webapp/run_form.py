@@ -346,7 +346,7 @@ def build(
         each.errors = list(by_name.get(each.name, ()))
         problems = questions.problems.get(each.name, ())
         each.problems = [problem for problem in problems if problem not in each.errors]
-        if each.name in given_anew and not each.errors:
+        if each.name in given_anew and not each.value and not each.errors:
             each.problems.append("Choose the file again." if each.kind == "file" else "Type it again.")
         if each.kind == "file":
             _limit_file(each, upload_bytes)

@@ -271,7 +271,9 @@ def lent_files(data: dict[str, Any]) -> Iterator[None]:
         yield
     finally:
         for file in files:
-            file.close()
+            # The job may have taken it apart.
+            with suppress(ValueError):
+                file.close()
 
 
 def _ended_by(error: BaseException, context: "_Context", changes: Changes) -> Outcome:

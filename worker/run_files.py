@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine, delete, insert, or_, select, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from jobs.errors import InvalidData
@@ -80,7 +81,17 @@ def keeping(settings: Settings, db: Session, data: dict[str, Any]) -> Iterator[K
     finally:
         if not kept.given:
             db.rollback()
-            remove(engine, files, keys)
+            _remove_unless_given(engine, files, keys)
+
+
+def _remove_unless_given(engine: Engine, files: FileStore, keys: Sequence[str]) -> None:
+    """Remove files unless a run has them: a commit whose answer got lost may stand all the same."""
+    query = select(RunFile.key).where(RunFile.key.in_(keys), RunFile.result_id.is_(None))
+    # Without the database nobody knows: `sweep` will.
+    with suppress(OperationalError):
+        with engine.connect() as connection:
+            ours = list(connection.scalars(query))
+        remove(engine, files, ours)
 
 
 @contextmanager

@@ -379,6 +379,9 @@ class _Watch:
         if ticket.error is not None:
             raise ticket.error
         lent: dict[str, dict[str, Any]] = ticket.value
+        if len(lent) < claimed.run.uploads:
+            # A job must not take a file that is gone for one that was not given.
+            raise FileGone
         return lent
 
     def _sources(self, run: Run) -> list[dict[str, Any]]:

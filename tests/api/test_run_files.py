@@ -1,5 +1,6 @@
 """Files and secrets over the API: as parts of multipart/form-data, and what JSON cannot carry."""
 
+import errno
 import io
 from collections.abc import Callable
 
@@ -80,6 +81,24 @@ def test_what_does_not_fit_is_named_and_nothing_is_kept(call, db, parts, errors)
     assert db.scalars(select(FileChunk.key)).all() == []
 
 
+def test_what_a_sender_calls_the_kind_of_a_file_is_cleaned(call, db):
+    body = multipart(table=(io.BytesIO(b"a"), "hosts.csv", "text/csv"))
+    body["data"] = body["data"].replace(b"text/csv", b"text/c\x00sv")
+    assert call("POST", RUN, **body).status_code == 201
+    [result] = stored(db)
+    assert result.data["table"]["content_type"] == "text/c\N{REPLACEMENT CHARACTER}sv"
+
+
+def test_a_full_disk_is_said(call, db, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("store.files.DatabaseFiles.put", full)
+    answer = send(call, table=(io.BytesIO(b"a"), "hosts.csv"))
+    assert (answer.status_code, stored(db)) == (507, [])
+    assert answer.json["error"].startswith("There is no room left for files")
+
+
 def test_json_carries_no_file(call, db):
     answer = call("POST", RUN, json={"data": {"table": "aGVsbG8="}})
     assert (answer.status_code, answer.json) == (422, {"errors": {"table": ["Choose a file."]}})
@@ -95,7 +114,10 @@ def test_a_body_larger_than_any_file_may_be_is_refused_before_it_is_read(app, ca
         environ_overrides={"CONTENT_LENGTH": str(limit + 2 * MEGABYTE)},
     )
     assert answer.status_code == 413
-    assert answer.json["error"] == "This is more than is accepted here: a file may have 100 MB."
+    assert (
+        answer.json["error"]
+        == "This is more than is accepted here: the files of a run may have 100 MB together."
+    )
 
 
 @pytest.mark.parametrize("way", ["json", "multipart"])

@@ -24,6 +24,16 @@ class ReadsAFile(Job):
         return {"name": table.name, "size": table.size, "first": first.decode(), "rows": rows}
 
 
+class TakesAFileApart(Job):
+    """Leaves its file in a state in which nobody can close it."""
+
+    table = FileVar()
+
+    def run(self, table):
+        with table.detach() as raw:
+            return raw.read().decode()
+
+
 class ReadsAFileTwice(Job):
     """Breaks in its first attempt, after it has read its file."""
 

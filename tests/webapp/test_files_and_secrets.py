@@ -1,5 +1,6 @@
 """Files, secrets and widgets in the form of a job, and files on the page of a result."""
 
+import errno
 import io
 import re
 
@@ -113,13 +114,23 @@ def test_a_body_beyond_all_limits_is_refused_with_a_sentence(alice, job):
         environ_overrides={"CONTENT_LENGTH": str(200 * MEGABYTE)},
     )
     assert answer.status_code == 413
-    assert "a file may have 100 MB" in text(answer)
+    assert "the files of a run may have 100 MB together" in text(answer)
 
 
 def test_text_of_ten_megabytes_is_refused_with_a_sentence(alice, job):
     answer = post(alice, {"v-note": "x" * 10 * MEGABYTE, "v-password": "word", "v-table": table()})
     assert answer.status_code == 413
     assert "This is more than is accepted here" in text(answer)
+
+
+def test_a_full_disk_is_said(alice, job, db, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("store.files.DatabaseFiles.put", full)
+    answer = post(alice, {"v-table": table(), "v-password": "word"})
+    assert (answer.status_code, results(db)) == (507, [])
+    assert "There is no room left for files" in text(answer)
 
 
 def test_a_link_cannot_fill_in_a_secret(alice, job):
@@ -190,6 +201,7 @@ def test_a_password_typed_into_a_plain_text_is_not_carried_on_either(alice, make
     answer = post(alice, {"v-x": "hunter2"})
     assert answer.status_code == 422
     assert "hunter2" not in text(answer)
+    assert "Type it again." in text(answer)
 
 
 def test_a_variable_may_have_any_name(alice, make_job, db):

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from jobs.errors import InvalidData
 from jobs.files import Upload
@@ -63,6 +65,11 @@ def test_a_run_gets_its_file_and_nothing_of_it_stays(portal: Portal):
     assert chunks(portal) == 0
     assert list(Path(portal.settings.instance, "runs").iterdir()) == []
     assert result.data["table"]["name"] == "hosts.csv"
+
+
+def test_a_job_may_take_its_file_apart(portal: Portal):
+    result = portal.run("TakesAFileApart", raw={"table": upload(b"a,b")})
+    assert (result.status, result.return_value) == ("completed", "a,b")
 
 
 def test_an_optional_file_may_be_left_out(portal: Portal):
@@ -128,6 +135,24 @@ def test_a_file_of_a_run_that_is_not_stored_is_not_kept(portal: Portal, monkeypa
     assert (rows(portal), chunks(portal)) == ([], 0)
 
 
+def test_a_run_whose_commit_was_not_answered_has_its_file(portal: Portal, monkeypatch: pytest.MonkeyPatch):
+    commit = Session.commit
+
+    def without_answer(db: Session) -> None:
+        stored = [each for each in db.identity_map.values() if isinstance(each, JobResult)]
+        commit(db)
+        if stored:
+            raise OperationalError("COMMIT", None, ConnectionError("the server went away"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "commit", without_answer)
+        with pytest.raises(OperationalError):
+            portal.submit("ReadsAFile", raw={"table": upload()})
+    with portal.platform.session() as db:
+        stored = db.scalars(select(JobResult)).one()
+    assert portal.execute(stored).return_value["name"] == "hosts.csv"  # type: ignore[index]
+
+
 def test_the_same_request_again_keeps_its_file_once(portal: Portal):
     first = portal.submit("ReadsAFile", raw={"table": upload()}, idempotency_key="k")
     again = portal.submit("ReadsAFile", raw={"table": upload()}, idempotency_key="k")
@@ -142,9 +167,14 @@ def test_a_job_may_judge_its_file_before_it_runs(portal: Portal):
     assert portal.run("ChecksItsFile", raw={"table": upload(b"name,b\n")}).return_value == "name,b\n"
 
 
-def test_a_file_that_is_gone_ends_the_run_before_its_code(portal: Portal):
+@pytest.mark.parametrize("gone", ["content", "row"])
+def test_a_file_that_is_gone_ends_the_run_before_its_code(portal: Portal, gone: str):
     asked = portal.submit("ReadsAFile", raw={"table": upload()})
-    file_store(portal.settings, portal.platform.engine).delete(rows(portal)[0].key)
+    files, key = file_store(portal.settings, portal.platform.engine), rows(portal)[0].key
+    if gone == "content":
+        files.delete(key)
+    else:
+        run_files.remove(portal.platform.engine, files, [key])
     result = portal.execute(asked)
     assert (result.status, result.cause) == (
         "errored",
