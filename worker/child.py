@@ -303,7 +303,7 @@ class _Context:
         self._progress = Progress(line)
         self._numbers = itertools.count(1)
         self._changes = changes
-        self._session: Session | None = None
+        self._session: RunSession | None = None
         #: The pages of objects that were made since the last commit.
         self._made: set[str] = set()
         self.job: BaseJob | None = None
@@ -376,16 +376,33 @@ class _Context:
         self._changes.commit(session)
         reach("child.after-commit")
         self._made.clear()
+        self._act_after_commit(session)
+
+    def _act_after_commit(self, session: RunSession) -> None:
+        """Do what the job wanted done once its changes are saved: it must not look as if they were not."""
+        acts = list(session.after_commit)
+        session.after_commit.clear()
+        for act in acts:
+            try:
+                act()
+            except Exception as error:
+                sentence = f"The changes are saved, but what was to be done then failed: `{described(error)}`"
+                if self.job is not None:
+                    self.job.log_failure(message=sentence)
+        if acts:
+            self.commit()
 
     def rollback(self) -> None:
-        self._changes.rollback(self._open_session())
+        session = self._open_session()
+        session.after_commit.clear()
+        self._changes.rollback(session)
         if self._made:
             made = sorted(self._made)
             for start in range(0, len(made), MOST_URLS):
                 self._line.send("unlink", made[start : start + MOST_URLS])
         self._made.clear()
 
-    def _open_session(self) -> Session:
+    def _open_session(self) -> RunSession:
         if self._session is None:
             raise RuntimeError("No database is open.")
         return self._session
