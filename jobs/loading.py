@@ -19,8 +19,12 @@ from typing import Any
 
 from jobs.errors import BadJob, JobNotFound
 from jobs.job import BaseJob, Job
+from jobs.shims.finder import install_shims
 
 PACKAGE = "errand_jobs"
+
+#: Where a module keeps the classes that it registered as its jobs.
+REGISTERED = "__registered_jobs__"
 
 LONGEST_NAME = 100
 
@@ -86,8 +90,22 @@ def _digest_of(path: str) -> str:
     return ""
 
 
-def install(sources: Iterable[Source]) -> None:
-    """Make the job files of `sources` importable in this process."""
+#: The sources whose job files can be imported in this process.
+installed: list[Source] = []
+
+
+def install(sources: Iterable[Source], plugins: Sequence[str] = ()) -> None:
+    """Make the job files of `sources` importable in this process, and the names that they import.
+
+    plugins: the plugin packages whose models they may use, where these are not registered yet.
+    """
+    installed[:] = sources
+    _install_folders(installed)
+    # At the very end: an author's own file of that name wins, too.
+    install_shims(plugins)
+
+
+def _install_folders(sources: Iterable[Source]) -> None:
     root = _package(PACKAGE, [])
     for source in sources:
         if source.folders:
@@ -131,11 +149,13 @@ def _note_package(package: str, known: set[str]) -> None:
 def job_classes(module: Module, loaded: ModuleType) -> list[type[BaseJob]]:
     """Return the job classes of a loaded module, by name.
 
-    A `jobs` list in the module decides by itself (Nautobot's plugins have one); otherwise every
-    subclass of Job counts, but for those that a sibling defines.
+    A `jobs` list in the module decides by itself (Nautobot's plugins have one), or what it registered (as
+    files of Nautobot 2.x do); otherwise every subclass of Job counts, but for those that a sibling defines.
     """
     listed = getattr(loaded, "jobs", None)
-    if isinstance(listed, list | tuple):
+    if not isinstance(listed, list | tuple):
+        listed = vars(loaded).get(REGISTERED)
+    if listed is not None:
         classes = [cls for cls in listed if _is_job(cls)]
     else:
         classes = [cls for _, cls in inspect.getmembers(loaded, _is_job) if _belongs(cls, module)]
@@ -226,7 +246,8 @@ def _path_of(name: str) -> str:
 
 
 def _is_job(value: Any) -> bool:
-    return isinstance(value, type) and issubclass(value, Job) and value is not Job
+    # The bases themselves, of whatever dialect, are the house's own.
+    return isinstance(value, type) and issubclass(value, Job) and not value.__module__.startswith("jobs.")
 
 
 def _belongs(cls: type[BaseJob], module: Module) -> bool:

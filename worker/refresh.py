@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from jobs.describe import LONGEST_NAME
 from jobs.loading import Source
 from store.models import JobRecord, JobSource, LoadError, now
 from store.settings import Settings
@@ -42,7 +43,7 @@ def refresh(
     sources = job_sources(settings)
     # What the caller has read so far must not keep SQLite's only write turn while files load.
     db.commit()
-    found = discover(sources, module_seconds=module_seconds)
+    found = discover(sources, plugins=settings.plugins, module_seconds=module_seconds)
     snapshots, notes = _take_snapshots(sources)
     return store_found(db, sources, found, enable_new=enable_new, snapshots=snapshots, notes=notes)
 
@@ -114,6 +115,7 @@ def _store_records(
         for module in found
         for job in module.jobs
     }
+    names = _distinct_names({class_path: job for class_path, (_, job) in described.items()})
     for class_path, (module, job) in described.items():
         record = records.get(class_path)
         if record is None:
@@ -124,6 +126,7 @@ def _store_records(
             report.new.append(class_path)
         for name, value in job.items():
             setattr(record, name, value)
+        record.name = names[class_path]
         record.code_digest = module.digest
         record.installed = True
         record.refreshed_at = moment
@@ -140,6 +143,21 @@ def _store_records(
     db.execute(delete(LoadError))
     db.add_all(report.errors)
     return report
+
+
+def _distinct_names(jobs: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Return the jobs' names; of several with one name in one group all but the first get a number, as in Nautobot."""
+    names: dict[str, str] = {}
+    taken: set[tuple[str, str]] = set()
+    for class_path, job in sorted(jobs.items()):
+        name, number = job["name"], 1
+        while (job["grouping"], name) in taken:
+            number += 1
+            suffix = f" ({number})"
+            name = job["name"][: LONGEST_NAME - len(suffix)] + suffix
+        taken.add((job["grouping"], name))
+        names[class_path] = name
+    return names
 
 
 def _store_sources(
