@@ -7,6 +7,7 @@ from store.data import Data
 from store.models import JobRecord
 from tests.worker.conftest import Portal, Web, on_sqlite
 from worker.lookups import open_data
+from worker.refresh import refresh
 
 
 @pytest.fixture
@@ -172,6 +173,14 @@ def test_what_else_is_served(portal: Portal):
         "Aborts None",
     ]
     assert "`self.user` is the person who asked" in result.cause
+
+
+@on_sqlite
+def test_a_refresh_knows_the_models_of_the_plugins(portal: Portal):
+    with portal.platform.session() as db:
+        report = refresh(db, portal.settings)
+    assert "nautobot_1" not in {error.module for error in report.errors}
+    assert "local/nautobot_1/OpensAShop" not in report.gone
 
 
 @on_sqlite

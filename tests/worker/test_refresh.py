@@ -229,3 +229,15 @@ def test_refresh_keeps_records_and_errors_up_to_date(
     assert (records["A"].enabled, records["A"].description) == (True, "new")
     assert (records["B"].installed, records["A"].id) == (False, records["A"].id)
     assert db.query(LoadError).all() == []
+
+
+def test_jobs_of_one_name_in_one_group_get_numbers(db: Session, settings: Settings, tmp_path: Path):
+    twins = "from jobs import Job\nname = 'G'\nclass {0}(Job):\n    class Meta: name = 'n' * 100\n"
+    for module in ("a", "b", "c"):
+        (tmp_path / f"{module}.py").write_text(twins.format(module.upper()))
+    (tmp_path / "other.py").write_text(twins.format("Other").replace("'G'", "'H'"))
+    for _ in range(2):
+        refresh(db, replace(settings, jobs_roots=(tmp_path,)))
+        names = {record.class_name: record.name.lstrip("n") for record in db.query(JobRecord)}
+        assert names == {"A": "", "B": " (2)", "C": " (3)", "Other": ""}
+    assert {len(record.name) for record in db.query(JobRecord)} == {100}
