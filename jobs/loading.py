@@ -247,7 +247,9 @@ def _path_of(name: str) -> str:
 
 def _is_job(value: Any) -> bool:
     # The bases themselves, of whatever dialect, are the house's own.
-    return isinstance(value, type) and issubclass(value, Job) and not value.__module__.startswith("jobs.")
+    return (
+        isinstance(value, type) and issubclass(value, Job) and not str(value.__module__).startswith("jobs.")
+    )
 
 
 def _belongs(cls: type[BaseJob], module: Module) -> bool:

@@ -29,7 +29,7 @@ import resource
 import signal
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 from uuid import UUID
@@ -369,6 +369,11 @@ class _Context:
 
     def commit(self) -> None:
         session = self._open_session()
+        self._save(session)
+        while session.after_commit:
+            self._act(session.after_commit.pop(0), session)
+
+    def _save(self, session: RunSession) -> None:
         # A run that was given up meanwhile must not save anything any more.
         if has_changed_anything(session) and not self._line.ask("commit"):
             raise RunEnded("The run belongs to another worker by now.")
@@ -376,25 +381,25 @@ class _Context:
         self._changes.commit(session)
         reach("child.after-commit")
         self._made.clear()
-        self._act_after_commit(session)
 
-    def _act_after_commit(self, session: RunSession) -> None:
-        """Do what the job wanted done once its changes are saved: it must not look as if they were not."""
-        acts = list(session.after_commit)
-        session.after_commit.clear()
-        for act in acts:
-            try:
-                act()
-            except Exception as error:
-                sentence = f"The changes are saved, but what was to be done then failed: `{described(error)}`"
-                if self.job is not None:
-                    self.job.log_failure(message=sentence)
-        if acts:
-            self.commit()
+    def _act(self, act: Callable[[], Any], session: RunSession) -> None:
+        """Do what the job wanted done once its changes are saved, and save what comes of it."""
+        try:
+            act()
+            self._save(session)
+        except Exception as error:
+            # Not raised: the run would say that its changes were reverted, and they are saved.
+            self._undo(session)
+            if self.job is not None:
+                told = f"The changes are saved, but what was to be done then failed: `{described(error)}`"
+                BaseJob.log_failure(self.job, message=told)
 
     def rollback(self) -> None:
         session = self._open_session()
         session.after_commit.clear()
+        self._undo(session)
+
+    def _undo(self, session: RunSession) -> None:
         self._changes.rollback(session)
         if self._made:
             made = sorted(self._made)

@@ -15,6 +15,8 @@ def models_of(module: str, sentences: Mapping[str, str] | None = None) -> Callab
     missing = absent(module, sentences or {})
 
     def find(name: str) -> Any:
+        if name == "__all__":
+            return _unmistakable()
         if name in (sentences or {}) or not name[:1].isupper():
             return missing(name)
         return _model(module, name)
@@ -40,6 +42,12 @@ def _model(module: str, name: str) -> Any:
         "Add a plugin that has one to ERRAND_PLUGINS. "
         f"Models there are: {', '.join(sorted({model.__name__ for model in known.values()})) or 'none'}."
     )
+
+
+def _unmistakable() -> list[str]:
+    """Return the names that only one model has."""
+    names = [model.__name__ for model in _known().values()]
+    return sorted(name for name in names if names.count(name) == 1)
 
 
 def _known() -> dict[str, Any]:

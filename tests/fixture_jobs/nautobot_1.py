@@ -138,9 +138,14 @@ class SavesInParts(Job):
 class TellsInVain(Job):
     """What is to be done after the commit fails; the changes are saved all the same."""
 
+    def fails(self):
+        Manufacturer(name="Half", slug="half").save()
+        Manufacturer(name="Kept", slug="kept").save()
+
     def run(self, data, commit):
         Manufacturer(name="Kept", slug="kept").save()
-        transaction.on_commit(lambda: 1 / 0)
+        transaction.on_commit(self.fails)
+        transaction.on_commit(lambda: self.log_info("told"))
 
 
 class ChangesAfterwards(Job):

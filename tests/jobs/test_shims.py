@@ -124,6 +124,11 @@ def test_models_are_those_of_the_plugins(tmp_path: Path):
     assert "Models there are: none." in sentence_of(tmp_path, text)
 
 
+def test_a_star_brings_all_models(tmp_path: Path):
+    text = "from nautobot.dcim.models import *\nSite, Device, Status"
+    assert found_in(tmp_path, text, plugins=("examples.inventory",)).errors == []
+
+
 def test_of_several_models_of_one_name_the_one_of_that_application_counts(monkeypatch: pytest.MonkeyPatch):
     shared = {"dcim.rack": type("Rack", (), {}), "other.rack": type("Rack", (), {})}
     monkeypatch.setattr("jobs.shims.models._known", lambda: shared)
