@@ -160,11 +160,21 @@ def job_classes(module: Module, loaded: ModuleType) -> list[type[BaseJob]]:
     else:
         classes = [cls for _, cls in inspect.getmembers(loaded, _is_job) if _belongs(cls, module)]
     for cls in classes:
-        cls.class_path = f"{module.source}/{module.name}/{cls.__name__}"
-        cls.file_path = module.path
-        if "grouping" not in cls._get_vars():
-            cls.grouping = grouping_of(module, loaded)
+        _tell_where(cls, module, loaded)
     return sorted(set(classes), key=lambda cls: cls.__name__)
+
+
+def _tell_where(cls: type[BaseJob], module: Module, loaded: ModuleType) -> None:
+    """Tell a class where it comes from, but for what the author uses as the name of a variable."""
+    facts = {
+        "class_path": f"{module.source}/{module.name}/{cls.__name__}",
+        "file_path": module.path,
+        "grouping": grouping_of(module, loaded),
+    }
+    variables = cls._get_vars()
+    for name, value in facts.items():
+        if name not in variables:
+            setattr(cls, name, value)
 
 
 def grouping_of(module: Module, loaded: ModuleType) -> str:

@@ -206,3 +206,19 @@ class Hears(JobHookReceiver):
 class OnlyABase(BaseJob):
     def helps(self):
         return 1
+
+
+class NamesThemOddly(Job):
+    """Its inputs are called as much else is that a job has."""
+
+    data = StringVar()
+    request = StringVar()
+    user = StringVar()
+    result = StringVar()
+    file_path = StringVar()
+    class_path = StringVar()
+    grouping = StringVar()
+
+    def run(self, data, commit):
+        self.log_info(f"{self.job_result.user} asks")
+        return ",".join(f"{name}={value}" for name, value in data.items())

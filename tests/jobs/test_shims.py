@@ -213,6 +213,15 @@ def test_what_is_wrong_with_a_class_is_told(tmp_path: Path, text: str, sentence:
     )
 
 
+def test_variables_may_be_called_as_facts_of_the_class_or_the_run_are(tmp_path: Path):
+    names = "name description grouping class_path file_path request user result results progress data commit"
+    variables = "".join(f"    {name} = StringVar()\n" for name in names.split())
+    found = found_in(tmp_path, f"from nautobot.extras.jobs import *\nclass Named(Job):\n{variables}")
+    (job,) = found.jobs
+    assert " ".join(one["name"] for one in job["variables"]) == names
+    assert (job["name"], job["grouping"], job["description"]) == ("Named", "tried", "")
+
+
 def test_meta_may_be_anything_and_harms_nobody(tmp_path: Path):
     text = "from nautobot.extras.jobs import *\nclass Odd(Job):\n    Meta = None\nclass Fine(Job): pass\n"
     found = found_in(tmp_path, text)

@@ -206,3 +206,11 @@ def test_a_plugins_jobs_are_found_as_old_documents_spell_them(portal: Portal, we
     assert path.startswith("plugins/")
     old = path.replace("plugins/", "plugin/", 1)
     assert web.page(f"/jobs/{old}/").status_code == 200
+
+
+@on_sqlite
+def test_inputs_may_be_called_as_what_a_job_has(portal: Portal):
+    names = ["data", "request", "user", "result", "file_path", "class_path", "grouping"]
+    result = portal.run("NamesThemOddly", raw=dict.fromkeys(names, "x"))
+    assert result.output == "\n" + ",".join(f"{name}=x" for name in names)
+    assert portal.messages(result)[0] == ("info", "run", "alice asks")
