@@ -17,7 +17,8 @@ def clean(
     """Return the data of a run, `{variable name: JSON value}`, for what was given in `raw`.
 
     form: `raw` is what a browser sends: text, or lists of text, and nothing for a box that is not
-    ticked. Otherwise it is JSON, and a variable that is left out takes its default.
+    ticked. Otherwise it is JSON, and a variable that is left out takes its default. In place of a value that the
+    caller could not read stands the InvalidValue that says why.
     Raises InvalidData with all that does not fit, not only the first.
     """
     if not isinstance(raw, Mapping):
@@ -31,6 +32,8 @@ def clean(
         try:
             if not form and variable.name in raw and raw[variable.name] is None and variable.required:
                 raise InvalidValue(f"{variable.name} is a required field")
+            if isinstance(given[variable.name], InvalidValue):
+                raise given[variable.name]
             data[variable.name] = variable.clean(given[variable.name], objects, given)
         except InvalidValue as error:
             errors[variable.name] = [str(error)]

@@ -1,7 +1,7 @@
 """Loads job files: fresh from their source, under names that collide with nothing.
 
 A file `hello.py` of the source `local` becomes the module `errand_jobs.local.hello`; its siblings
-may also import it as `hello`. Only processes that may run job code ever import this module.
+may also import it as `hello`. Only processes that may run job code ever load anything; others look for files.
 """
 
 import contextlib
@@ -190,7 +190,7 @@ def load_class(sources: Sequence[Source], class_path: str) -> tuple[type[BaseJob
     for source in sources:
         if source.name != source_name:
             continue
-        module = _find_module(source, module_name)
+        module = find_module(source, module_name)
         if module is not None:
             for cls in job_classes(module, load_module(module)):
                 if cls.__name__ == class_name:
@@ -199,7 +199,7 @@ def load_class(sources: Sequence[Source], class_path: str) -> tuple[type[BaseJob
     raise JobNotFound(f"Unable to locate job {class_path} to run it!")
 
 
-def _find_module(source: Source, name: str) -> Module | None:
+def find_module(source: Source, name: str) -> Module | None:
     """Return the module that `find_modules` would list under this name, without looking at all the others."""
     for folder in source.folders if name.isidentifier() else ():
         for path in (Path(folder, name), Path(folder, f"{name}.py")):

@@ -1,5 +1,6 @@
 """Single values on their way in: text, numbers and lists as browsers and JSON give them, or a sentence why not."""
 
+import re
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -10,6 +11,8 @@ REGEX_SECONDS = 0.5
 
 #: Longest text that is shown inside a message.
 LONGEST_SHOWN = 80
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 NOT_AN_INTEGER = "Enter a whole number."
 MOST_BITS = 64
@@ -24,7 +27,7 @@ def text_of(raw: Any) -> str:
     text = str(raw)
     if "\x00" in text:
         raise InvalidValue("Null characters are not allowed.")
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if not text.isascii() and _SURROGATE.search(text):
         raise InvalidValue("This text has characters that are not valid Unicode.")
     return text
 

@@ -55,6 +55,7 @@ class Data:
         self.engine = _make_engine(url)
         self._reading = sessionmaker(
             self.engine.execution_options(errand_turn=_NeverWrites(), postgresql_readonly=True),
+            class_=_ObjectSession,
             autoflush=False,
             expire_on_commit=False,
         )
@@ -84,7 +85,15 @@ class Data:
         self.engine.dispose(close=close)
 
 
-class RunSession(Session):
+class _ObjectSession(Session):
+    """Asks the database that a model belongs to: DATA, unless it was made by store.reflected."""
+
+    def get_bind(self, mapper: Any = None, **kwargs: Any) -> Engine | Connection:
+        other = getattr(getattr(mapper, "class_", None), "database", None)
+        return super().get_bind(mapper, **kwargs) if other is None else other.engine
+
+
+class RunSession(_ObjectSession):
     """The session of one run."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

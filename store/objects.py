@@ -7,6 +7,7 @@ from store.object_lookup import LookupFailed, ObjectLookup
 from store.object_model import ObjectModel, Options, ProtectedError, ValidationError
 from store.object_search import Page, SearchRefused, UnknownParameter, search, text_of
 from store.queryset import DoesNotExist, MultipleObjectsReturned, QuerySet
+from store.reflected import reflect
 from store.registry import (
     Column,
     ModelInfo,
@@ -49,6 +50,7 @@ __all__ = [
     "model_info",
     "models",
     "referring",
+    "reflect",
     "register_model",
     "run_markers",
     "search",

@@ -107,7 +107,7 @@ def _register_models(plugin: Plugin) -> None:
     module = _import(plugin.models, f"The models of the plugin {plugin.name!r}")
     try:
         for model in models_in(module):
-            register_model(plugin.label, model)
+            register_model(getattr(model, "object_label", plugin.label), model)
     except RegistrationError as error:
         raise PluginError(f"The models of the plugin {plugin.name!r} cannot be used: {error}") from error
 

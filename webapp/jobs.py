@@ -31,6 +31,7 @@ from store.text import clean_text
 from webapp import favourites, htmx, run_form
 from webapp.auth import allowed, current_user, require, signed_in_user, takes_files
 from webapp.database import db, reading
+from webapp.fresh import fresh
 from webapp.history import newest_runs, usual_seconds
 from webapp.job_key import as_id
 from webapp.job_list import SHOWS, Show, fill, grouped, known_jobs
@@ -38,6 +39,7 @@ from webapp.looks import pulse
 from webapp.next_page import safe_path
 from webapp.request_facts import request_facts
 from webapp.uploads import upload_of
+from worker.freshness import is_broken
 from worker.questions import Questions
 from worker.refresh import refresh
 from worker.submit import submit
@@ -45,6 +47,8 @@ from worker.submit import submit
 blueprint = Blueprint("jobs", __name__, url_prefix="/jobs")
 
 RECENT_RUNS_SHOWN = 4
+
+CHANGED = "This job was changed while its form was open. Look over the inputs as they are now, then run it."
 LONGEST_ARGUMENT = 400
 
 
@@ -88,7 +92,7 @@ def reload() -> Response:
 
 @blueprint.get("/<job:key>/")
 def show(key: str) -> str:
-    job = _find(key)
+    job = _find_fresh(key)
     require("view", job)
     arguments = request.args
     questions = _questions(job)
@@ -122,13 +126,15 @@ def run(key: str) -> Response:
     """Ask for a run with what the form holds; or, for a reader without JavaScript, search in its pickers."""
     # On a session that only reads: SQLite's write turn is for storing the run, not for checking its data.
     with reading() as session:
-        job = _find(key, session)
+        job = _find_fresh(key, session)
     require("view", job)
     if "_search" in request.form:
         return make_response(_filled_form(job, (), _questions(job)))
     require("run", job)
     questions = _questions(job)
     try:
+        if request.form.get("_code", job.code_digest) != job.code_digest:
+            raise InvalidData([CHANGED])
         result = submit(
             db.session(),
             current_app.extensions["errand"].settings,
@@ -230,6 +236,13 @@ def _find(key: str, session: Session | None = None) -> JobRecord:
     return job
 
 
+def _find_fresh(key: str, session: Session | None = None) -> JobRecord:
+    job = fresh(lambda: _find(key, session))
+    if job is None:
+        raise NotVisible
+    return job
+
+
 def _questions(job: JobRecord) -> Questions:
     return Questions(current_app.extensions["errand"].settings, job, username=signed_in_user().username)
 
@@ -269,6 +282,7 @@ def _form_page(job: JobRecord, form: run_form.RunForm, searching: str = "") -> s
         api_call=_api_call(job),
         starred=favourites.is_favourite(job),
         usual_seconds=usual_seconds(runs),
+        broken=_why_broken(job),
         may_run=job.runnable and allowed("run", job),
         may_change=allowed("change", job),
         describe=bool(job.description.strip().partition("\n")[2].strip()),
@@ -284,6 +298,15 @@ def _given_anew(job: JobRecord) -> set[str]:
         if any(each.name for each in uploads)
     }
     return typed | chosen
+
+
+def _why_broken(job: JobRecord) -> str:
+    """Say what is wrong with the job's file, where it has changed and cannot be loaded any more."""
+    if not is_broken(current_app.extensions["errand"].settings, job):
+        return ""
+    of_module = (LoadError.source == job.source, LoadError.module == job.module)
+    error = db.session.scalars(select(LoadError).where(*of_module).limit(1)).first()
+    return error.message if error else ""
 
 
 def _api_call(job: JobRecord) -> str:

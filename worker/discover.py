@@ -43,15 +43,19 @@ class Found:
 
 
 def discover(
-    sources: list[Source], *, plugins: Sequence[str] = (), module_seconds: float = MODULE_SECONDS
+    sources: list[Source],
+    *,
+    plugins: Sequence[str] = (),
+    module_seconds: float = MODULE_SECONDS,
+    only: list[list[str]] | None = None,
 ) -> list[Found]:
     """Load every module of `sources` in child processes, and go on behind one that hangs or crashes.
 
     plugins: the packages whose models job files may ask for by name.
+    only: [source, module] of the ones to load; of the others no more is said than that they are there.
     """
     found: dict[tuple[str, str], Found] = {}
     clashes: list[Found] = []
-    only: list[list[str]] | None = None
     while only is None or only:
         child = _Child(
             {"sources": [source.as_data() for source in sources], "plugins": list(plugins), "only": only},

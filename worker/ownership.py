@@ -74,6 +74,8 @@ class Run(NamedTuple):
     job_installed: bool | None
     job_enabled: bool | None
     job_fresh_process: bool | None
+    job_code_digest: str | None
+    job_code_commit: str | None
     user_active: bool | None
     user_superuser: bool | None
 
@@ -176,6 +178,8 @@ _TOLD = (
     _of_job(JobRecord.installed),
     _of_job(JobRecord.enabled),
     _of_job(JobRecord.fresh_process),
+    _of_job(JobRecord.code_digest),
+    _of_job(JobRecord.code_commit),
     _of_user(User.active),
     _of_user(User.superuser),
 )

@@ -4,7 +4,7 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from jobs.describe import LONGEST_NAME
@@ -12,6 +12,7 @@ from jobs.loading import Source
 from store.models import JobRecord, JobSource, LoadError, now
 from store.settings import Settings
 from store.text import clean_text
+from worker.commits import Commits
 from worker.discover import MODULE_SECONDS, Found, discover
 from worker.snapshots import MOST_FILE_BYTES, Snapshot, TooLarge, keep, remove_old, take
 from worker.sources import is_here, job_sources
@@ -45,7 +46,21 @@ def refresh(
     db.commit()
     found = discover(sources, plugins=settings.plugins, module_seconds=module_seconds)
     snapshots, notes = _take_snapshots(sources)
-    return store_found(db, sources, found, enable_new=enable_new, snapshots=snapshots, notes=notes)
+    commits = Commits(folder for source in sources for folder in source.folders)
+    return store_found(
+        db, sources, found, enable_new=enable_new, snapshots=snapshots, notes=notes, commits=commits
+    )
+
+
+def refresh_module(db: Session, settings: Settings, source: Source, module: str) -> RefreshReport:
+    """Look at one module of a source again, and bring the records of its jobs up to date. Commits `db`."""
+    db.commit()
+    seen = discover([source], plugins=settings.plugins, only=[[source.name, module]])
+    found = [each for each in seen if each.module == module]
+    commits = Commits(source.folders)
+    report = _store_records(db, found, commits=commits, of_module=(source.name, module))
+    db.commit()
+    return report
 
 
 def store_found(
@@ -56,13 +71,14 @@ def store_found(
     enable_new: bool = False,
     snapshots: Sequence[Snapshot] = (),
     notes: Mapping[str, str] | None = None,
+    commits: Commits | None = None,
 ) -> RefreshReport:
     """Bring the records up to what discovery found. Commits `db`.
 
     notes: {source name: sentence}.
     """
     elsewhere = _elsewhere(db, sources)
-    report = _store_records(db, found, kept=elsewhere.keys(), enable_new=enable_new)
+    report = _store_records(db, found, kept=elsewhere.keys(), enable_new=enable_new, commits=commits)
     keep(db, snapshots)
     report.notes = _store_sources(db, sources, elsewhere, snapshots, notes or {})
     remove_old(db)
@@ -105,17 +121,30 @@ def _elsewhere(db: Session, sources: list[Source]) -> dict[str, JobSource]:
 
 
 def _store_records(
-    db: Session, found: list[Found], *, kept: Collection[str], enable_new: bool
+    db: Session,
+    found: list[Found],
+    *,
+    kept: Collection[str] = (),
+    enable_new: bool = False,
+    commits: Commits | None = None,
+    of_module: tuple[str, str] | None = None,
 ) -> RefreshReport:
+    """Bring the records up to what was found; with `of_module`, those of this (source, module) alone."""
     report = RefreshReport()
     moment = now()
-    records = {record.class_path: record for record in db.scalars(select(JobRecord))}
+    known = select(JobRecord)
+    old_errors = delete(LoadError)
+    if of_module is not None:
+        known = known.where(JobRecord.source == of_module[0], JobRecord.module == of_module[1])
+        old_errors = old_errors.where(LoadError.source == of_module[0], LoadError.module == of_module[1])
+    records = {record.class_path: record for record in db.scalars(known)}
     described = {
         f"{module.source}/{module.module}/{job['class_name']}": (module, job)
         for module in found
         for job in module.jobs
     }
-    names = _distinct_names({class_path: job for class_path, (_, job) in described.items()})
+    taken = _names_of_others(db, kept, of_module)
+    names = _distinct_names({class_path: job for class_path, (_, job) in described.items()}, taken)
     for class_path, (module, job) in described.items():
         record = records.get(class_path)
         if record is None:
@@ -128,6 +157,7 @@ def _store_records(
             setattr(record, name, value)
         record.name = names[class_path]
         record.code_digest = module.digest
+        record.code_commit = commits.of(module.path) if commits else ""
         record.installed = True
         record.refreshed_at = moment
     for class_path, record in records.items():
@@ -140,15 +170,32 @@ def _store_records(
         for module in found
         for error in module.errors
     ]
-    db.execute(delete(LoadError))
+    db.execute(old_errors)
     db.add_all(report.errors)
     return report
 
 
-def _distinct_names(jobs: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    """Return the jobs' names; of several with one name in one group all but the first get a number, as in Nautobot."""
+def _names_of_others(
+    db: Session, kept: Collection[str], of_module: tuple[str, str] | None
+) -> set[tuple[str, str]]:
+    """Return {(grouping, name)} of the jobs that stay as they are."""
+    names = select(JobRecord.grouping, JobRecord.name).where(JobRecord.installed)
+    if of_module is None:
+        names = names.where(JobRecord.source.in_(kept))
+    else:
+        names = names.where(or_(JobRecord.source != of_module[0], JobRecord.module != of_module[1]))
+    return {(grouping, name) for grouping, name in db.execute(names)}
+
+
+def _distinct_names(
+    jobs: Mapping[str, Mapping[str, str]], taken: Collection[tuple[str, str]]
+) -> dict[str, str]:
+    """Return the jobs' names; of several with one name in one group all but the first get a number, as in Nautobot.
+
+    taken: (grouping, name) of other jobs.
+    """
     names: dict[str, str] = {}
-    taken: set[tuple[str, str]] = set()
+    taken = set(taken)
     for class_path, job in sorted(jobs.items()):
         name, number = job["name"], 1
         while (job["grouping"], name) in taken:

@@ -36,7 +36,7 @@ def sources_for_run(
         _as_unpacked(platform, settings, source, source_digest)
         if source.name == name and _comes_from_database(settings, source)
         else source
-        for source in _known_sources(settings)
+        for source in known_sources(settings)
     ]
 
 
@@ -48,7 +48,7 @@ def snapshot_of(sources: list[Source], class_path: str) -> str | None:
 
 # A look through all installed packages for plugins takes milliseconds, and always finds the same.
 @functools.cache
-def _known_sources(settings: Settings) -> tuple[Source, ...]:
+def known_sources(settings: Settings) -> tuple[Source, ...]:
     return tuple(job_sources(settings))
 
 

@@ -562,7 +562,11 @@ class _Watch:
                 self._log.add(entry)
             case ["code", str(digest)] if _DIGEST.fullmatch(digest):
                 self._loaded = True
-                self._log.note(code_digest=digest)
+                # As of the last refresh: what has been edited since is of no commit that anybody knows of.
+                known = digest == self._claim.run.job_code_digest
+                self._log.note(
+                    code_digest=digest, code_commit=self._claim.run.job_code_commit if known else None
+                )
             case ["unlink", list(urls)]:
                 self._log.unlink([url for url in urls if _is_safe_url(url)])
             case ["commit"]:

@@ -75,6 +75,8 @@ class JobRecord(Base):
     variables: Mapped[list[Any]] = mapped_column(default=list)
     #: SHA-256 of the module's source.
     code_digest: Mapped[str] = mapped_column(String(64), default="")
+    #: The git commit whose content that is; empty: there is none, or the file was changed since.
+    code_commit: Mapped[str] = mapped_column(String(64), default="")
     created_at: Mapped[CreatedAt]
     refreshed_at: Mapped[datetime]
 

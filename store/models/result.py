@@ -132,7 +132,9 @@ class JobResult(LevelCounts, Base):
     worker_pid: Mapped[int | None]
     #: The start time of that process, as its kernel counts it: a pid alone may come again.
     worker_started: Mapped[str | None] = mapped_column(String(40))
+    #: SHA-256 of the module it ran, and the git commit that has it.
     code_digest: Mapped[str | None] = mapped_column(String(64))
+    code_commit: Mapped[str | None] = mapped_column(String(64))
     #: The snapshot its files were taken from; None: from the worker's own folders.
     source_digest: Mapped[str | None] = mapped_column(String(64))
     #: The number of the last entry.

@@ -24,6 +24,7 @@ JOB_KEYS = {
     "queues",
     "variables",
     "code_digest",
+    "code_commit",
     "refreshed_at",
 }
 

@@ -35,6 +35,7 @@ RESULT_KEYS = LINE_KEYS | {
     "cancel_requested_at",
     "canceled_by",
     "code_digest",
+    "code_commit",
     "last_seq",
     "note",
     "progress",

@@ -407,3 +407,10 @@ def _screen(terminal: int) -> str:
     until(ended, "the command has closed its terminal", seconds=60)
     os.close(terminal)
     return strip_ansi(shown.decode("utf-8", "replace"))
+
+
+def test_a_file_that_cannot_be_read_is_said_with_all_else(portal):
+    outcome = portal("run", "ReadsAFile", "table=/no/such/file.csv", "other=1")
+    assert outcome.exit_code == 2
+    assert "table: /no/such/file.csv cannot be read: No such file or directory." in outcome.stderr
+    assert "other: Job data contained an unknown property" in outcome.stderr

@@ -10,7 +10,7 @@ from jobs.loading import Source
 from store.models import JobRecord, JobSource, LoadError
 from store.settings import Settings
 from worker.discover import Found, discover
-from worker.refresh import refresh
+from worker.refresh import refresh, refresh_module
 
 
 def found_in(*folders: Path, seconds: float = 10) -> dict[str, Found]:
@@ -241,3 +241,11 @@ def test_jobs_of_one_name_in_one_group_get_numbers(db: Session, settings: Settin
         names = {record.class_name: record.name.lstrip("n") for record in db.query(JobRecord)}
         assert names == {"A": "", "B": " (2)", "C": " (3)", "Other": ""}
     assert {len(record.name) for record in db.query(JobRecord)} == {100}
+
+    (tmp_path / "b.py").write_text(twins.format("B").replace("'n' * 100", "'n' * 99 + 'm'"))
+    source = Source("local", (str(tmp_path),))
+    refresh_module(db, settings, source, "b")
+    assert db.query(JobRecord).filter_by(class_name="B").one().name.endswith("nm")
+    (tmp_path / "b.py").write_text(twins.format("B"))
+    refresh_module(db, settings, source, "b")
+    assert db.query(JobRecord).filter_by(class_name="B").one().name.endswith("n (2)")

@@ -15,6 +15,7 @@ from webapp.api.bodies import receive, values_for
 from webapp.api.paging import page
 from webapp.api.tokens import user
 from webapp.database import db, reading
+from webapp.fresh import fresh
 from webapp.request_facts import request_facts
 from worker.questions import Questions
 from worker.submit import submit
@@ -34,7 +35,7 @@ def jobs() -> dict[str, Any]:
 def job(reference: str) -> dict[str, Any]:
     arguments.check_names(())
     session = db.session()
-    record = _find(reference, session)
+    record = fresh(lambda: _find(reference, session))
     # The address of a run is an address of a job too: any class may be called `run`.
     if record is None and reference.endswith("/run") and _find(reference.removesuffix("/run"), session):
         raise MethodNotAllowed(["POST"])
@@ -49,7 +50,7 @@ def run(reference: str) -> tuple[Response, int, dict[str, str]]:
     asked = receive()
     # On a session that only reads: checking the data may take its time, and SQLite's write turn is for storing it.
     with reading() as session:
-        record = _find(reference, session)
+        record = fresh(lambda: _find(reference, session))
     if record is None:
         raise _no_job()
     require(user(), "run", record)

@@ -65,6 +65,7 @@ def job(record: JobRecord, questions: Questions | None = None) -> dict[str, Any]
         "queues": record.allowed_queues,
         "variables": [variable(description, problems.get(description["name"])) for description in variables],
         "code_digest": record.code_digest,
+        "code_commit": record.code_commit or None,
         "refreshed_at": time(record.refreshed_at),
     }
 
@@ -117,6 +118,7 @@ def result(row: JobResult) -> dict[str, Any]:
         "cancel_requested_at": time(row.cancel_requested_at),
         "canceled_by": row.canceled_by,
         "code_digest": row.code_digest,
+        "code_commit": row.code_commit or None,
         "last_seq": row.last_seq,
         "progress": row.progress,
     }

@@ -18,6 +18,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "db": ("webapp.cli.db", "db", "Upgrade the databases."),
     "run": ("webapp.cli.run", "run", "Run a job: asks for its inputs, and follows its log."),
     "runjob": ("webapp.cli.runjob", "runjob", "Run a job as Nautobot's command does."),
+    "check": ("webapp.cli.check", "check", "Try the inputs of jobs, and say what their authors should know."),
     "jobs": ("webapp.cli.jobs", "jobs", "List, refresh, enable and disable jobs."),
     "queues": ("webapp.cli.workers", "queues", "List queues, pause and resume them."),
     "token": ("webapp.cli.token", "token", "Create API tokens."),

@@ -16,6 +16,7 @@ from store.plugins import PluginError
 from store.text import clean_text, entry_text
 from webapp.cli.platform import find_job, find_user
 from webapp.texts import value_of
+from worker.freshness import catch_up, is_behind
 from worker.submit import require_runnable
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from store.models import JobRecord, User
     from store.platform import Platform
+    from store.settings import Settings
 
 #: In errors, inputs that are no variable are called as the command calls them.
 OPTIONS = {"_queue": "--queue"}
@@ -55,9 +57,14 @@ def refusals() -> Iterator[None]:
         raise Refused(error.format_message()) from error
 
 
-def runnable_job(platform: "Platform", class_path: str) -> "JobRecord":
+def runnable_job(platform: "Platform", settings: "Settings", class_path: str) -> "JobRecord":
     with platform.reading() as db:
         job = find_job(db, class_path)
+    if is_behind(settings, job):
+        with platform.session() as db:
+            catch_up(db, settings, find_job(db, class_path))
+        with platform.reading() as db:
+            job = find_job(db, class_path)
     require_runnable(job)
     return job
 
@@ -92,15 +99,15 @@ def from_pairs(variables: Sequence[Mapping[str, Any]], pairs: Sequence[str]) -> 
         # As everywhere: bytes that are no text stand for nothing a job could take.
         texts.setdefault(clean_text(name), []).append(clean_text(text))
     kinds = {variable["name"]: variable["type"] for variable in variables}
-    return {name: _value(kinds.get(name), name, given) for name, given in texts.items()}
+    return {name: _value(kinds.get(name), given) for name, given in texts.items()}
 
 
-def _value(kind: str | None, name: str, texts: Sequence[str]) -> Any:
+def _value(kind: str | None, texts: Sequence[str]) -> Any:
     try:
         value = value_of(kind, texts)
         return file_at(value) if kind == "FileVar" and value else value
     except InvalidValue as error:
-        raise InvalidData({name: [str(error)]}) from None
+        return error  # Said with all else that does not fit.
 
 
 def file_at(path: str) -> Upload:

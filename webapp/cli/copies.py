@@ -176,7 +176,8 @@ def _become(
 
     from worker.host import die_with_parent
 
-    setproctitle(f"errand {' '.join(arguments)}")
+    # The first title tells the package where titles are kept: later it could not find that any more.
+    setproctitle("errand")
     os.setsid()
     die_with_parent(parent, orphan_signal)
     for number in _SIGNALS:
@@ -194,6 +195,8 @@ def _become(
     sys.stdin = open(0)  # noqa: SIM115
     sys.stdout = open(1, "w", buffering=1)  # noqa: SIM115
     sys.stderr = open(2, "w", buffering=1, errors="backslashreplace")  # noqa: SIM115
+    # Last: by its name others know that nothing of the parent is left.
+    setproctitle(f"errand {' '.join(arguments)}")
 
 
 def _status(code: Any) -> int:

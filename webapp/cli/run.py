@@ -60,7 +60,7 @@ def run(
     from worker.submit import submit
 
     with refusals(), open_platform(settings) as platform:
-        job = runnable_job(platform, class_path)
+        job = runnable_job(platform, settings, class_path)
         with platform.reading() as db:
             user = _who(db, username)
         require(user, "run", job)

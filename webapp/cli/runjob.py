@@ -53,7 +53,7 @@ def runjob(
     with refusals(), open_platform(settings) as platform:
         user = _find_user(platform, username) if username else None
         raw = from_json(data)
-        job = runnable_job(platform, class_path)
+        job = runnable_job(platform, settings, class_path)
         result = _run(platform, settings, job, user, raw, commit=commit, local=local)
     if exit_code and result.status != "completed":
         raise SystemExit(1)
