@@ -13,18 +13,17 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.abc import Loader, MetaPathFinder
+from keyword import iskeyword
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from jobs.errors import BadJob, JobNotFound
 from jobs.job import BaseJob, Job
+from jobs.registration import registered
 from jobs.shims.finder import install_shims
 
 PACKAGE = "errand_jobs"
-
-#: Where a module keeps the classes that it registered as its jobs.
-REGISTERED = "__registered_jobs__"
 
 LONGEST_NAME = 100
 
@@ -149,13 +148,12 @@ def _note_package(package: str, known: set[str]) -> None:
 def job_classes(module: Module, loaded: ModuleType) -> list[type[BaseJob]]:
     """Return the job classes of a loaded module, by name.
 
-    A `jobs` list in the module decides by itself (Nautobot's plugins have one), or what it registered (as
-    files of Nautobot 2.x do); otherwise every subclass of Job counts, but for those that a sibling defines.
+    What the module has registered decides, or its `jobs` list (Nautobot's job files have the one or the other);
+    otherwise every subclass of Job counts, but for those that a sibling defines.
     """
-    listed = getattr(loaded, "jobs", None)
-    if not isinstance(listed, list | tuple):
-        listed = vars(loaded).get(REGISTERED)
-    if listed is not None:
+    classes: list[type[BaseJob]]
+    listed = registered(module.full_name) or getattr(loaded, "jobs", None)
+    if isinstance(listed, list | tuple):
         classes = [cls for cls in listed if _is_job(cls)]
     else:
         classes = [cls for _, cls in inspect.getmembers(loaded, _is_job) if _belongs(cls, module)]
@@ -213,6 +211,8 @@ def check_name(module: Module) -> None:
     for part in module.name.split("."):
         if not part.isidentifier():
             raise BadJob(f"{part!r} cannot be imported: use letters, digits and underscores only.")
+        if iskeyword(part):
+            raise BadJob(f"{part!r} cannot be imported: it is a word of Python itself.")
     if len(module.name) > LONGEST_NAME:
         raise BadJob(f"The name of {module.path} is longer than {LONGEST_NAME} characters.")
 

@@ -4,14 +4,14 @@ import logging
 from typing import Any
 
 import jobs
-from jobs.errors import JobFailed
+from jobs import errors
 from jobs.job import _FromMeta
 
 _MISSING: Any = object()
 
 #: What newer files import: the house's own where it has it.
 DryRunVar: Any = getattr(jobs, "DryRunVar", jobs.BooleanVar)
-RunJobTaskFailed: Any = getattr(jobs, "RunJobTaskFailed", JobFailed)
+RunJobTaskFailed: Any = getattr(errors, "RunJobTaskFailed", errors.JobFailed)
 get_task_logger: Any = getattr(jobs, "get_task_logger", logging.getLogger)
 
 
@@ -70,14 +70,16 @@ class JobHookReceiver(Job):
     """A job that changes of objects run."""
 
     def run(self, data: dict[str, Any], commit: bool) -> Any:
-        raise JobFailed("Changes of objects do not run jobs yet, and nothing else can run this one.")
+        raise errors.JobFailed("Changes of objects do not run jobs yet, and nothing else can run this one.")
 
 
 class JobButtonReceiver(Job):
     """A job that a button on an object's page runs."""
 
     def run(self, data: dict[str, Any], commit: bool) -> Any:
-        raise JobFailed("Pages of objects have no buttons for jobs yet, and nothing else can run this one.")
+        raise errors.JobFailed(
+            "Pages of objects have no buttons for jobs yet, and nothing else can run this one."
+        )
 
 
 def _required(obj: Any, message: Any) -> Any:

@@ -12,7 +12,6 @@ import pytest
 import jobs
 from jobs.loading import Source
 from jobs.shims import finder
-from jobs.shims.bases import DryRunVar, RunJobTaskFailed, get_task_logger
 from jobs.shims.sanitizer import sanitize
 from store.settings import PROJECT_ROOT
 from worker.discover import Found, discover
@@ -238,14 +237,11 @@ def test_of_two_classes_of_one_name_the_later_counts_as_in_python(tmp_path: Path
 
 
 def test_newer_names_are_the_houses_own_as_soon_as_it_has_them():
-    for name, shim in {
-        "DryRunVar": DryRunVar,
-        "RunJobTaskFailed": RunJobTaskFailed,
-        "get_task_logger": get_task_logger,
-    }.items():
-        assert shim is getattr(jobs, name, shim)
-        assert getattr(served("nautobot.apps.jobs"), name) is shim
-        assert getattr(served("nautobot.extras.jobs"), name) is shim
+    """What runs of the second dialect need may not be here yet: then something plain stands in for it."""
+    for name, home in {"DryRunVar": jobs, "RunJobTaskFailed": jobs.errors, "get_task_logger": jobs}.items():
+        shim = getattr(served("nautobot.apps.jobs"), name)
+        assert shim is getattr(served("nautobot.extras.jobs"), name)
+        assert shim is getattr(home, name, shim)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from jobs import (
     StringVar,
     TextVar,
 )
+from jobs.registration import register_jobs
 from jobs.shims.absent import absent
 from jobs.shims.bases import (
     BaseJob,
@@ -26,7 +27,6 @@ from jobs.shims.bases import (
     RunJobTaskFailed,
     get_task_logger,
 )
-from jobs.shims.registered import register_jobs
 from jobs.variables import Variable as ScriptVariable
 
 from ..extras.jobs import get_job, is_job, is_variable

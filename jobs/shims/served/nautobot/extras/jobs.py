@@ -19,7 +19,8 @@ from jobs import (
     TextVar,
 )
 from jobs.errors import JobNotFound
-from jobs.shims import bases, registered
+from jobs.registration import register_jobs
+from jobs.shims import bases
 from jobs.shims.absent import absent
 from jobs.shims.bases import (
     BaseJob,
@@ -49,8 +50,6 @@ __all__ = [
     "StringVar",
     "TextVar",
 ]
-
-register_jobs = registered.register_jobs
 
 
 def is_job(value: Any) -> bool:
