@@ -112,6 +112,19 @@ def _check_function(cls: type[BaseJob]) -> None:
             raise BadJob(f"@job knows no {name}. There are: {', '.join(_TYPES)}.")
 
 
+def cut_texts(cls: type[BaseJob], grouping: str) -> list[str]:
+    """Return a sentence about each text of a described class that was too long and is cut."""
+    texts = {
+        "name": (_fact(cls, "name", (str,)), LONGEST_NAME),
+        "grouping": (grouping, LONGEST_GROUPING),
+    }
+    return [
+        f"The {what} of {cls.__name__} was cut: it is longer than {longest} characters."
+        for what, (text, longest) in texts.items()
+        if len(text.strip()) > longest
+    ]
+
+
 def _fact(cls: type[BaseJob], name: str, types: tuple[type, ...]) -> Any:
     value = getattr(cls, name)
     if isinstance(value, Variable):

@@ -1,6 +1,6 @@
 """Describes the jobs of all sources: a program of its own, `python -m jobs.discovery`.
 
-It reads {"sources": [...], "only": [[source, module], ...] or null} from stdin and writes one JSON
+It reads {"sources": [...], "plugins": [package, ...], "only": [[source, module], ...] or null} from stdin and writes one JSON
 object a line to the file descriptor named by its argument: {"modules": [...]} first, then for each module
 {"begin": ...} and {"end": ...}. Job files may print, exit, hang or crash: whoever started it sees how far it came.
 """
@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from jobs.describe import describe
+from jobs.describe import cut_texts, describe
 from jobs.errors import BadJob
 from jobs.loading import (
     Module,
@@ -35,8 +35,8 @@ MOST_FILE_BYTES = 64 * 1024**2
 Send = Callable[[dict[str, Any]], None]
 
 
-def discover(sources: list[Source], only: list[list[str]] | None, send: Send) -> None:
-    install(sources)
+def discover(sources: list[Source], plugins: list[str], only: list[list[str]] | None, send: Send) -> None:
+    install(sources, plugins)
     modules: list[Module] = []
     clashes: list[tuple[Module, Module]] = []
     for source in sources:
@@ -73,7 +73,9 @@ def _describe_module(module: Module) -> dict[str, Any]:
             if cls.__name__ in names:
                 raise BadJob("another class of the module has the same name.")
             names.add(cls.__name__)
-            report["jobs"].append(describe(cls, grouping=grouping_of(module, loaded)))
+            grouping = grouping_of(module, loaded)
+            report["jobs"].append(describe(cls, grouping=grouping))
+            report["errors"] += map(_error, cut_texts(cls, grouping))
         except Exception as error:
             message = f"{cls.__name__} in {module.path} cannot be a job: {_said(error)}"
             report["errors"].append(_error(message, "" if isinstance(error, BadJob) else _trace(error)))
@@ -130,7 +132,8 @@ def main() -> None:
             out.write(json.dumps(frame) + "\n")
             out.flush()
 
-        discover([Source.from_data(source) for source in request["sources"]], request["only"], send)
+        sources = [Source.from_data(source) for source in request["sources"]]
+        discover(sources, request["plugins"], request["only"], send)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.abc import Loader, MetaPathFinder
+from keyword import iskeyword
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,6 +21,8 @@ from typing import Any
 from jobs.errors import BadJob, JobNotFound
 from jobs.functions import job_of
 from jobs.job import BaseJob, Job
+from jobs.registration import registered
+from jobs.shims.finder import install_shims
 
 PACKAGE = "errand_jobs"
 
@@ -87,8 +90,22 @@ def _digest_of(path: str) -> str:
     return ""
 
 
-def install(sources: Iterable[Source]) -> None:
-    """Make the job files of `sources` importable in this process."""
+#: The sources whose job files can be imported in this process.
+installed: list[Source] = []
+
+
+def install(sources: Iterable[Source], plugins: Sequence[str] = ()) -> None:
+    """Make the job files of `sources` importable in this process, and the names that they import.
+
+    plugins: the plugin packages whose models they may use, where these are not registered yet.
+    """
+    installed[:] = sources
+    _install_folders(installed)
+    # At the very end: an author's own file of that name wins, too.
+    install_shims(plugins)
+
+
+def _install_folders(sources: Iterable[Source]) -> None:
     root = _package(PACKAGE, [])
     for source in sources:
         if source.folders:
@@ -143,21 +160,32 @@ def _note_package(package: str, known: set[str]) -> None:
 def job_classes(module: Module, loaded: ModuleType) -> list[type[BaseJob]]:
     """Return the job classes of a loaded module, by name.
 
-    A `jobs` list in the module decides by itself (Nautobot's plugins have one); otherwise every
-    subclass of Job and every function with `@job` counts, but for those that a sibling defines.
+    What the module has registered decides, or its `jobs` list (Nautobot's job files have the one or the other);
+    otherwise every subclass of Job and every function with `@job` counts, but for those that a sibling defines.
     """
-    listed = getattr(loaded, "jobs", None)
+    classes: list[type[BaseJob]]
+    listed = registered(module.full_name) or getattr(loaded, "jobs", None)
     if isinstance(listed, list | tuple):
         classes = [cls for cls in map(job_of, listed) if _is_job(cls)]
     else:
         found = [job_of(value) for _, value in inspect.getmembers(loaded)]
         classes = [cls for cls in found if _is_job(cls) and _belongs(cls, module)]
     for cls in classes:
-        cls.class_path = f"{module.source}/{module.name}/{cls.__name__}"
-        cls.file_path = module.path
-        if "grouping" not in cls._get_vars():
-            cls.grouping = grouping_of(module, loaded)
+        _tell_where(cls, module, loaded)
     return sorted(set(classes), key=lambda cls: cls.__name__)
+
+
+def _tell_where(cls: type[BaseJob], module: Module, loaded: ModuleType) -> None:
+    """Tell a class where it comes from, but for what the author uses as the name of a variable."""
+    facts = {
+        "class_path": f"{module.source}/{module.name}/{cls.__name__}",
+        "file_path": module.path,
+        "grouping": grouping_of(module, loaded),
+    }
+    variables = cls._get_vars()
+    for name, value in facts.items():
+        if name not in variables:
+            setattr(cls, name, value)
 
 
 def grouping_of(module: Module, loaded: ModuleType) -> str:
@@ -196,6 +224,8 @@ def check_name(module: Module) -> None:
     for part in module.name.split("."):
         if not part.isidentifier():
             raise BadJob(f"{part!r} cannot be imported: use letters, digits and underscores only.")
+        if iskeyword(part):
+            raise BadJob(f"{part!r} cannot be imported: it is a word of Python itself.")
     if len(module.name) > LONGEST_NAME:
         raise BadJob(f"The name of {module.path} is longer than {LONGEST_NAME} characters.")
 
@@ -239,7 +269,10 @@ def _path_of(name: str) -> str:
 
 
 def _is_job(value: Any) -> bool:
-    return isinstance(value, type) and issubclass(value, Job) and value is not Job
+    # The bases themselves, of whatever dialect, are the house's own.
+    return (
+        isinstance(value, type) and issubclass(value, Job) and not str(value.__module__).startswith("jobs.")
+    )
 
 
 def _belongs(cls: type[BaseJob], module: Module) -> bool:

@@ -100,6 +100,8 @@ class RunSession(_ObjectSession):
         super().__init__(*args, **kwargs)
         #: Called after each flush, in its transaction: `new`, `dirty` and `deleted` say what it wrote.
         self.on_flush: list[Callable[[Session], None]] = []
+        #: What the run wants done once its changes are saved.
+        self.after_commit: list[Callable[[], Any]] = []
 
 
 # For the class: to listen to each session costs more than many a run does with its own.

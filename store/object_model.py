@@ -20,11 +20,25 @@ WHOLE = "__all__"
 
 
 class ValidationError(ValueError):
-    """An object that must not be saved as it is: sentences by field."""
+    """An object that must not be saved as it is: sentences by field.
 
-    def __init__(self, errors: Mapping[str, Sequence[str]] | str) -> None:
-        given = {WHOLE: [errors]} if isinstance(errors, str) else errors
-        self.errors: dict[str, list[str]] = {name: list(sentences) for name, sentences in given.items()}
+    The arguments are those of Django's exception of this name: `%(name)s` in a lone sentence is filled in from `params`.
+    """
+
+    def __init__(
+        self,
+        errors: Mapping[str, Sequence[str] | str] | Sequence[str] | str,
+        code: str | None = None,
+        params: Mapping[str, Any] | None = None,
+    ) -> None:
+        if isinstance(errors, str) and params:
+            errors = errors % params
+        given = errors if isinstance(errors, Mapping) else {WHOLE: errors}
+        self.errors: dict[str, list[str]] = {
+            name: [sentences] if isinstance(sentences, str) else [str(sentence) for sentence in sentences]
+            for name, sentences in given.items()
+        }
+        self.code = code
         super().__init__(" ".join(self.messages))
 
     @property

@@ -171,14 +171,14 @@ def make_cast(db: Session) -> dict[str, User]:
 def load_fixture_jobs(db: Session, settings: Settings) -> dict[str, JobRecord]:
     """Enable all fixture jobs, and return the records by class name."""
     sources = job_sources(settings)
-    store_found(db, sources, _found(tuple(sources)), enable_new=True)
+    store_found(db, sources, _found(tuple(sources), settings.plugins), enable_new=True)
     return {record.class_name: record for record in db.query(JobRecord)}
 
 
 @functools.cache
-def _found(sources: tuple[Source, ...]) -> list[Found]:
+def _found(sources: tuple[Source, ...], plugins: tuple[str, ...]) -> list[Found]:
     # Discovery starts a process, and finds the same for every test.
-    return discover(list(sources))
+    return discover(list(sources), plugins=plugins)
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from werkzeug.datastructures import MultiDict
 from jobs.errors import InvalidData
 from jobs.files import Upload
 from jobs.kinds import file_names, secret_names
-from store.models import JobRecord, JobResult, JobSource, LoadError
+from store.models import JobRecord, JobResult, JobSource, LoadError, class_path_of
 from store.permissions import NotVisible, visible
 from store.text import clean_text
 from webapp import favourites, htmx, run_form
@@ -244,7 +244,9 @@ def _load_errors() -> Sequence[LoadError]:
 
 def _find(key: str, session: Session | None = None) -> JobRecord:
     job_id = as_id(key)
-    condition = JobRecord.class_path == clean_text(key) if job_id is None else JobRecord.id == job_id
+    condition = (
+        JobRecord.class_path == class_path_of(clean_text(key)) if job_id is None else JobRecord.id == job_id
+    )
     job: JobRecord | None = (
         (session or db.session)
         .scalars(visible(select(JobRecord), current_user(), JobRecord).where(condition))

@@ -54,7 +54,7 @@ def check(settings: Settings, class_paths: Sequence[str] = ()) -> tuple[list[str
     A class path may also be the beginning of some: `local/network/`.
     """
     sources = job_sources(settings)
-    found = discover(sources)
+    found = discover(sources, plugins=settings.plugins)
     findings = list(_of_loading(found))
     checked: list[str] = []
     with object_lookup(settings) as objects:

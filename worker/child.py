@@ -33,7 +33,7 @@ import resource
 import signal
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 from uuid import UUID
@@ -311,7 +311,7 @@ class _Context:
         self._progress = Progress(line)
         self._numbers = itertools.count(1)
         self._changes = changes
-        self._session: Session | None = None
+        self._session: RunSession | None = None
         #: The pages of objects that were made since the last commit.
         self._made: set[str] = set()
         self.job: BaseJob | None = None
@@ -385,6 +385,11 @@ class _Context:
 
     def commit(self) -> None:
         session = self._open_session()
+        self._save(session)
+        while session.after_commit:
+            self._act(session.after_commit.pop(0), session)
+
+    def _save(self, session: RunSession) -> None:
         # A run that was given up meanwhile must not save anything any more.
         if has_changed_anything(session) and not self._line.ask("commit"):
             raise RunEnded("The run belongs to another worker by now.")
@@ -393,15 +398,32 @@ class _Context:
         reach("child.after-commit")
         self._made.clear()
 
+    def _act(self, act: Callable[[], Any], session: RunSession) -> None:
+        """Do what the job wanted done once its changes are saved, and save what comes of it."""
+        try:
+            act()
+            self._save(session)
+        except Exception as error:
+            # Not raised: the run would say that its changes were reverted, and they are saved.
+            self._undo(session)
+            if self.job is not None:
+                told = f"The changes are saved, but what was to be done then failed: `{described(error)}`"
+                BaseJob.log_failure(self.job, message=told)
+
     def rollback(self) -> None:
-        self._changes.rollback(self._open_session())
+        session = self._open_session()
+        session.after_commit.clear()
+        self._undo(session)
+
+    def _undo(self, session: RunSession) -> None:
+        self._changes.rollback(session)
         if self._made:
             made = sorted(self._made)
             for start in range(0, len(made), MOST_URLS):
                 self._line.send("unlink", made[start : start + MOST_URLS])
         self._made.clear()
 
-    def _open_session(self) -> Session:
+    def _open_session(self) -> RunSession:
         if self._session is None:
             raise RuntimeError("No database is open.")
         return self._session

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, Any
@@ -43,16 +43,24 @@ class Found:
 
 
 def discover(
-    sources: list[Source], *, module_seconds: float = MODULE_SECONDS, only: list[list[str]] | None = None
+    sources: list[Source],
+    *,
+    plugins: Sequence[str] = (),
+    module_seconds: float = MODULE_SECONDS,
+    only: list[list[str]] | None = None,
 ) -> list[Found]:
     """Load every module of `sources` in child processes, and go on behind one that hangs or crashes.
 
+    plugins: the packages whose models job files may ask for by name.
     only: [source, module] of the ones to load; of the others no more is said than that they are there.
     """
     found: dict[tuple[str, str], Found] = {}
     clashes: list[Found] = []
     while only is None or only:
-        child = _Child(sources, only, module_seconds)
+        child = _Child(
+            {"sources": [source.as_data() for source in sources], "plugins": list(plugins), "only": only},
+            module_seconds,
+        )
         for frame in child.frames():
             _take(frame, found, clashes)
         if only is None and child.listed is None:
@@ -87,8 +95,8 @@ def _take(frame: dict[str, Any], found: dict[tuple[str, str], Found], clashes: l
 class _Child:
     """One process of `jobs.discovery`, watched from outside."""
 
-    def __init__(self, sources: list[Source], only: list[list[str]] | None, module_seconds: float) -> None:
-        self._request = {"sources": [source.as_data() for source in sources], "only": only}
+    def __init__(self, request: dict[str, Any], module_seconds: float) -> None:
+        self._request = request
         self._module_seconds = module_seconds
         #: The tail of what it wrote, once it has ended.
         self.output = ""

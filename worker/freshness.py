@@ -37,7 +37,7 @@ def catch_up(db: Session, settings: Settings, job: JobRecord) -> None:
     found = _file_of(settings, job)
     if source is None or found is None:
         return
-    report = refresh_module(db, source, job.module)
+    report = refresh_module(db, settings, source, job.module)
     if report.errors:
         _broken[found[0]] = _digest_of(*found)
 

@@ -4,9 +4,10 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
+from jobs.describe import LONGEST_NAME
 from jobs.loading import Source
 from store.models import JobRecord, JobSource, LoadError, now
 from store.settings import Settings
@@ -43,7 +44,7 @@ def refresh(
     sources = job_sources(settings)
     # What the caller has read so far must not keep SQLite's only write turn while files load.
     db.commit()
-    found = discover(sources, module_seconds=module_seconds)
+    found = discover(sources, plugins=settings.plugins, module_seconds=module_seconds)
     snapshots, notes = _take_snapshots(sources)
     commits = Commits(folder for source in sources for folder in source.folders)
     return store_found(
@@ -51,10 +52,11 @@ def refresh(
     )
 
 
-def refresh_module(db: Session, source: Source, module: str) -> RefreshReport:
+def refresh_module(db: Session, settings: Settings, source: Source, module: str) -> RefreshReport:
     """Look at one module of a source again, and bring the records of its jobs up to date. Commits `db`."""
     db.commit()
-    found = [each for each in discover([source], only=[[source.name, module]]) if each.module == module]
+    seen = discover([source], plugins=settings.plugins, only=[[source.name, module]])
+    found = [each for each in seen if each.module == module]
     commits = Commits(source.folders)
     report = _store_records(db, found, commits=commits, of_module=(source.name, module))
     db.commit()
@@ -141,6 +143,8 @@ def _store_records(
         for module in found
         for job in module.jobs
     }
+    taken = _names_of_others(db, kept, of_module)
+    names = _distinct_names({class_path: job for class_path, (_, job) in described.items()}, taken)
     for class_path, (module, job) in described.items():
         record = records.get(class_path)
         if record is None:
@@ -151,6 +155,7 @@ def _store_records(
             report.new.append(class_path)
         for name, value in job.items():
             setattr(record, name, value)
+        record.name = names[class_path]
         record.code_digest = module.digest
         record.code_commit = commits.of(module.path) if commits else ""
         record.installed = True
@@ -168,6 +173,38 @@ def _store_records(
     db.execute(old_errors)
     db.add_all(report.errors)
     return report
+
+
+def _names_of_others(
+    db: Session, kept: Collection[str], of_module: tuple[str, str] | None
+) -> set[tuple[str, str]]:
+    """Return {(grouping, name)} of the jobs that stay as they are."""
+    names = select(JobRecord.grouping, JobRecord.name).where(JobRecord.installed)
+    if of_module is None:
+        names = names.where(JobRecord.source.in_(kept))
+    else:
+        names = names.where(or_(JobRecord.source != of_module[0], JobRecord.module != of_module[1]))
+    return {(grouping, name) for grouping, name in db.execute(names)}
+
+
+def _distinct_names(
+    jobs: Mapping[str, Mapping[str, str]], taken: Collection[tuple[str, str]]
+) -> dict[str, str]:
+    """Return the jobs' names; of several with one name in one group all but the first get a number, as in Nautobot.
+
+    taken: (grouping, name) of other jobs.
+    """
+    names: dict[str, str] = {}
+    taken = set(taken)
+    for class_path, job in sorted(jobs.items()):
+        name, number = job["name"], 1
+        while (job["grouping"], name) in taken:
+            number += 1
+            suffix = f" ({number})"
+            name = job["name"][: LONGEST_NAME - len(suffix)] + suffix
+        taken.add((job["grouping"], name))
+        names[class_path] = name
+    return names
 
 
 def _store_sources(

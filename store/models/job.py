@@ -14,6 +14,11 @@ DEFAULT_TIME_LIMIT_SECONDS = 600.0
 DEFAULT_MEMORY_LIMIT_MB = 1024.0
 
 
+def class_path_of(given: str) -> str:
+    """Return a class path as records have it: old documents of Nautobot call the source of plugins `plugin`."""
+    return f"plugins/{given.removeprefix('plugin/')}" if given.startswith("plugin/") else given
+
+
 class JobRecord(Base):
     """One job class that was found, as discovery described it."""
 

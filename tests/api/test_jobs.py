@@ -45,6 +45,14 @@ def test_a_job_is_shaped_as_the_contract_says(call, hello):
     assert job["variables"] == VARIABLES
 
 
+@pytest.mark.parametrize("path", ["/jobs/plugin/acme.jobs/A", "/jobs/plugins/acme.jobs/A"])
+def test_a_plugins_job_is_found_by_both_spellings(call, make_job, path):
+    make_job("plugins/acme.jobs/A")
+    assert call("GET", path).json["class_path"] == "plugins/acme.jobs/A"
+    assert call("POST", f"{path}/run", json={}).status_code == 201
+    assert len(call("GET", "/results?job=plugin/acme.jobs/A").json["results"]) == 1
+
+
 def test_a_variable_for_objects_names_its_model(call, make_job):
     site = described(
         "ObjectVar", "site", model="inventory.site", display_field="name", query_params={}, null_option=None

@@ -61,6 +61,13 @@ def test_a_local_run_needs_no_worker_and_no_redis_and_is_reported(portal, monkey
 
 
 @on_sqlite
+def test_a_plugins_job_may_be_spelled_as_old_documents_do(portal):
+    outcome = portal("runjob", "plugin/examples.inventory.jobs.reports/DeviceConnectionsReport", "--local")
+    assert outcome.exit_code == 0
+    assert portal.result().class_path == "plugins/examples.inventory.jobs.reports/DeviceConnectionsReport"
+
+
+@on_sqlite
 def test_a_local_run_is_not_put_on_the_queue(portal):
     portal("runjob", "Passes", "--local")
     result = portal.result()

@@ -96,3 +96,10 @@ def test_errors_read_as_sentences():
     error = ValidationError({"name": ["Name is required."], "slug": ["Slug is required."]})
     assert str(error) == "Name is required. Slug is required."
     assert ValidationError("No.").errors == {"__all__": ["No."]}
+
+
+def test_errors_may_be_written_as_django_has_them():
+    assert ValidationError(["One.", "Two."]).messages == ["One.", "Two."]
+    assert ValidationError({"name": "Taken."}).errors == {"name": ["Taken."]}
+    filled = ValidationError("%(name)s is taken.", code="unique", params={"name": "Bern"})
+    assert (filled.messages, filled.code) == (["Bern is taken."], "unique")

@@ -10,7 +10,7 @@ from jobs.loading import Source
 from store.models import JobRecord, JobSource, LoadError
 from store.settings import Settings
 from worker.discover import Found, discover
-from worker.refresh import refresh
+from worker.refresh import refresh, refresh_module
 
 
 def found_in(*folders: Path, seconds: float = 10) -> dict[str, Found]:
@@ -255,3 +255,23 @@ def test_refresh_keeps_records_and_errors_up_to_date(
     assert (records["A"].enabled, records["A"].description) == (True, "new")
     assert (records["B"].installed, records["A"].id) == (False, records["A"].id)
     assert db.query(LoadError).all() == []
+
+
+def test_jobs_of_one_name_in_one_group_get_numbers(db: Session, settings: Settings, tmp_path: Path):
+    twins = "from jobs import Job\nname = 'G'\nclass {0}(Job):\n    class Meta: name = 'n' * 100\n"
+    for module in ("a", "b", "c"):
+        (tmp_path / f"{module}.py").write_text(twins.format(module.upper()))
+    (tmp_path / "other.py").write_text(twins.format("Other").replace("'G'", "'H'"))
+    for _ in range(2):
+        refresh(db, replace(settings, jobs_roots=(tmp_path,)))
+        names = {record.class_name: record.name.lstrip("n") for record in db.query(JobRecord)}
+        assert names == {"A": "", "B": " (2)", "C": " (3)", "Other": ""}
+    assert {len(record.name) for record in db.query(JobRecord)} == {100}
+
+    (tmp_path / "b.py").write_text(twins.format("B").replace("'n' * 100", "'n' * 99 + 'm'"))
+    source = Source("local", (str(tmp_path),))
+    refresh_module(db, settings, source, "b")
+    assert db.query(JobRecord).filter_by(class_name="B").one().name.endswith("nm")
+    (tmp_path / "b.py").write_text(twins.format("B"))
+    refresh_module(db, settings, source, "b")
+    assert db.query(JobRecord).filter_by(class_name="B").one().name.endswith("n (2)")

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
-from store.models import JobRecord
+from store.models import JobRecord, class_path_of
 from store.permissions import require, visible
 from webapp.api import arguments, shapes
 from webapp.api.bodies import receive, values_for
@@ -79,7 +79,7 @@ def _find(reference: str, session: Session) -> JobRecord | None:
     if "/" in reference:
         if not arguments.storable(reference):
             return None
-        return session.scalars(query.where(JobRecord.class_path == reference)).one_or_none()
+        return session.scalars(query.where(JobRecord.class_path == class_path_of(reference))).one_or_none()
     try:
         key = uuid.UUID(reference)
     except ValueError:

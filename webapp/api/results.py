@@ -9,7 +9,7 @@ from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.orm import defer
 from werkzeug.exceptions import NotFound
 
-from store.models import LEVELS, JobResult, LogEntry, Status
+from store.models import LEVELS, JobResult, LogEntry, Status, class_path_of
 from store.permissions import require, visible
 from webapp.api import arguments, shapes
 from webapp.api.errors import InvalidRequest
@@ -116,7 +116,7 @@ def _filtered(query: Select[JobResult]) -> Select[JobResult]:
 def _of_job(reference: str) -> Any:
     # By class path even where the record is gone: its results stay.
     if "/" in reference:
-        return JobResult.class_path == reference
+        return JobResult.class_path == class_path_of(reference)
     try:
         return JobResult.job_id == uuid.UUID(reference)
     except ValueError:

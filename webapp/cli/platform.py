@@ -64,11 +64,11 @@ def find_user(session: "Session", username: str) -> "User":
 def find_job(session: "Session", class_path: str) -> "JobRecord":
     from sqlalchemy import select
 
-    from store.models import JobRecord
+    from store.models import JobRecord, class_path_of
     from store.text import clean_text
 
     # Cleaned: an argument may be bytes that no database takes.
-    path = clean_text(class_path)
+    path = class_path_of(clean_text(class_path))
     found = session.scalars(select(JobRecord).where(JobRecord.class_path == path)).one_or_none()
     if found is None:
         known = session.scalars(select(JobRecord.class_path)).all()

@@ -1,0 +1,90 @@
+"""The classes that job files of Nautobot subclass."""
+
+import logging
+from typing import Any
+
+import jobs
+from jobs import errors
+from jobs.job import _FromMeta
+
+_MISSING: Any = object()
+
+#: What newer files import: the house's own where it has it.
+DryRunVar: Any = getattr(jobs, "DryRunVar", jobs.BooleanVar)
+RunJobTaskFailed: Any = getattr(errors, "RunJobTaskFailed", errors.JobFailed)
+get_task_logger: Any = getattr(jobs, "get_task_logger", logging.getLogger)
+
+
+class BaseJob(jobs.BaseJob):
+    """A job's base in the manner of Nautobot: unless it says otherwise, its inputs are nobody's business."""
+
+    has_sensitive_variables: Any = _FromMeta(True)
+
+
+class Job(BaseJob, jobs.Job):
+    """A job in the manner of Nautobot."""
+
+
+class BaseScript(BaseJob):
+    """The base of scripts, which log messages and no objects."""
+
+    def run(self, data: dict[str, Any], commit: bool) -> Any:
+        raise NotImplementedError("The script must define a run() method.")
+
+    def log_success(self, message: Any) -> None:  # type: ignore[override]
+        super().log_success(None, message)
+
+    def log_info(self, message: Any) -> None:  # type: ignore[override]
+        super().log_info(None, message)
+
+    def log_warning(self, message: Any) -> None:  # type: ignore[override]
+        super().log_warning(None, message)
+
+    def log_failure(self, message: Any) -> None:  # type: ignore[override]
+        super().log_failure(None, message)
+
+
+class Script(BaseScript, Job):
+    """What was a custom script before there were jobs."""
+
+
+class Report(Job):
+    """What was a report before there were jobs: checks alone, whose entries say something about objects."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        if not self.test_methods:
+            raise TypeError("A report must contain at least one test method.")
+
+    def log_info(self, obj: Any = None, message: Any = _MISSING) -> None:
+        super().log_info(obj, _required(obj, message))
+
+    def log_warning(self, obj: Any = None, message: Any = _MISSING) -> None:
+        super().log_warning(obj, _required(obj, message))
+
+    def log_failure(self, obj: Any = None, message: Any = _MISSING) -> None:
+        super().log_failure(obj, _required(obj, message))
+
+
+class JobHookReceiver(Job):
+    """A job that changes of objects run."""
+
+    def run(self, data: dict[str, Any], commit: bool) -> Any:
+        raise errors.JobFailed("Changes of objects do not run jobs yet, and nothing else can run this one.")
+
+
+class JobButtonReceiver(Job):
+    """A job that a button on an object's page runs."""
+
+    def run(self, data: dict[str, Any], commit: bool) -> Any:
+        raise errors.JobFailed(
+            "Pages of objects have no buttons for jobs yet, and nothing else can run this one."
+        )
+
+
+def _required(obj: Any, message: Any) -> Any:
+    if message is not _MISSING:
+        return message
+    if isinstance(obj, str):
+        return None  # The text is the message.
+    raise TypeError("An entry of a report needs a message beside its object.")
