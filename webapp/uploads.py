@@ -11,7 +11,7 @@ LARGEST_REST_BYTES = 1024 * 1024
 
 
 def expect_files() -> None:
-    """Let the body of this request be as large as a file may be. To be called before anything reads it."""
+    """Let the body of this request be as large as its files may be together. To be called before anything reads it."""
     request.max_content_length = current_app.extensions["errand"].settings.upload_bytes + LARGEST_REST_BYTES
 
 
@@ -19,7 +19,7 @@ def too_much() -> str:
     """Say why a body was refused, and what would be taken."""
     if request.max_content_length is not None and request.max_content_length > LARGEST_REST_BYTES + 1:
         most = current_app.extensions["errand"].settings.upload_bytes
-        return f"This is more than is accepted here: a file may have {in_units(most)}."
+        return f"This is more than is accepted here: the files of a run may have {in_units(most)} together."
     return "This is more than is accepted here."
 
 

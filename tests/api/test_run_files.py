@@ -114,7 +114,10 @@ def test_a_body_larger_than_any_file_may_be_is_refused_before_it_is_read(app, ca
         environ_overrides={"CONTENT_LENGTH": str(limit + 2 * MEGABYTE)},
     )
     assert answer.status_code == 413
-    assert answer.json["error"] == "This is more than is accepted here: a file may have 100 MB."
+    assert (
+        answer.json["error"]
+        == "This is more than is accepted here: the files of a run may have 100 MB together."
+    )
 
 
 @pytest.mark.parametrize("way", ["json", "multipart"])

@@ -114,7 +114,7 @@ def test_a_body_beyond_all_limits_is_refused_with_a_sentence(alice, job):
         environ_overrides={"CONTENT_LENGTH": str(200 * MEGABYTE)},
     )
     assert answer.status_code == 413
-    assert "a file may have 100 MB" in text(answer)
+    assert "the files of a run may have 100 MB together" in text(answer)
 
 
 def test_text_of_ten_megabytes_is_refused_with_a_sentence(alice, job):
