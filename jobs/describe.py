@@ -169,6 +169,8 @@ def _variable(cls: type[BaseJob], variable: Variable) -> dict[str, Any]:
         raise BadJob(
             f"A variable cannot be called {variable.name}: names that begin with _ are Errand's own."
         )
+    if len(variable.name) > LONGEST_NAME:
+        raise BadJob(f"The name of {variable.name[:40]}… is longer than {LONGEST_NAME} characters.")
     if type(variable).__name__ not in KINDS:
         raise BadJob(f"{variable.name} is a {type(variable).__name__}, a kind of variable that is not known.")
     for option, kind in (("label", str), ("description", str), ("required", bool)):

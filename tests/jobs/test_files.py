@@ -194,3 +194,14 @@ def test_a_file_that_is_not_there_is_said_as_python_says_it(folder: Path):
 def test_a_name_that_leads_nowhere_is_no_crash(folder: Path):
     with pytest.raises(ValueError):
         job_in(folder).load_json("a\x00b")
+
+
+def test_a_name_that_no_table_could_hold_is_told_to_the_author():
+    class Wrong(Job):
+        pass
+
+    variable = FileVar()
+    variable.__set_name__(Wrong, "x" * 101)
+    setattr(Wrong, "x" * 101, variable)
+    with pytest.raises(BadJob, match="longer than 100 characters"):
+        describe(Wrong, grouping="g")
