@@ -13,12 +13,14 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.abc import Loader, MetaPathFinder
+from keyword import iskeyword
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from jobs.errors import BadJob, JobNotFound
 from jobs.job import BaseJob, Job
+from jobs.registration import registered
 
 PACKAGE = "errand_jobs"
 
@@ -131,10 +133,11 @@ def _note_package(package: str, known: set[str]) -> None:
 def job_classes(module: Module, loaded: ModuleType) -> list[type[BaseJob]]:
     """Return the job classes of a loaded module, by name.
 
-    A `jobs` list in the module decides by itself (Nautobot's plugins have one); otherwise every
-    subclass of Job counts, but for those that a sibling defines.
+    What the module has registered decides, or its `jobs` list (Nautobot's job files have the one or the other);
+    otherwise every subclass of Job counts, but for those that a sibling defines.
     """
-    listed = getattr(loaded, "jobs", None)
+    classes: list[type[BaseJob]]
+    listed = registered(module.full_name) or getattr(loaded, "jobs", None)
     if isinstance(listed, list | tuple):
         classes = [cls for cls in listed if _is_job(cls)]
     else:
@@ -183,6 +186,8 @@ def check_name(module: Module) -> None:
     for part in module.name.split("."):
         if not part.isidentifier():
             raise BadJob(f"{part!r} cannot be imported: use letters, digits and underscores only.")
+        if iskeyword(part):
+            raise BadJob(f"{part!r} cannot be imported: it is a word of Python itself.")
     if len(module.name) > LONGEST_NAME:
         raise BadJob(f"The name of {module.path} is longer than {LONGEST_NAME} characters.")
 
