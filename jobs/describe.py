@@ -7,10 +7,11 @@ import re
 from typing import Any
 
 from jobs.computed import has_validate
+from jobs.dialects import HOOKS, Dialect, dialect_of
 from jobs.errors import BadJob
 from jobs.job import BaseJob, Job
 from jobs.kinds import KINDS
-from jobs.variables import Variable
+from jobs.variables import DryRunVar, Variable
 
 LONGEST_NAME = 100
 LONGEST_GROUPING = 255
@@ -39,6 +40,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "expires": (int, float),
     "field_order": (list, tuple),
     "task_queues": (list, tuple),
+    "dryrun_default": (bool,),
+    "console_log_default": (bool,),
 }
 
 #: Facts that are one of a few words.
@@ -53,10 +56,17 @@ _NOT_FOR_VARIABLES = frozenset(
     | {"log", "log_debug", "log_info", "log_success", "log_warning", "log_failure"}
 )
 
+#: Others that only runs of the second dialect use.
+_NOT_IN_DIALECT_2 = frozenset({*HOOKS, "fail"})
+
 
 def describe(cls: type[BaseJob], *, grouping: str) -> dict[str, Any]:
     """Return what is known of `cls` as JSON-able data. BadJob, with a sentence, where the class cannot be a job."""
     facts = {name: _fact(cls, name, types) for name, types in _TYPES.items()}
+    dialect = dialect_of(cls)
+    if dialect == "2":
+        # Nobody is asked: such a job has an input of its own for dry runs, or none.
+        facts["commit_default"] = True
     if len(cls.__name__) > LONGEST_NAME:
         raise BadJob(f"The class name is longer than {LONGEST_NAME} characters.")
     return {
@@ -64,6 +74,7 @@ def describe(cls: type[BaseJob], *, grouping: str) -> dict[str, Any]:
         "name": facts["name"].strip()[:LONGEST_NAME] or cls.__name__,
         "grouping": grouping.strip()[:LONGEST_GROUPING],
         "description": _description(cls, facts["description"]),
+        "dialect": dialect,
         "commit_default": facts["commit_default"] and not facts["read_only"],
         "read_only": facts["read_only"],
         "hidden": facts["hidden"],
@@ -84,7 +95,10 @@ def describe(cls: type[BaseJob], *, grouping: str) -> dict[str, Any]:
         "expires": float(facts["expires"]),
         "queues": [str(name) for name in facts["task_queues"]],
         "has_validate": has_validate(cls),
-        "variables": [_variable(cls, variable) for variable in cls._get_vars().values()],
+        "variables": [
+            _variable(cls, variable, dialect, dryrun_default=facts["dryrun_default"])
+            for variable in cls._get_vars().values()
+        ],
     }
 
 
@@ -125,8 +139,10 @@ def _description(cls: type[BaseJob], given: str) -> str:
     return inspect.cleandoc(given or own_docstring or "").strip()
 
 
-def _variable(cls: type[BaseJob], variable: Variable) -> dict[str, Any]:
-    if variable.name in _NOT_FOR_VARIABLES:
+def _variable(
+    cls: type[BaseJob], variable: Variable, dialect: Dialect, *, dryrun_default: bool
+) -> dict[str, Any]:
+    if variable.name in _NOT_FOR_VARIABLES or (dialect == "2" and variable.name in _NOT_IN_DIALECT_2):
         raise BadJob(f"A variable cannot be called {variable.name}: a job uses that name itself.")
     if variable.name.startswith("_"):
         raise BadJob(
@@ -142,6 +158,8 @@ def _variable(cls: type[BaseJob], variable: Variable) -> dict[str, Any]:
         raise BadJob(f"choices of {variable.name} names {choices!r}, which is no method of the job.")
     variable.check()
     description = variable.describe()
+    if isinstance(variable, DryRunVar) and description["default"] is None:
+        description["default"] = dryrun_default
     try:
         json.dumps(description, allow_nan=False)
     except (TypeError, ValueError) as error:
