@@ -40,12 +40,16 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "expires": (int, float),
     "field_order": (list, tuple),
     "task_queues": (list, tuple),
+    "is_singleton": (bool,),
     "dryrun_default": (bool,),
     "console_log_default": (bool,),
 }
 
 #: Facts that are one of a few words.
 _WORDS = {"concurrency_policy": ("wait", "skip", "replace"), "priority": ("high", "normal", "low")}
+
+#: What `is_singleton` means: a run that would start beside another one fails.
+_SINGLETON = {"concurrency_limit": 1, "concurrency_key": [], "concurrency_policy": "singleton"}
 
 #: "10/m": at most so many starts in a second, minute, hour or day.
 RATE = re.compile(r"[1-9][0-9]{0,6}/[smhd]")
@@ -67,6 +71,8 @@ def describe(cls: type[BaseJob], *, grouping: str) -> dict[str, Any]:
     if dialect == "2":
         # Nobody is asked: such a job has an input of its own for dry runs, or none.
         facts["commit_default"] = True
+    if facts["is_singleton"]:
+        facts |= _SINGLETON
     if len(cls.__name__) > LONGEST_NAME:
         raise BadJob(f"The class name is longer than {LONGEST_NAME} characters.")
     return {

@@ -95,6 +95,7 @@ class BaseJob:
     expires: Any = _FromMeta(0)
     field_order: Any = _FromMeta(())
     task_queues: Any = _FromMeta(())
+    is_singleton: Any = _FromMeta(False)
     dryrun_default: Any = _FromMeta(False)
     console_log_default: Any = _FromMeta(False)
 

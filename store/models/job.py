@@ -56,7 +56,7 @@ class JobRecord(Base):
     concurrency_limit: Mapped[int] = mapped_column(default=0)
     #: Names of the variables whose values make the key; empty: all runs of the job share one.
     concurrency_key: Mapped[list[Any]] = mapped_column(default=list)
-    #: What becomes of one more: "wait", "skip" or "replace".
+    #: What becomes of one more: "wait", "skip" or "replace"; "singleton": it fails when it would start.
     concurrency_policy: Mapped[str] = mapped_column(String(20), default="wait")
     #: "10/m": at most so many starts in a minute ("s", "m", "h", "d"); empty: no limit.
     rate_limit: Mapped[str] = mapped_column(String(20), default="")

@@ -89,6 +89,15 @@ class DryRuns(Dialect2):
         return dryrun
 
 
+class Single(Dialect2):
+    class Meta:
+        name = "One of a kind"
+        is_singleton = True
+
+    def run(self):
+        return "alone"
+
+
 class HooksOfOurs(Job):
     """No mark: that it has a hook tells its dialect."""
 
@@ -99,5 +108,5 @@ class HooksOfOurs(Job):
         self.logger.info("after")
 
 
-register_jobs(Hooks, KeepsItsChange, LosesItsChange, GivesUp, DryRuns, HooksOfOurs)
-register_jobs(DryRuns)
+register_jobs(Hooks, KeepsItsChange, LosesItsChange, GivesUp, DryRuns, Single, HooksOfOurs)
+register_jobs(Single)

@@ -381,7 +381,13 @@ def test_a_description_tells_the_dialect_and_that_nobody_is_asked():
     assert describe(meta(read_only=True), grouping="g")["commit_default"] is False
 
 
-@pytest.mark.parametrize("name", ["dryrun_default", "console_log_default"])
+def test_a_singleton_is_a_rule():
+    facts = describe(meta(is_singleton=True, concurrency_limit=5), grouping="g")
+    rule = [facts[f"concurrency_{fact}"] for fact in ("limit", "key", "policy")]
+    assert rule == [1, [], "singleton"]
+
+
+@pytest.mark.parametrize("name", ["is_singleton", "dryrun_default", "console_log_default"])
 def test_flags_of_a_wrong_type_are_told_to_the_author(name: str):
     assert describe(meta(**{name: True}), grouping="g")
     with pytest.raises(BadJob, match=f"{name} must be bool, not str"):

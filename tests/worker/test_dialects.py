@@ -5,7 +5,9 @@ import pytest
 from examples.inventory.models import Manufacturer
 from jobs.errors import InvalidData
 from store.data import Data
+from store.models import Status
 from tests.worker.conftest import Portal, on_sqlite
+from tests.worker.engine import Engine
 
 
 def names(portal: Portal) -> list[str]:
@@ -37,6 +39,7 @@ def test_only_what_is_registered_is_a_job(portal: Portal):
         "LosesItsChange",
         "GivesUp",
         "DryRuns",
+        "Single",
         "HooksOfOurs",
     }
     assert {portal.jobs[name].dialect for name in listed} == {"2"}
@@ -116,3 +119,24 @@ def test_a_dry_run_by_the_commit_flag_is_refused(portal: Portal):
     with pytest.raises(InvalidData, match=r"^_commit: This job always saves what it changes\.$"):
         portal.submit("KeepsItsChange", commit=False)
     assert portal.submit("KeepsItsChange", commit=True).commit
+
+
+def test_a_singleton_fails_when_it_would_start_beside_another(portal: Portal, engine: Engine):
+    first, second = portal.submit("Single"), portal.submit("Single")
+    taken = engine.start(first)
+    assert taken
+    assert engine.start(second) is None
+    refused = portal.result(second)
+    assert (refused.status, refused.cause) == (
+        "failed",
+        "Job 'One of a kind' is a singleton and already running.",
+    )
+    assert refused.finished_at
+    assert engine.end(taken, Status.COMPLETED) == []
+    assert engine.start(portal.submit("Single"))
+
+
+@on_sqlite
+def test_singletons_that_wait_for_each_other_all_run(portal: Portal):
+    waiting = [portal.submit("Single") for _ in range(2)]
+    assert [portal.execute(result).status for result in waiting] == ["completed"] * 2
