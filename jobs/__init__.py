@@ -6,6 +6,8 @@ from jobs.files import FileVar
 from jobs.job import BaseJob, Job
 from jobs.json_text import JSONVar
 from jobs.moments import DateTimeVar, DateVar
+from jobs.registration import register_jobs
+from jobs.task_logger import get_task_logger
 from jobs.variables import (
     BooleanVar,
     ChoiceVar,
@@ -46,4 +48,6 @@ __all__ = [
     "SoftTimeLimitExceeded",
     "StringVar",
     "TextVar",
+    "get_task_logger",
+    "register_jobs",
 ]

@@ -9,12 +9,11 @@ from typing import Any, ClassVar, Generic, TypeVar
 from jobs.beside import load_json, load_yaml
 from jobs.context import NoRun, RunContext
 from jobs.dialects import dialect_of
-from jobs.errors import text_of
 from jobs.files import file_name
 from jobs.form import JobForm
 from jobs.levels import LOGGING_LEVEL
 from jobs.request import JobRequest, RequestUser
-from jobs.task_logger import TaskLogger, get_task_logger, make_entry
+from jobs.task_logger import TaskLogger, get_task_logger, make_entry, text_of_record
 from jobs.variables import Variable
 
 T = TypeVar("T")
@@ -255,13 +254,13 @@ class BaseJob:
         self.failed = True
         self._failures.append(self.active_test)
 
-    def fail(self, message: Any, *args: Any) -> None:
+    def fail(self, message: Any, *args: Any, extra: Mapping[str, Any] | None = None) -> None:
         """Log a failure as `logger.failure` does, and mark the run as failed: it goes on, and its changes are kept."""
-        self.logger.failure(message, *args, stacklevel=2)
+        self.logger.failure(message, *args, extra=extra, stacklevel=2)
         self.failed = True
         self._failures.append(self.active_test)
         if not self._failed_because:
-            self._failed_because = text_of(message, lambda text: str(text) % args if args else text)
+            self._failed_because = text_of_record(logging.LogRecord("", 0, "", 0, message, args, None))
 
     def _log(self, level: str, obj: Any, message: Any, grouping: str | None = None) -> None:
         if isinstance(obj, str) and message is None:

@@ -75,7 +75,7 @@ def make_entry(job: EntryMaker, record: logging.LogRecord) -> None:
         return
     # The mark keeps others from making a second one.
     record.errand_entry = True
-    job.write_record(level_for(record.levelno), _text(record), record)
+    job.write_record(level_for(record.levelno), text_of_record(record), record)
 
 
 def is_entry(record: logging.LogRecord) -> bool:
@@ -83,7 +83,7 @@ def is_entry(record: logging.LogRecord) -> bool:
     return bool(getattr(record, "errand_entry", False) or getattr(record, "skip_db_logging", False))
 
 
-def _text(record: logging.LogRecord) -> str:
+def text_of_record(record: logging.LogRecord) -> str:
     try:
         text = record.getMessage()
     except SoftTimeLimitExceeded:

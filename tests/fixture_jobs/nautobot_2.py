@@ -1,10 +1,8 @@
 """Jobs as they are written since Nautobot 2.0, with one behaviour each."""
 
 from examples.inventory.models import Manufacturer
-from jobs import BooleanVar, DryRunVar, IntegerVar, Job, ObjectVar, StringVar
+from jobs import BooleanVar, DryRunVar, IntegerVar, Job, ObjectVar, StringVar, get_task_logger, register_jobs
 from jobs.errors import RunJobTaskFailed
-from jobs.registration import register_jobs
-from jobs.task_logger import get_task_logger
 
 name = "Nautobot 2"
 

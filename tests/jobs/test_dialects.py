@@ -286,6 +286,30 @@ def test_giving_up_works_in_the_classic_way_too():
 # --- loggers -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("said", "cause"),
+    [
+        (("plain 100%",), "plain 100%"),
+        (("%s of %d", "one", 2), "one of 2"),
+        (("%(host)s is gone", {"host": "a"}), "a is gone"),
+        (("%d", "one"), "%d"),
+        ((5,), "5"),
+    ],
+)
+def test_the_cause_is_what_the_job_said_first(said: tuple[Any, ...], cause: str):
+    class Fails(Dialect2):
+        def run(self):
+            # Handlers of tests are strict; those of runs are not.
+            self.logger.propagate = False
+            self.fail(*said, extra={"grouping": "g"})
+            self.fail("more")
+
+    outcome, diary, job = lived(Fails, {})
+    job.logger.propagate = True
+    assert (outcome.status, outcome.cause) == ("failed", cause)
+    assert diary.lines[1:] == [("failure", "g", cause), ("failure", "run", "more")]
+
+
 class Talks(Dialect2):
     def run(self):
         self.logger.success("by %s", "itself")
