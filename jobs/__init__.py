@@ -7,10 +7,13 @@ from jobs.functions import job
 from jobs.job import BaseJob, Job
 from jobs.json_text import JSONVar
 from jobs.moments import DateTimeVar, DateVar
+from jobs.registration import register_jobs
+from jobs.task_logger import get_task_logger
 from jobs.variables import (
     BooleanVar,
     ChoiceVar,
     DecimalVar,
+    DryRunVar,
     IntegerVar,
     MultiChoiceVar,
     MultiObjectVar,
@@ -28,6 +31,7 @@ __all__ = [
     "DateTimeVar",
     "DateVar",
     "DecimalVar",
+    "DryRunVar",
     "FileVar",
     "IPAddressVar",
     "IPAddressWithMaskVar",
@@ -45,5 +49,7 @@ __all__ = [
     "SoftTimeLimitExceeded",
     "StringVar",
     "TextVar",
+    "get_task_logger",
     "job",
+    "register_jobs",
 ]

@@ -9,13 +9,14 @@ from typing import Any
 
 from jobs import showing
 from jobs.computed import has_validate, takes_values
+from jobs.dialects import HOOKS, Dialect, dialect_of
 from jobs.errors import BadJob
 from jobs.fieldsets import grouped
 from jobs.functions import FunctionJob
 from jobs.job import BaseJob, Job
 from jobs.kinds import KINDS
 from jobs.presets import checked_presets
-from jobs.variables import Variable
+from jobs.variables import DryRunVar, Variable
 
 LONGEST_NAME = 100
 LONGEST_GROUPING = 255
@@ -46,10 +47,16 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "task_queues": (list, tuple),
     "fieldsets": (list, tuple),
     "presets": (dict,),
+    "is_singleton": (bool,),
+    "dryrun_default": (bool,),
+    "console_log_default": (bool,),
 }
 
 #: Facts that are one of a few words.
 _WORDS = {"concurrency_policy": ("wait", "skip", "replace"), "priority": ("high", "normal", "low")}
+
+#: What `is_singleton` means: a run that would start beside another one fails.
+_SINGLETON = {"concurrency_limit": 1, "concurrency_key": [], "concurrency_policy": "singleton"}
 
 #: "10/m": at most so many starts in a second, minute, hour or day.
 RATE = re.compile(r"[1-9][0-9]{0,6}/[smhd]")
@@ -60,22 +67,34 @@ _NOT_FOR_VARIABLES = frozenset(
     | {"log", "log_debug", "log_info", "log_success", "log_warning", "log_failure"}
 )
 
+#: Others that only runs of the second dialect use.
+_NOT_IN_DIALECT_2 = frozenset({*HOOKS, "fail"})
+
 
 def describe(cls: type[BaseJob], *, grouping: str) -> dict[str, Any]:
     """Return what is known of `cls` as JSON-able data. BadJob, with a sentence, where the class cannot be a job."""
     _check_function(cls)
     facts = {name: _fact(cls, name, types) for name, types in _TYPES.items()}
+    dialect = dialect_of(cls)
+    if dialect == "2":
+        # Nobody is asked: such a job has an input of its own for dry runs, or none.
+        facts["commit_default"] = True
+    if facts["is_singleton"]:
+        facts |= _SINGLETON
     if len(cls.__name__) > LONGEST_NAME:
         raise BadJob(f"The class name is longer than {LONGEST_NAME} characters.")
-    variables = grouped(
-        [_variable(cls, variable) for variable in cls._get_vars().values()], facts["fieldsets"]
-    )
+    described = [
+        _variable(cls, variable, dialect, dryrun_default=facts["dryrun_default"])
+        for variable in cls._get_vars().values()
+    ]
+    variables = grouped(described, facts["fieldsets"])
     showing.check(variables)
     return {
         "class_name": cls.__name__,
         "name": facts["name"].strip()[:LONGEST_NAME] or cls.__name__,
         "grouping": grouping.strip()[:LONGEST_GROUPING],
         "description": _description(cls, facts["description"]),
+        "dialect": dialect,
         "commit_default": facts["commit_default"] and not facts["read_only"],
         "read_only": facts["read_only"],
         "hidden": facts["hidden"],
@@ -162,8 +181,10 @@ def _description(cls: type[BaseJob], given: str) -> str:
     return inspect.cleandoc(given or own_docstring or "").strip()
 
 
-def _variable(cls: type[BaseJob], variable: Variable) -> dict[str, Any]:
-    if variable.name in _NOT_FOR_VARIABLES:
+def _variable(
+    cls: type[BaseJob], variable: Variable, dialect: Dialect, *, dryrun_default: bool
+) -> dict[str, Any]:
+    if variable.name in _NOT_FOR_VARIABLES or (dialect == "2" and variable.name in _NOT_IN_DIALECT_2):
         raise BadJob(f"A variable cannot be called {variable.name}: a job uses that name itself.")
     if variable.name.startswith("_"):
         raise BadJob(
@@ -182,6 +203,8 @@ def _variable(cls: type[BaseJob], variable: Variable) -> dict[str, Any]:
     variable.check()
     _check_dependence(cls, variable)
     description = variable.describe()
+    if isinstance(variable, DryRunVar) and description["default"] is None:
+        description["default"] = dryrun_default
     try:
         json.dumps(description, allow_nan=False)
     except (TypeError, ValueError) as error:

@@ -33,6 +33,10 @@ class JobFailed(Exception):
     """Raised by a job to end it as failed, with a sentence that says why. Its changes are rolled back."""
 
 
+class RunJobTaskFailed(JobFailed):
+    """What Nautobot calls JobFailed since 2.4."""
+
+
 class AbortTransaction(Exception):
     """Raised by a job to roll back its changes without that being an error."""
 

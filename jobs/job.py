@@ -10,10 +10,12 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from jobs.beside import load_json, load_yaml
 from jobs.context import NoRun, RunContext
+from jobs.dialects import dialect_of
 from jobs.files import file_name
 from jobs.form import JobForm
-from jobs.levels import LOGGING_LEVEL, level_for
+from jobs.levels import LOGGING_LEVEL
 from jobs.request import JobRequest, RequestUser
+from jobs.task_logger import TaskLogger, get_task_logger, make_entry, text_of_record
 from jobs.variables import Variable
 
 T = TypeVar("T")
@@ -96,7 +98,12 @@ class BaseJob:
     task_queues: Any = _FromMeta(())
     fieldsets: Any = _FromMeta(())
     presets: Any = _FromMeta({})
+    is_singleton: Any = _FromMeta(False)
+    dryrun_default: Any = _FromMeta(False)
+    console_log_default: Any = _FromMeta(False)
 
+    #: What subclasses may speak (see jobs.dialects).
+    dialect: ClassVar[str] = "errand"
     #: `<source>/<module>/<Class>`; set when the class is loaded.
     class_path: ClassVar[str] = ""
     #: The same with dots.
@@ -108,6 +115,7 @@ class BaseJob:
 
     def __init__(self) -> None:
         self._context: RunContext = NoRun()
+        self._dialect = dialect_of(type(self))
         #: The method that runs now; entries are grouped under it. May be set by the job.
         self.active_test = "main"
         #: True once the job logged a failure.
@@ -115,6 +123,8 @@ class BaseJob:
         self._failures: list[str] = []
         #: The names of the steps it is in.
         self._steps: list[str] = []
+        #: What it said when it first called `fail`.
+        self._failed_because = ""
         self.job_result = JobResultView()
         #: The web request that asked for the run; None: it was asked for by other ways.
         self.request: JobRequest | None = None
@@ -177,6 +187,25 @@ class BaseJob:
         What is written is kept at once, whatever becomes of the run; in a dry run, only until it ends.
         """
         return self._context.values
+
+    # The hooks of the second dialect (see jobs.dialects), here to be called by `super()`
+
+    def before_start(self, task_id: str, args: Any, kwargs: dict[str, Any]) -> Any:
+        """Called before `run`."""
+
+    def on_success(self, retval: Any, task_id: str, args: Any, kwargs: dict[str, Any]) -> None:
+        """Called after a `run` that did not fail."""
+
+    def on_failure(self, exc: Any, task_id: str, args: Any, kwargs: dict[str, Any], einfo: Any) -> None:
+        """Called with what was raised; or, without `einfo`, with what `run` returned after it called `fail`."""
+
+    def on_retry(self, exc: Any, task_id: str, args: Any, kwargs: dict[str, Any], einfo: Any) -> None:
+        """Never called."""
+
+    def after_return(
+        self, status: str, retval: Any, task_id: str, args: Any, kwargs: dict[str, Any], einfo: Any
+    ) -> None:
+        """Called last. status: "SUCCESS" or "FAILURE"."""
 
     # Files and progress
 
@@ -252,12 +281,20 @@ class BaseJob:
         self.failed = True
         self._failures.append(self.active_test)
 
+    def fail(self, message: Any, *args: Any, extra: Mapping[str, Any] | None = None) -> None:
+        """Log a failure as `logger.failure` does, and mark the run as failed: it goes on, and its changes are kept."""
+        self.logger.failure(message, *args, extra=extra, stacklevel=2)
+        self.failed = True
+        self._failures.append(self.active_test)
+        if not self._failed_because:
+            self._failed_because = text_of_record(logging.LogRecord("", 0, "", 0, message, args, None))
+
     def _log(self, level: str, obj: Any, message: Any, grouping: str | None = None) -> None:
         if isinstance(obj, str) and message is None:
             obj, message = None, obj
         text = str(message)
         if _somebody_listens():
-            # The mark keeps `_EntryHandler` from making a second entry of the copy.
+            # The mark keeps others from making a second entry of the copy.
             self.logger.log(LOGGING_LEVEL[level], "%s", text, extra={"errand_entry": True})
         self._write(level, obj, text, grouping)
 
@@ -270,9 +307,16 @@ class BaseJob:
             object_url=_url_of(obj),
         )
 
-    def _make_logger(self) -> logging.Logger:
-        logger = logging.getLogger(f"errand.jobs.{type(self).__name__}")
-        logger.setLevel(logging.DEBUG)
+    def write_record(self, level: str, text: str, record: logging.LogRecord) -> None:
+        """Make an entry of what a logger was told."""
+        grouping = getattr(record, "grouping", None)
+        if grouping is None and self._dialect == "2":
+            grouping = record.funcName
+        self._write(level, getattr(record, "object", None), text, grouping)
+
+    def _make_logger(self) -> TaskLogger:
+        logger = get_task_logger(type(self).__name__)
+        logger.setLevel(logging.NOTSET if self._dialect == "2" else logging.DEBUG)
         # One handler, that of the instance which runs now.
         logger.handlers[:] = [_EntryHandler(self)]
         return logger
@@ -284,6 +328,8 @@ class Job(BaseJob):
     run(self, data, commit), or run(self, first_variable, second_variable, ...)
     test_*(self): checks, run after `run` in the order they are written
     post_run(self): run last, whatever happened before
+
+    Or these, as in Nautobot 2.x: before_start, run, on_success, on_failure, after_return (see jobs.dialects).
     """
 
 
@@ -297,13 +343,7 @@ class _EntryHandler(logging.Handler):
         self.job = job
 
     def emit(self, record: logging.LogRecord) -> None:
-        if getattr(record, "errand_entry", False) or getattr(record, "skip_db_logging", False):
-            return
-        text = record.getMessage()
-        if record.exc_info:
-            text += "\n\n```\n" + logging.Formatter().formatException(record.exc_info) + "\n```"
-        grouping = getattr(record, "grouping", None)
-        self.job._write(level_for(record.levelno), getattr(record, "object", None), text, grouping)
+        make_entry(self.job, record)
 
 
 def _somebody_listens() -> bool:

@@ -16,6 +16,9 @@ from jobs.widgets import widget_name
 #: A list of more keys than this is a mistake, and would keep the database busy.
 MOST_OBJECTS = 10_000
 
+#: The one name of a DryRunVar.
+DRY_RUN = "dryrun"
+
 REQUIRED = "This field is required."
 
 #: So many choices a refusal names.
@@ -312,6 +315,26 @@ class BooleanVar(Variable):
         if word not in self._WORDS:
             raise InvalidValue("Enter true or false.")
         return self._WORDS[word]
+
+
+class DryRunVar(BooleanVar):
+    """Whether a run is to change nothing. What it means is the job's own affair; it must be called `dryrun`.
+
+    What the form begins with is the job's `Meta.dryrun_default`.
+    """
+
+    def __init__(
+        self,
+        label: str = "Dry run",
+        description: str = "Say what would be done, and change nothing",
+        *common: Any,
+        **named: Any,
+    ) -> None:
+        super().__init__(label, description, *common, **named)
+
+    def check(self) -> None:
+        if self.name != DRY_RUN:
+            raise BadJob(f"{self.name} is a DryRunVar: that must be called {DRY_RUN}.")
 
 
 class ChoiceVar(Variable):

@@ -347,9 +347,11 @@ def _api_call(job: JobRecord) -> str:
     if files:
         parts = [(name, "" if value is None else _part(value)) for name, value in data.items()]
         parts += [(name, "@FILE") for name in files]
-        parts.append(("_commit", str(job.commit_default).lower()))
+        if not job.always_commits:
+            parts.append(("_commit", str(job.commit_default).lower()))
         return " ".join([call, *(f"-F {shlex.quote(f'{name}={value}')}" for name, value in parts)])
-    body = json.dumps({"data": data, "commit": job.commit_default}, ensure_ascii=False)
+    asked = {"data": data} if job.always_commits else {"data": data, "commit": job.commit_default}
+    body = json.dumps(asked, ensure_ascii=False)
     return f"{call} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
 
 

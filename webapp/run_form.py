@@ -98,6 +98,8 @@ class Field:
     #: min, max, minlength, maxlength.
     limits: dict[str, Any] = field(default_factory=dict)
     multiple: bool = False
+    #: It is no input like the others, but says how the job is run.
+    dry_run: bool = False
     picker: Picker | None = None
     #: Names of the variables that narrow this one's choices; and of those of them whose change it hears of itself.
     narrowed_by: list[str] = field(default_factory=list)
@@ -160,7 +162,13 @@ class RunForm:
 
     @property
     def shown(self) -> list[Field]:
-        return [field for field in self.fields if field.kind != "hidden"]
+        """The inputs that are asked for among the others."""
+        return [field for field in self.fields if field.kind != "hidden" and not field.dry_run]
+
+    @property
+    def dry_run(self) -> Field | None:
+        """The input that belongs to how the job is run."""
+        return next((field for field in self.fields if field.dry_run), None)
 
     @property
     def sections(self) -> list[tuple[str, list[Field]]]:
@@ -281,7 +289,7 @@ def _given(variable: Mapping[str, Any], values: list[str]) -> Text:
     cleaned = [clean_text(value) for value in values]
     if _is_multiple(variable):
         return [value for value in cleaned if value]
-    if variable["type"] == "BooleanVar":
+    if variable["type"] in ("BooleanVar", "DryRunVar"):
         return "true" if truth(cleaned[-1] if cleaned else None) else ""
     return cleaned[0] if cleaned else ""
 
@@ -357,7 +365,7 @@ def build(
     ]
     return RunForm(
         fields=fields,
-        commit=False if job.read_only else job.commit_default if commit is None else commit,
+        commit=not job.read_only and (job.commit_default if commit is None else commit),
         queue=queue or job.allowed_queues[0],
         queues=job.allowed_queues,
         errors=loose if isinstance(errors, Mapping) else list(errors),
@@ -498,6 +506,7 @@ def build_field(
         "DateTimeVar": _moment,
         "JSONVar": _json,
         "BooleanVar": _switch,
+        "DryRunVar": _dry_run,
         "ChoiceVar": _choice,
         "MultiChoiceVar": _choices,
     }
@@ -578,6 +587,11 @@ def _json(made: Field, _variable: Mapping[str, Any]) -> None:
 def _switch(made: Field, _variable: Mapping[str, Any]) -> None:
     made.kind = "switch"
     made.required = False
+
+
+def _dry_run(made: Field, variable: Mapping[str, Any]) -> None:
+    _switch(made, variable)
+    made.dry_run = True
 
 
 def _choice(made: Field, variable: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ from typing import Any, cast
 
 from jobs.errors import SoftTimeLimitExceeded, text_of
 from jobs.levels import level_for
+from jobs.task_logger import is_entry
 
 #: What an entry may hold; the rest is counted.
 MOST_MESSAGE_CHARACTERS = 64_000
@@ -108,7 +109,7 @@ class _Handler(logging.Handler):
         self._keep = keep
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.name.startswith("errand.jobs."):
+        if is_entry(record):
             return
         try:
             text = record.getMessage()

@@ -41,10 +41,11 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from jobs.data import restore
+from jobs.dialects.running import run
 from jobs.errors import JobNotFound, RunEnded, SoftTimeLimitExceeded, described, text_of
 from jobs.files import InputFile
 from jobs.job import BaseJob, JobResultView
-from jobs.lifecycle import Outcome, run
+from jobs.lifecycle import Outcome
 from jobs.loading import Source, install, is_stale, load_class, loaded_digest
 from jobs.request import JobRequest, RequestUser
 from store.changes import Author, record_changes
@@ -207,7 +208,7 @@ class _Child:
             # Only now: what modules did when they were imported stays, as they do.
             self._baseline.note_loggers()
             with lent_files(data):
-                return run(job, data, commit=order["commit"])
+                return run(job, data, commit=order["commit"], serialised=_stored(job, order["data"]))
 
     @contextmanager
     def _objects(self, order: Order, context: "_Context") -> Iterator[tuple[RunSession, ObjectLookup]]:
@@ -250,6 +251,11 @@ class _Child:
             job.request = JobRequest(order["request"], username=order["username"], id=order["result_id"])
         context.job = job
         return job
+
+
+def _stored(job: BaseJob, data: dict[str, Any]) -> dict[str, Any]:
+    """Return the inputs as they were stored; the job may have got others since."""
+    return {name: data.get(name, variable.empty) for name, variable in type(job)._get_vars().items()}
 
 
 def _restore(job: BaseJob, data: dict[str, Any], objects: ObjectLookup) -> dict[str, Any]:

@@ -133,7 +133,7 @@ def _make_importable(sources: tuple[Source, ...]) -> None:
     global _installed
     if sources != _installed or is_stale():
         _forget()
-        install(sources)
+        install(sources, plugin_packages())
         _installed = sources
 
 

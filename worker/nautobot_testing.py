@@ -4,20 +4,24 @@
 can be found. Of queries they know what such tests use.
 """
 
+import importlib
 import inspect
 import re
+import sys
 import unittest
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
+from jobs.dialects import dialect_of
 from jobs.errors import JobNotFound
 from jobs.job import BaseJob
 from jobs.request import RequestUser
+from jobs.shims.finder import SERVED, install_shims
 from worker.job_files import find_job, loaded_jobs
 from worker.tested_run import Entry, TestedRun
 from worker.testing import USERNAME, errand_data, run_job
-from worker.throwaway_data import throwaway_data
+from worker.throwaway_data import plugin_packages, throwaway_data
 
 T = TypeVar("T")
 
@@ -254,6 +258,8 @@ def _job(module: str, name: str, source: str | None = None) -> Job:
 
 
 def _is_of_1x(cls: type[BaseJob]) -> bool:
+    if dialect_of(cls) == "2":
+        return False
     run = getattr(cls, "run", None)
     if run is None:
         return True  # All it has are test_* methods.
@@ -289,3 +295,22 @@ def _value(row: Any, path: list[str]) -> Any:
     for name in path:
         row = getattr(row, name)
     return row
+
+
+#: Where tests of Nautobot jobs import all this from.
+_TESTING_MODULES = ("nautobot.utilities.testing", "nautobot.apps.testing", "nautobot.core.testing")
+
+
+def serve() -> None:
+    """Let tests of this process import it as they do with Nautobot, unless that is installed."""
+    install_shims(plugin_packages())
+    here = sys.modules[__name__]
+    models = importlib.import_module("nautobot.extras.models")
+    if not str(models.__file__ or "").startswith(str(SERVED)):
+        return
+    for name in ("Job", "JobLogEntry", "JobResult"):
+        setattr(models, name, getattr(here, name))
+    for name in _TESTING_MODULES:
+        parent, _, module = name.rpartition(".")
+        sys.modules[name] = here
+        setattr(importlib.import_module(parent), module, here)

@@ -8,9 +8,14 @@ from pathlib import Path
 import pytest
 
 from store.data import RunSession
-from worker import testing
+from worker import nautobot_testing, testing
 from worker.job_files import FolderJobs, jobs_in
 from worker.testing import TestedRun
+
+
+def pytest_configure() -> None:
+    # Before any test is imported: those of Nautobot jobs import their helpers at once.
+    nautobot_testing.serve()
 
 
 @pytest.fixture

@@ -38,6 +38,9 @@ from worker.attempts import ended, seconds, stop_cause
 
 LONGEST_KEY = 500
 
+#: The policy of jobs of which one more run fails when it would start; one that still waits is no hindrance.
+SINGLETON = "singleton"
+
 REPLACED = "Replaced by a newer run."
 
 UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -105,7 +108,7 @@ def admit(db: Session, result: JobResult, *, limit: int, policy: str) -> list[Jo
 
     "skip" may end `result` here and now; "replace" ends older ones, and returns those that will not start any more.
     """
-    if result.concurrency_key is None or policy == "wait":
+    if result.concurrency_key is None or policy in ("wait", SINGLETON):
         return []
     lock(db, result.class_path)
     active = _active(db, result.concurrency_key)
@@ -183,7 +186,7 @@ def may_start(connection: Connection, result_id: UUID, at: datetime) -> bool:
     elif row.not_before is not None and row.not_before > at:
         values = {"pushed_at": None}
     else:
-        held = _held_back(connection, row, at)
+        held = _refused(connection, row) or _held_back(connection, row, at)
         if held is None:
             return True
         values = {"pushed_at": None, **held}
@@ -230,12 +233,24 @@ def _waiting(connection: Connection, result_id: UUID) -> Row[Any] | None:
             JobResult.expires_at,
             JobResult.cancel_requested_at,
             JobResult.canceled_by,
+            JobResult.name,
             JobRecord.concurrency_limit,
+            JobRecord.concurrency_policy,
             JobRecord.rate_limit,
         )
         .outerjoin(JobRecord, JobRecord.id == JobResult.job_id)
         .where(JobResult.id == result_id, PENDING, SCHEMA_FITS)
     ).first()
+
+
+def _refused(connection: Connection, row: Row[Any]) -> dict[str, Any] | None:
+    """Return the end of a run that would start beside another one of its job, where that may not be; None elsewhere."""
+    if row.concurrency_policy != SINGLETON or not row.concurrency_key:
+        return None
+    lock(connection, row.class_path)
+    if not running(connection, row.concurrency_key):
+        return None
+    return ended(Status.FAILED, f"Job '{row.name}' is a singleton and already running.")
 
 
 def _held_back(connection: Connection, row: Row[Any], at: datetime) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ from jobs.data import clean
 from jobs.errors import InvalidData
 from jobs.files import Upload
 from jobs.kinds import secret_names
+from jobs.variables import DRY_RUN
 from store.models import JobRecord, JobResult, Status, User, now
 from store.permissions import Forbidden, require
 from store.secrets import seal
@@ -80,6 +81,7 @@ def submit(
         if _is_known(db, user_id, idempotency_key):
             return _repeated(db, user_id, idempotency_key, digest)
     require_runnable(job)
+    _check_commit(job, commit)
     chosen = _queue(job, queue)
     questions = questions or Questions(settings, job, username=_name(user))
     data = _checked(db, settings, job, raw, form=form, questions=questions)
@@ -161,7 +163,7 @@ def _row(
         user_id=user.id if user else None,
         username=_name(user),
         status=Status.PENDING,
-        commit=False if job.read_only else job.commit_default if commit is None else commit,
+        commit=not job.read_only and (job.commit_default if commit is None else commit),
         queue=queue,
         priority=job.priority,
         soft_time_limit=job.effective_soft_time_limit,
@@ -247,6 +249,15 @@ def require_runnable(job: JobRecord) -> None:
         )
     if not job.enabled:
         raise NotRunnable(f"{job.name} is not enabled to be run.")
+
+
+def _check_commit(job: JobRecord, commit: bool | None) -> None:
+    """Refuse a dry run of a job that would save its changes all the same."""
+    if commit is not False or not job.always_commits:
+        return
+    known = any(variable["name"] == DRY_RUN for variable in job.variables)
+    instead = f" Give {DRY_RUN} among its inputs instead." if known else ""
+    raise InvalidData({"_commit": [f"This job always saves what it changes.{instead}"]})
 
 
 def _queue(job: JobRecord, name: str | None) -> str:

@@ -20,10 +20,11 @@ from uuid import uuid4
 from jobs import computed
 from jobs.data import clean, restore
 from jobs.describe import describe
+from jobs.dialects.running import run
 from jobs.errors import InvalidData, text_of
 from jobs.files import FileVar, Upload
 from jobs.job import BaseJob, JobResultView
-from jobs.lifecycle import Outcome, run
+from jobs.lifecycle import Outcome
 from jobs.request import JobRequest, RequestUser
 from store.changes import Author
 from store.data import RunSession
@@ -194,7 +195,7 @@ def _perform(tested: TestedRun, data: dict[str, Any], username: str, request: An
             try:
                 job = _made(tested, context, username, request)
                 with _restored(job, readable, ObjectLookup(session)) as values:
-                    outcome = run(job, values, commit=tested.commit)
+                    outcome = run(job, values, commit=tested.commit, serialised=data)
             except SystemExit as error:
                 tested.exception = error
                 cause = f"The job called exit({text_of(error.code, repr)}). {changes}"

@@ -18,7 +18,7 @@ def absent(module: str, sentences: Mapping[str, str]) -> Callable[[str], Any]:
 #: What nothing can be made of in a run.
 TESTING = dict.fromkeys(
     ("run_job_for_testing", "TransactionTestCase", "TestCase", "APITestCase"),
-    "a helper for tests comes later; keep tests out of the jobs folder",
+    "tests run in a process of their own, with the plugin `worker.pytest_plugin` (docs/testing.md)",
 )
 PLATFORM_MODELS = {
     "Job": "runs cannot see job records; the class of a job comes from nautobot.extras.jobs",

@@ -1,18 +1,12 @@
 """The classes that job files of Nautobot subclass."""
 
-import logging
-from typing import Any
+from typing import Any, ClassVar
 
 import jobs
-from jobs import errors
+from jobs.errors import JobFailed
 from jobs.job import _FromMeta
 
 _MISSING: Any = object()
-
-#: What newer files import: the house's own where it has it.
-DryRunVar: Any = getattr(jobs, "DryRunVar", jobs.BooleanVar)
-RunJobTaskFailed: Any = getattr(errors, "RunJobTaskFailed", errors.JobFailed)
-get_task_logger: Any = getattr(jobs, "get_task_logger", logging.getLogger)
 
 
 class BaseJob(jobs.BaseJob):
@@ -22,11 +16,21 @@ class BaseJob(jobs.BaseJob):
 
 
 class Job(BaseJob, jobs.Job):
-    """A job in the manner of Nautobot."""
+    """A job in the manner of Nautobot, of either generation: how it is written tells (see jobs.dialects)."""
+
+    dialect: ClassVar[str] = "nautobot"
+
+
+class NewerJob(Job):
+    """A job in the manner of Nautobot since 2.0."""
+
+    dialect: ClassVar[str] = "2"
 
 
 class BaseScript(BaseJob):
     """The base of scripts, which log messages and no objects."""
+
+    dialect: ClassVar[str] = "errand"
 
     def run(self, data: dict[str, Any], commit: bool) -> Any:
         raise NotImplementedError("The script must define a run() method.")
@@ -47,9 +51,13 @@ class BaseScript(BaseJob):
 class Script(BaseScript, Job):
     """What was a custom script before there were jobs."""
 
+    dialect: ClassVar[str] = "errand"
+
 
 class Report(Job):
     """What was a report before there were jobs: checks alone, whose entries say something about objects."""
+
+    dialect: ClassVar[str] = "errand"
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,17 +77,19 @@ class Report(Job):
 class JobHookReceiver(Job):
     """A job that changes of objects run."""
 
+    dialect: ClassVar[str] = "errand"
+
     def run(self, data: dict[str, Any], commit: bool) -> Any:
-        raise errors.JobFailed("Changes of objects do not run jobs yet, and nothing else can run this one.")
+        raise JobFailed("Changes of objects do not run jobs yet, and nothing else can run this one.")
 
 
 class JobButtonReceiver(Job):
     """A job that a button on an object's page runs."""
 
+    dialect: ClassVar[str] = "errand"
+
     def run(self, data: dict[str, Any], commit: bool) -> Any:
-        raise errors.JobFailed(
-            "Pages of objects have no buttons for jobs yet, and nothing else can run this one."
-        )
+        raise JobFailed("Pages of objects have no buttons for jobs yet, and nothing else can run this one.")
 
 
 def _required(obj: Any, message: Any) -> Any:

@@ -35,6 +35,8 @@ class JobRecord(Base):
     grouping: Mapped[Name]
     #: Markdown, as the author wrote it.
     description: Mapped[LongText] = mapped_column(default="")
+    #: "classic" or "2" (see jobs.dialects).
+    dialect: Mapped[str] = mapped_column(String(10), default="classic")
     #: False: the class was not there at the last refresh.
     installed: Mapped[bool] = mapped_column(default=True)
     enabled: Mapped[bool] = mapped_column(default=False)
@@ -59,7 +61,7 @@ class JobRecord(Base):
     concurrency_limit: Mapped[int] = mapped_column(default=0)
     #: Names of the variables whose values make the key; empty: all runs of the job share one.
     concurrency_key: Mapped[list[Any]] = mapped_column(default=list)
-    #: What becomes of one more: "wait", "skip" or "replace".
+    #: What becomes of one more: "wait", "skip" or "replace"; "singleton": it fails when it would start.
     concurrency_policy: Mapped[str] = mapped_column(String(20), default="wait")
     #: "10/m": at most so many starts in a minute ("s", "m", "h", "d"); empty: no limit.
     rate_limit: Mapped[str] = mapped_column(String(20), default="")
@@ -86,6 +88,16 @@ class JobRecord(Base):
     def summary(self) -> str:
         """The first line of the description, for lists."""
         return self.description.strip().split("\n", 1)[0]
+
+    @property
+    def always_commits(self) -> bool:
+        """Whether no run can be asked to save nothing."""
+        return self.dialect == "2" and not self.read_only
+
+    @property
+    def asks_commit(self) -> bool:
+        """Whether it is asked for each run if its changes are to be saved."""
+        return not self.read_only and not self.always_commits
 
     @property
     def runnable(self) -> bool:

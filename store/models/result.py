@@ -151,6 +151,11 @@ class JobResult(LevelCounts, Base):
         return self.status in FINAL
 
     @property
+    def dry_run(self) -> bool:
+        """Whether it was to change nothing: by its commit flag, or by an input that its job has for that."""
+        return not self.commit or self.data.get("dryrun") is True
+
+    @property
     def unreached(self) -> bool:
         """Whether it waits for nothing but its queue, which could not be reached."""
         return self.status == Status.PENDING and self.pushed_at is None and self.cause is None

@@ -17,6 +17,7 @@ JOB_KEYS = {
     "hidden",
     "read_only",
     "commit_default",
+    "dialect",
     "approval_required",
     "has_sensitive_variables",
     "soft_time_limit",

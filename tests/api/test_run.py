@@ -63,6 +63,15 @@ def test_a_read_only_job_never_commits(call, make_job):
     assert call("POST", "/jobs/local/a/A/run", json={"commit": True}).json["commit"] is False
 
 
+def test_a_job_of_the_second_dialect_always_commits(call, make_job):
+    make_job("local/a/A", dialect="2")
+    for body in ({}, {"commit": True}, {"commit": None}):
+        assert call("POST", "/jobs/local/a/A/run", json=body).json["commit"] is True
+    refused = call("POST", "/jobs/local/a/A/run", json={"commit": False})
+    assert refused.status_code == 422
+    assert refused.json["errors"] == {"_commit": ["This job always saves what it changes."]}
+
+
 def test_the_queue_is_one_of_the_jobs(call, make_job):
     make_job("local/a/A", queues=["slow", "fast"])
     assert call("POST", "/jobs/local/a/A/run", json={}).json["queue"] == "slow"

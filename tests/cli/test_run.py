@@ -293,6 +293,15 @@ def test_commit_is_what_is_said_else_what_the_job_says(portal):
     assert [result.commit for result in portal.results()] == [True, False, False]
 
 
+def test_a_job_of_the_second_dialect_cannot_be_asked_to_save_nothing(portal):
+    outcome = portal("run", "DryRuns", "--no-follow", "--no-commit")
+    said = "--no-commit: This job always saves what it changes. Give dryrun among its inputs instead.\n"
+    assert outcome.exit_code == 2
+    assert outcome.stderr.endswith(said)
+    assert portal("run", "DryRuns", "dryrun=no", "--no-follow").exit_code == 0
+    assert [(result.commit, result.data) for result in portal.results()] == [(True, {"dryrun": False})]
+
+
 # --- Whose run it is ---
 
 

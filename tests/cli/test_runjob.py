@@ -288,3 +288,12 @@ def test_it_reports_each_entry_once_however_many_there_are(portal):
     outcome = portal("runjob", "Chatty", "--local", "-u", "alice", "--commit", "-d", '{"lines": 1100}')
     lines = [line for line in outcome.stdout.splitlines() if line.startswith("\t\t")]
     assert lines == [f"\t\tinfo: line {number}" for number in range(1, 1101)]
+
+
+def test_a_job_of_the_second_dialect_needs_a_name_and_no_commit(portal):
+    outcome = portal("runjob", "DryRuns", "--local")
+    assert outcome.exit_code == 2
+    assert "--username is mandatory: this job always saves what it changes." in outcome.stderr
+    for arguments in ([], ["--commit"]):
+        assert portal("runjob", "DryRuns", "--local", "--username", "alice", *arguments).exit_code == 0
+    assert [result.commit for result in portal.results()] == [True, True]

@@ -16,11 +16,11 @@ import pytest
 from jobs import ChoiceVar, DecimalVar, FileVar, IntegerVar, Job, StringVar, TextVar, job
 from jobs.data import clean, restore
 from jobs.describe import describe
+from jobs.dialects.running import run
 from jobs.errors import BadJob, InvalidData, JobFailed
 from jobs.form import NoObjects
 from jobs.functions import job_of
 from jobs.hints import NOT_A_LIST, NOT_AN_OBJECT, NOTHING, input_for
-from jobs.lifecycle import run
 from tests.jobs.test_job import Notebook
 
 

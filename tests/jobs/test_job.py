@@ -7,8 +7,8 @@ import pytest
 
 from jobs import AbortTransaction, BooleanVar, IntegerVar, Job, JobFailed, StringVar
 from jobs.describe import describe
+from jobs.dialects.running import run
 from jobs.errors import BadJob
-from jobs.lifecycle import run
 
 
 class Notebook:

@@ -58,6 +58,7 @@ TABLE = [
     Kind("IntegerVar", "7", 7, 7, "0", "Ensure this value is greater than or equal to 1.", {"min_value": 1}),
     Kind("DecimalVar", "1.50", 1.5, ..., "1.555", "Ensure that there are no more than 2 decimal places.", {"decimal_places": 2}),
     Kind("BooleanVar", "true", True, True, "perhaps", "Enter true or false."),
+    Kind("DryRunVar", "true", True, True, "perhaps", "Enter true or false."),
     Kind("ChoiceVar", "r", "r", "r", "x", WRONG_CHOICE, {"choices": COLOURS}),
     Kind("MultiChoiceVar", ["r", "g"], ["r", "g"], ["r", "g"], ["x"], WRONG_CHOICE, {"choices": COLOURS}),
     Kind("ObjectVar", "1", 1, 1, "99", "There is no manufacturer with the key 99.", {"model": "inventory.manufacturer"}),

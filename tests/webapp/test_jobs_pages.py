@@ -224,6 +224,34 @@ def test_a_read_only_job_has_no_mode(alice, make_job, db):
     assert results(db)[0].commit is False
 
 
+def test_a_job_of_the_second_dialect_has_no_mode_but_may_have_a_dry_run(alice, make_job, db):
+    make_job(variables=[described("DryRunVar", "dryrun", label="Dry run", default=True)], dialect="2")
+    page = text(alice.get(URL))
+    assert "_commit" not in page
+    assert "&#34;commit&#34;" not in page
+    how = page[page.index("How to run") :]
+    assert 'name="v-dryrun" value="true" checked' in how
+    assert "This job asks for nothing." in page
+    refused = alice.post(URL, {"_commit": "false"})
+    assert refused.status_code == 422
+    assert "_commit: This job always saves what it changes. Give dryrun among its inputs instead." in text(
+        refused
+    )
+    alice.post(URL, {"v-dryrun": "true"})
+    alice.post(URL, {})
+    assert [(result.commit, result.data["dryrun"]) for result in results(db)] == [(True, True), (True, False)]
+    heads = [text(alice.get(f"/results/{result.id}")) for result in results(db)]
+    tags = [re.findall(r"</svg>(Dry run|Commit)</span>", head) for head in heads]
+    assert tags == [["Dry run"], []]
+
+
+def test_a_job_of_the_second_dialect_without_a_choice_shows_none(alice, make_job):
+    make_job(variables=[], dialect="2")
+    page = text(alice.get(URL))
+    assert "How to run" not in page
+    assert "Queue default" in page
+
+
 def test_queues_are_chosen_where_there_are_several(alice, make_job, db):
     make_job(variables=[], queues=["default", "bulk"])
     assert "<option>bulk</option>" in text(alice.get(URL))

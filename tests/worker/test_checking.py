@@ -37,7 +37,7 @@ WRONG = [
         "class A(Job):\n    'x'\n    n = IntegerVar(max_value=3, default=9)",
         ("warning", "n", "default does not fit"),
     ),
-    ("class A(Job):\n    'x'\n    s = StringVar(regex=r'^(a|aa)+$')", ("warning", "s", "regex costly")),
+    ("class A(Job):\n    'x'\n    s = StringVar(regex=r'^(a|a)*$')", ("warning", "s", "regex costly")),
     ("class A(Job):\n    'x'\n    c = ChoiceVar(choices=lambda: 1 / 0)", ("error", "c", "ZeroDivisionError")),
     (
         "class A(Job):\n    'x'\n    n = IntegerVar()\n    def validate(self, data):\n        1 / (data['n'] - 1)",

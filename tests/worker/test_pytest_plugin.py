@@ -130,3 +130,36 @@ def test_a_debugger_stops_in_a_job(tmp_path):
     assert "(Pdb) 42" in done.stdout
     assert "logged: [Entry(" in done.stdout
     assert done.stderr == "", "nothing is left open at the end, either"
+
+
+NAUTOBOT_JOB = """
+from nautobot.extras.jobs import IntegerVar, Job
+
+class Counts(Job):
+    most = IntegerVar()
+
+    def run(self, data, commit):
+        for number in range(data["most"]):
+            self.log_info(message=f"number {number}")
+"""
+NAUTOBOT_TEST = """
+from nautobot.extras.models import Job, JobLogEntry
+from nautobot.utilities.testing import TransactionTestCase, run_job_for_testing
+
+class CountsTest(TransactionTestCase):
+    def test_it_counts(self):
+        job = Job.objects.get_for_class_path("local/counting/Counts")
+        result = run_job_for_testing(job, data={"most": 2}, commit=False)
+        entries = JobLogEntry.objects.filter(job_result=result, log_level="info")
+        self.assertEqual([entry.message for entry in entries][:2], ["number 0", "number 1"])
+"""
+
+
+def test_a_test_of_a_nautobot_job_runs_as_it_stands(tmp_path):
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "jobs" / "counting.py").write_text(NAUTOBOT_JOB)
+    (tmp_path / "conftest.py").write_text('pytest_plugins = ["worker.pytest_plugin"]\n')
+    (tmp_path / "test_counts.py").write_text(NAUTOBOT_TEST)
+    done = run_pytest(tmp_path, JOBS_ROOT=str(tmp_path / "jobs"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 passed" in done.stdout

@@ -64,6 +64,7 @@ def job(
         "hidden": record.hidden,
         "read_only": record.read_only,
         "commit_default": record.commit_default,
+        "dialect": record.dialect,
         "approval_required": record.approval_required,
         "has_sensitive_variables": record.has_sensitive_variables,
         "soft_time_limit": record.soft_time_limit,

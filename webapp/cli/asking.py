@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from store.settings import Settings
 
 #: In errors, inputs that are no variable are called as the command calls them.
-OPTIONS = {"_queue": "--queue"}
+OPTIONS = {"_queue": "--queue", "_commit": "--no-commit"}
 
 
 class Refused(click.ClickException):

@@ -174,6 +174,7 @@ def _kind(variable: Mapping[str, Any]) -> Kind:
     kinds: dict[str, Kind] = {
         "TextVar": _text,
         "BooleanVar": _yes_or_no,
+        "DryRunVar": _yes_or_no,
         "ChoiceVar": _choice,
         "MultiChoiceVar": _choices,
         "SecretVar": _secret,

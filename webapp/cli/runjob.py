@@ -54,7 +54,10 @@ def runjob(
         user = _find_user(platform, username) if username else None
         raw = from_json(data)
         job = runnable_job(platform, settings, class_path)
-        result = _run(platform, settings, job, user, raw, commit=commit, local=local)
+        if job.always_commits and user is None:
+            raise click.UsageError("--username is mandatory: this job always saves what it changes.")
+        asked = None if job.always_commits else commit
+        result = _run(platform, settings, job, user, raw, commit=asked, local=local)
     if exit_code and result.status != "completed":
         raise SystemExit(1)
 
@@ -79,7 +82,7 @@ def _run(
     user: "User | None",
     raw: dict[str, Any],
     *,
-    commit: bool,
+    commit: bool | None,
     local: bool,
 ) -> "JobResult":
     from webapp.cli.following import Interrupts

@@ -1,5 +1,5 @@
 """Loggers of tasks, which jobs are."""
 
-from jobs.shims.bases import get_task_logger
+from jobs import get_task_logger
 
 __all__ = ["get_task_logger"]

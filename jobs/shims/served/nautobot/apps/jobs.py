@@ -4,6 +4,7 @@ from jobs import (
     AbortTransaction,
     BooleanVar,
     ChoiceVar,
+    DryRunVar,
     FileVar,
     IntegerVar,
     IPAddressVar,
@@ -15,18 +16,17 @@ from jobs import (
     ObjectVar,
     StringVar,
     TextVar,
+    get_task_logger,
 )
+from jobs.errors import RunJobTaskFailed
 from jobs.registration import register_jobs
 from jobs.shims.absent import absent
 from jobs.shims.bases import (
     BaseJob,
-    DryRunVar,
-    Job,
     JobButtonReceiver,
     JobHookReceiver,
-    RunJobTaskFailed,
-    get_task_logger,
 )
+from jobs.shims.bases import NewerJob as Job
 from jobs.variables import Variable as ScriptVariable
 
 from ..extras.jobs import get_job, is_job, is_variable

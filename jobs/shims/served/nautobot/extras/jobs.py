@@ -6,6 +6,7 @@ from jobs import (
     AbortTransaction,
     BooleanVar,
     ChoiceVar,
+    DryRunVar,
     FileVar,
     IntegerVar,
     IPAddressVar,
@@ -17,19 +18,17 @@ from jobs import (
     ObjectVar,
     StringVar,
     TextVar,
+    get_task_logger,
 )
-from jobs.errors import JobNotFound
+from jobs.errors import JobNotFound, RunJobTaskFailed
 from jobs.registration import register_jobs
 from jobs.shims import bases
 from jobs.shims.absent import absent
 from jobs.shims.bases import (
     BaseJob,
-    DryRunVar,
     Job,
     JobButtonReceiver,
     JobHookReceiver,
-    RunJobTaskFailed,
-    get_task_logger,
 )
 from jobs.variables import Variable as ScriptVariable
 
