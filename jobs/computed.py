@@ -66,9 +66,13 @@ def choices(cls: type[BaseJob], name: str, values: Values = None) -> list[list[A
     values: of the variables that it depends on, as far as they fit.
     """
     try:
-        found = plain_choices(_call(cls, getattr(_variable(cls, name), "choices", ()), values))
+        returned = _call(cls, getattr(_variable(cls, name), "choices", ()), values)
     except _NotYet:
         return []
+    try:
+        found = plain_choices(returned)
+    except _NotYet:
+        return []  # A generator comes to the value only now.
     except (TypeError, ValueError) as error:
         raise NoAnswer("the job's code did not return a list of (value, label) pairs") from error
     if sum(len(second) if isinstance(second, list) else 1 for _, second in found) > MOST_CHOICES:
