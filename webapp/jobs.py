@@ -31,6 +31,7 @@ from store.text import clean_text
 from webapp import favourites, htmx, run_form
 from webapp.auth import allowed, current_user, require, signed_in_user, takes_files
 from webapp.database import db, reading
+from webapp.fields import PREFIX, SEARCH_PREFIX, build_field
 from webapp.fresh import fresh
 from webapp.history import newest_runs, usual_seconds
 from webapp.job_key import as_id
@@ -102,7 +103,7 @@ def show(key: str) -> str:
         **run_form.from_query(job, arguments),
     }
     # The page also answers where a picker asks for its choices, with the inputs as they are.
-    if any(name.startswith(run_form.PREFIX) for name in arguments):
+    if any(name.startswith(PREFIX) for name in arguments):
         given.update(run_form.from_inputs(job, arguments))
     with current_app.extensions["errand"].data.session() as data:
         form = run_form.build(
@@ -185,11 +186,11 @@ def choices(key: str, variable: str) -> str:
     if not htmx.wants_fragment():
         return show(key)
     values = run_form.from_inputs(job, request.args)
-    search = request.args.get(run_form.SEARCH_PREFIX + variable, "")
+    search = request.args.get(SEARCH_PREFIX + variable, "")
     # Typing asks for a list only; when another input has changed, the choice itself may have to go.
     typing = request.args.get("_part") == "list"
     with current_app.extensions["errand"].data.session() as data:
-        field = run_form.build_field(description, values, data, search, fitting=not typing)
+        field = build_field(description, values, data, search, fitting=not typing)
         template = "jobs/_options.html" if typing else "jobs/_picker.html"
         return render_template(template, field=field, job=job)
 
@@ -315,12 +316,8 @@ def _given_anew(job: JobRecord) -> set[str]:
     """Return which of the inputs that a form does not carry on have been filled in."""
     hidden = {variable["name"] for variable in job.variables if variable.get("widget") == "password"}
     hidden.update(secret_names(job.variables))
-    typed = {name for name in hidden if request.form.get(run_form.PREFIX + name)}
-    chosen = {
-        name.removeprefix(run_form.PREFIX)
-        for name, uploads in _uploads()
-        if any(each.name for each in uploads)
-    }
+    typed = {name for name in hidden if request.form.get(PREFIX + name)}
+    chosen = {name.removeprefix(PREFIX) for name, uploads in _uploads() if any(each.name for each in uploads)}
     return typed | chosen
 
 
@@ -367,10 +364,7 @@ def _commit_asked(inputs: MultiDict[str, str]) -> bool | None:
 
 
 def _searches(job: JobRecord, inputs: MultiDict[str, str]) -> dict[str, str]:
-    return {
-        variable["name"]: inputs.get(run_form.SEARCH_PREFIX + variable["name"], "")
-        for variable in job.variables
-    }
+    return {variable["name"]: inputs.get(SEARCH_PREFIX + variable["name"], "") for variable in job.variables}
 
 
 def _earlier(job: JobRecord, arguments: MultiDict[str, str]) -> JobResult | None:
