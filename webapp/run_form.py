@@ -58,7 +58,8 @@ class RunForm:
         """The headings, each with its fields; those that stand under none come first."""
         sections: dict[str, list[Field]] = {}
         for each in self.fields:
-            sections.setdefault(each.group, []).append(each)
+            if not each.dry_run:
+                sections.setdefault(each.group, []).append(each)
         return list(sections.items()) or [("", [])]
 
     def changed(self, states: Mapping[str, str]) -> list[Field]:
