@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,20 +23,29 @@ def short_graces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "LOOK_SECONDS", 0.05)
 
 
-def assert_nothing_is_left(portal: Portal) -> None:
-    """The nursery, a spare and a child that takes the next run are all there may be."""
+@pytest.fixture
+def assert_nothing_is_left(portal: Portal) -> Callable[[], None]:
+    """The nursery, a spare and a child that takes the next run are all a test may leave."""
     children = portal.supervisor().children
+    children.notice()
+    # What an earlier test on the same nursery left is not this one's doing.
+    before = set(marked_processes(MARK, WORKER)) - set(children.memory_pids())
 
-    def only_ours() -> bool:
-        children.notice()
-        return set(marked_processes(MARK, WORKER)) <= set(children.memory_pids())
+    def look() -> None:
+        def only_ours() -> bool:
+            children.notice()
+            return set(marked_processes(MARK, WORKER)) - before <= set(children.memory_pids())
 
-    until(only_ours, "nothing but what the worker needs is left", seconds=5)
-    assert portal.run("Passes").status == "completed"
+        until(only_ours, "nothing but what the worker needs is left", seconds=5)
+        assert portal.run("Passes").status == "completed"
+
+    return look
 
 
 @pytest.mark.parametrize("how", ["sleeps", "joins", "regex"])
-def test_a_job_that_never_returns_is_interrupted_at_its_limit(portal: Portal, how: str):
+def test_a_job_that_never_returns_is_interrupted_at_its_limit(
+    portal: Portal, how: str, assert_nothing_is_left: Callable[[], None]
+):
     result = portal.run("Hangs", raw={"how": how})
     assert result.status == "errored"
     assert result.cause == (
@@ -43,18 +53,20 @@ def test_a_job_that_never_returns_is_interrupted_at_its_limit(portal: Portal, ho
         "None of its changes were saved."
     )
     assert portal.messages(result)[-1][2] == "post_run was called"
-    assert_nothing_is_left(portal)
+    assert_nothing_is_left()
 
 
 @pytest.mark.parametrize("how", ["catches all", "in C", "blocks signals", "ignores signals", "stops"])
-def test_a_job_that_takes_no_notice_is_killed(portal: Portal, how: str):
+def test_a_job_that_takes_no_notice_is_killed(
+    portal: Portal, how: str, assert_nothing_is_left: Callable[[], None]
+):
     result = portal.run("Hangs", raw={"how": how})
     assert result.status == "errored"
     assert result.cause == (
         "The run was ended at its time limit of 0.3 seconds: raise `time_limit` if it needs longer. "
         "It did not end by itself, and was killed. None of its changes were saved."
     )
-    assert_nothing_is_left(portal)
+    assert_nothing_is_left()
 
 
 def test_a_soft_limit_lets_a_job_clean_up_and_end_well(portal: Portal):
@@ -63,11 +75,11 @@ def test_a_soft_limit_lets_a_job_clean_up_and_end_well(portal: Portal):
     assert "soft time limit of 0.2 seconds" in portal.messages(result)[0][2]
 
 
-def test_after_a_soft_limit_comes_the_hard_one(portal: Portal):
+def test_after_a_soft_limit_comes_the_hard_one(portal: Portal, assert_nothing_is_left: Callable[[], None]):
     result = portal.run("SoftThenHard", raw={"cleans_up": False})
     assert (result.status, "time limit of 0.7 seconds" in result.cause) == ("errored", True)
     assert portal.messages(result)[0][2].startswith("cleaning up: the soft time limit of 0.2")
-    assert_nothing_is_left(portal)
+    assert_nothing_is_left()
 
 
 def test_a_soft_limit_that_nobody_catches_is_an_exception_like_others(portal: Portal):
@@ -89,7 +101,9 @@ def test_a_longer_soft_limit_alone_makes_the_hard_one_longer(portal: Portal):
 @pytest.mark.parametrize(
     ("swallows", "forced"), [(False, ""), (True, " It did not end by itself, and was killed.")]
 )
-def test_a_cancel_is_soft_and_then_hard(portal: Portal, swallows: bool, forced: str):
+def test_a_cancel_is_soft_and_then_hard(
+    portal: Portal, swallows: bool, forced: str, assert_nothing_is_left: Callable[[], None]
+):
     result = portal.submit("Waits", raw={"swallows": swallows})
 
     def cancel() -> None:
@@ -106,7 +120,7 @@ def test_a_cancel_is_soft_and_then_hard(portal: Portal, swallows: bool, forced: 
         f"Canceled by alice.{forced} None of its changes were saved.",
     )
     assert [line[1] for line in portal.messages(result)] == ["run", *["post_run"] * (not swallows)]
-    assert_nothing_is_left(portal)
+    assert_nothing_is_left()
 
 
 def test_one_allocation_beyond_the_limit_is_an_exception_that_names_it(portal: Portal):
@@ -120,21 +134,28 @@ def test_one_allocation_beyond_the_limit_is_an_exception_that_names_it(portal: P
 
 
 @pytest.mark.parametrize("where", ["here", "in a child process"])
-def test_growing_beyond_the_limit_ends_the_run(portal: Portal, where: str):
+def test_growing_beyond_the_limit_ends_the_run(
+    portal: Portal, where: str, assert_nothing_is_left: Callable[[], None]
+):
     result = portal.run("Grows", raw={"where": where})
     assert result.status == "errored"
     assert "MB of memory, and its limit is 200 MB: raise `memory_limit` if it needs more." in result.cause
-    assert_nothing_is_left(portal)
+    assert_nothing_is_left()
 
 
-def test_a_fork_bomb_is_killed_whole(portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_fork_bomb_is_killed_whole(
+    portal: Portal,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    assert_nothing_is_left: Callable[[], None],
+):
     monkeypatch.setattr(supervisor, "MOST_PROCESSES", 200)
     result = portal.run("ForkBomb", raw={"folder": str(tmp_path)})
     assert (result.status, "more than 200 processes at once" in result.cause) == ("errored", True)
     pids = [int(path.name.removeprefix("pid-")) for path in tmp_path.glob("pid-*")]
     assert len(pids) > 200
     assert [pid for pid in pids if start_time(pid)] == []
-    assert_nothing_is_left(portal)
+    assert_nothing_is_left()
 
 
 def test_a_file_may_only_grow_so_large(portal: Portal, tmp_path: Path):
