@@ -23,6 +23,7 @@ def pages(site: Site) -> Iterable[Figure]:
     paths = {
         f"jobs list, {site.plan.jobs} jobs, {site.plan.history:,} results": "/jobs/",
         "run form, 12 variables": "/jobs/local/form/TwelveInputs/",
+        "run form, 40 variables": "/jobs/local/form/FortyInputs/",
         f"result with {ENTRIES:,} entries": f"/results/{result_id}",
         f"results list, {site.plan.history:,} results": "/results/",
     }

@@ -20,6 +20,8 @@ class Plan:
     requests: int = 60
     jobs: int = 200
     history: int = 100_000
+    #: Job classes that are refreshed.
+    classes: int = 500
     #: Entries of the big result.
     big: int = 1_000_000
     viewers: int = 200

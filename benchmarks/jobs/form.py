@@ -24,3 +24,19 @@ class TwelveInputs(Job):
 
     def run(self, **data):
         pass
+
+
+class FortyInputs(Job):
+    """Ask for forty things.
+
+    For measuring how long a long form takes: run it, and it does **nothing**.
+    """
+
+    for _number in range(1, 11):
+        locals()[f"host_{_number}"] = StringVar(description="Which host", max_length=60)
+        locals()[f"count_{_number}"] = IntegerVar(description="How many", default=_number)
+        locals()[f"force_{_number}"] = BooleanVar(description="Do it whatever stands there")
+        locals()[f"region_{_number}"] = ChoiceVar(description="Where", choices=REGIONS)
+
+    def run(self, **data):
+        pass

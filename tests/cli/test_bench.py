@@ -15,7 +15,7 @@ from webapp.cli import main
 
 Bench = Callable[..., Result]
 
-TINY = Plan(rounds=1, runs=4, warm_runs=1, lone_runs=2, lines=50, kills=1)
+TINY = Plan(rounds=1, runs=4, warm_runs=1, lone_runs=2, lines=50, kills=1, classes=7)
 
 
 @pytest.fixture
@@ -61,6 +61,17 @@ def test_json_tells_ours_the_limit_and_what_must_hold(bench: Bench, tmp_path: Pa
         assert figure["held"] == (figure["ours"] <= most)
     assert outcome.exit_code == (0 if said["held"] else 1)
     assert list(tmp_path.iterdir()) == []  # Its instance, with the Redis in it, is gone.
+
+
+def test_a_refresh_is_measured_beside_an_import_of_the_same_files(bench: Bench):
+    outcome = bench("--json", "--database", "sqlite", "refresh")
+    said = json.loads(outcome.stdout)
+    assert (said["broke"], said["skipped"]) == ([], [])
+    [figure] = said["figures"]
+    assert (figure["label"], figure["unit"]) == ("refresh of 7 job classes", "s")
+    assert figure["ours"] > 0
+    assert figure["bare"] > 0
+    assert outcome.exit_code == (0 if figure["held"] else 1)
 
 
 def test_a_measure_that_breaks_costs_no_other(bench: Bench, monkeypatch: pytest.MonkeyPatch):
