@@ -28,7 +28,7 @@ def assert_nothing_is_left(portal: Portal) -> Callable[[], None]:
     """The nursery, a spare and a child that takes the next run are all a test may leave."""
     children = portal.supervisor().children
     children.notice()
-    # What an earlier test on the same nursery left is not this one's doing.
+    # Other folders of tests have a nursery of their own, under the same name, as long as the session lasts.
     before = set(marked_processes(MARK, WORKER)) - set(children.memory_pids())
 
     def look() -> None:
