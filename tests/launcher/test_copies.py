@@ -32,8 +32,9 @@ lock = open(Path(os.environ["ERRAND_INSTANCE"]) / "lock", "w")
 fcntl.flock(lock, fcntl.LOCK_EX)
 supervisor = Supervisor(sys.stdout, first_delay_seconds=0.01)
 supervisor.start(Program("mine", ours={arguments!r}, environment={{**os.environ, "MARK": "copy"}}, restart=False))
-print("pid", supervisor.pid("mine"), flush=True)
 try:
+    # A signal may come as soon as this has been read.
+    print("pid", supervisor.pid("mine"), flush=True)
     supervisor.run()
 except KeyboardInterrupt:
     pass
