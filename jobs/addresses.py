@@ -9,11 +9,8 @@ from jobs.variables import Objects, Variable
 MASK_REQUIRED = "CIDR mask (e.g. /24) is required."
 
 
-class IPAddressVar(Variable):
-    """An IPv4 or IPv6 address without a mask. The job gets a `netaddr.IPAddress`.
-
-    version: 4 or 6, where only one of them will do
-    """
+class _OfVersion(Variable):
+    """What the inputs here have in common: `version`, and that their value is stored as text."""
 
     options: ClassVar[tuple[str, ...]] = ("version",)
 
@@ -22,7 +19,18 @@ class IPAddressVar(Variable):
         self.version = version
 
     def check(self) -> None:
-        _check_version(self)
+        if self.version not in (None, 4, 6):
+            raise BadJob(f"version of {self.name} must be 4 or 6.")
+
+    def plain(self, value: Any) -> Any:
+        return None if value is None else str(value)
+
+
+class IPAddressVar(_OfVersion):
+    """An IPv4 or IPv6 address without a mask. The job gets a `netaddr.IPAddress`.
+
+    version: 4 or 6, where only one of them will do
+    """
 
     def parse(self, raw: Any) -> str:
         return str(_of_version(_address(text_of(raw).strip()), self.version))
@@ -32,24 +40,12 @@ class IPAddressVar(Variable):
 
         return None if value is None else IPAddress(value)
 
-    def plain(self, value: Any) -> Any:
-        return None if value is None else str(value)
 
-
-class IPAddressWithMaskVar(Variable):
+class IPAddressWithMaskVar(_OfVersion):
     """An address with its mask, such as 10.0.0.1/24. The job gets a `netaddr.IPNetwork`, which keeps the address.
 
     version: 4 or 6, where only one of them will do
     """
-
-    options: ClassVar[tuple[str, ...]] = ("version",)
-
-    def __init__(self, *common: Any, version: int | None = None, **named: Any) -> None:
-        super().__init__(*common, **named)
-        self.version = version
-
-    def check(self) -> None:
-        _check_version(self)
 
     def parse(self, raw: Any) -> str:
         network = _of_version(_network(text_of(raw).strip()), self.version)
@@ -62,9 +58,6 @@ class IPAddressWithMaskVar(Variable):
         from netaddr import IPNetwork
 
         return None if value is None else IPNetwork(value)
-
-    def plain(self, value: Any) -> Any:
-        return None if value is None else str(value)
 
 
 class IPNetworkVar(IPAddressWithMaskVar):
@@ -99,11 +92,6 @@ class IPNetworkVar(IPAddressWithMaskVar):
         if most is not None and network.prefixlen > most:
             raise InvalidValue(f"The prefix length must be less than or equal to {most}.")
         return network
-
-
-def _check_version(variable: Any) -> None:
-    if variable.version not in (None, 4, 6):
-        raise BadJob(f"version of {variable.name} must be 4 or 6.")
 
 
 def _of_version(found: Any, version: int | None) -> Any:
