@@ -14,7 +14,7 @@ from jobs.errors import BadJob
 from jobs.fieldsets import grouped
 from jobs.functions import FunctionJob
 from jobs.job import BaseJob, Job
-from jobs.kinds import KINDS
+from jobs.kinds import KINDS, rules_of_its_own
 from jobs.presets import checked_presets
 from jobs.variables import DryRunVar, Variable
 
@@ -192,8 +192,7 @@ def _variable(
         )
     if len(variable.name) > LONGEST_NAME:
         raise BadJob(f"The name of {variable.name[:40]}… is longer than {LONGEST_NAME} characters.")
-    if type(variable).__name__ not in KINDS:
-        raise BadJob(f"{variable.name} is a {type(variable).__name__}, a kind of variable that is not known.")
+    _check_kind(variable)
     for option, kind in (("label", str), ("description", str), ("required", bool)):
         if option not in variable.computed and not isinstance(getattr(variable, option), kind):
             raise BadJob(f"{option} of {variable.name} must be {kind.__name__}.")
@@ -210,6 +209,17 @@ def _variable(
     except (TypeError, ValueError) as error:
         raise BadJob(f"The options of {variable.name} must be plain values: {error}.") from error
     return description
+
+
+def _check_kind(variable: Variable) -> None:
+    kind = type(variable)
+    if kind.type_name() not in KINDS:
+        raise BadJob(f"{variable.name} is a {kind.__name__}, a kind of variable that is not known.")
+    if own := rules_of_its_own(kind):
+        raise BadJob(
+            f"{variable.name} is a {kind.__name__}, whose {' and '.join(own)} are not those of {kind.type_name()}: only a "
+            "plugin can bring rules for values (see docs/plugins.md). Let the job's `validate` see to them instead."
+        )
 
 
 def _check_dependence(cls: type[BaseJob], variable: Variable) -> None:

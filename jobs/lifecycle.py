@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from jobs.errors import JobFailed, SoftTimeLimitExceeded, described, text_of
 from jobs.job import BaseJob
@@ -24,7 +24,7 @@ DEEPEST_VALUE = 100
 LONGEST_CAUSE = 1_000
 
 #: Modules whose frames tell an author nothing.
-_OURS = ("jobs.lifecycle", "jobs.dialects", "jobs.functions")
+_not_of_authors = ["jobs.lifecycle", "jobs.dialects", "jobs.functions"]
 
 Verdict = Literal["completed", "failed", "errored"]
 
@@ -43,7 +43,13 @@ class Outcome:
 
 
 class Life:
-    """One run of a job. A dialect says in `live` what is called, in which order, and when changes are saved."""
+    """One run of a job. A dialect says in `live` what is called, in which order, and when changes are saved.
+
+    Before `live` returns it calls `commit_changes` or `roll_back`; with `commit` False, only the latter.
+    """
+
+    #: What a plugin calls the dialect (see jobs.dialects.running.register_dialect).
+    dialect: ClassVar[str] = ""
 
     def __init__(
         self, job: BaseJob, data: Mapping[str, Any], serialised: Mapping[str, Any], *, commit: bool
@@ -165,9 +171,15 @@ def trace(error: BaseException) -> str:
     return f"\n\n```\n{text.rstrip()}\n```"
 
 
+def leave_out_of_traces(module: str) -> None:
+    """Leave the frames of a module out of what authors are shown where these come before their own."""
+    if module not in _not_of_authors:
+        _not_of_authors.append(module)
+
+
 def from_author(error: BaseException) -> TracebackType | None:
     """Return the traceback without the frames before the author's code."""
     tb = error.__traceback__
-    while tb is not None and tb.tb_frame.f_globals.get("__name__", "").startswith(_OURS):
+    while tb is not None and tb.tb_frame.f_globals.get("__name__", "").startswith(tuple(_not_of_authors)):
         tb = tb.tb_next
     return tb

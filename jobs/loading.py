@@ -18,6 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from jobs.dialects import brought
 from jobs.errors import BadJob, JobNotFound
 from jobs.functions import job_of
 from jobs.job import BaseJob, Job
@@ -94,10 +95,11 @@ def _digest_of(path: str) -> str:
 installed: list[Source] = []
 
 
-def install(sources: Iterable[Source], plugins: Sequence[str] = ()) -> None:
+def install(sources: Iterable[Source], plugins: Sequence[str] | None = None) -> None:
     """Make the job files of `sources` importable in this process, and the names that they import.
 
-    plugins: the plugin packages whose models they may use, where these are not registered yet.
+    plugins: the plugin packages whose models, variables and dialects they may use; None where these are known already.
+    Raises store.plugins.PluginError.
     """
     installed[:] = sources
     _install_folders(installed)
@@ -269,9 +271,12 @@ def _path_of(name: str) -> str:
 
 
 def _is_job(value: Any) -> bool:
-    # The bases themselves, of whatever dialect, are the house's own.
+    # The bases themselves, of whatever dialect, are no jobs: the house's own, or those of plugins.
     return (
-        isinstance(value, type) and issubclass(value, Job) and not str(value.__module__).startswith("jobs.")
+        isinstance(value, type)
+        and issubclass(value, Job)
+        and not str(value.__module__).startswith("jobs.")
+        and vars(value).get("dialect") not in brought
     )
 
 

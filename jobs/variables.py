@@ -59,6 +59,8 @@ class Variable:
     empty: ClassVar[Any] = None
     #: Whether a browser sends several values for it.
     multiple: ClassVar[bool] = False
+    #: The name of a kind that a plugin brings (see jobs.kinds.register_kind).
+    kind: ClassVar[str] = ""
 
     def __init__(
         self,
@@ -82,6 +84,11 @@ class Variable:
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
+    @classmethod
+    def type_name(cls) -> str:
+        """Return which kind of ours this is, or is made of: how it is shown and sent, whoever wrote it."""
+        return next(base.__name__ for base in cls.__mro__ if base.__module__.startswith("jobs."))
+
     @property
     def shown_label(self) -> str:
         words = self.name.replace("_", " ")
@@ -94,11 +101,12 @@ class Variable:
         return [name for name, option in options.items() if is_computed(option)]
 
     def describe(self) -> dict[str, Any]:
-        """Return this variable as JSON-able data. `computed` and what follows are there only where something is."""
+        """Return this variable as JSON-able data. `kind`, `computed` and what follows are there only where something is."""
         computed, widget = self.computed, widget_name(self.widget)
         return {
             "name": self.name,
-            "type": type(self).__name__,
+            "type": self.type_name(),
+            **({"kind": self.kind} if self.kind else {}),
             "label": self.shown_label,
             "description": "" if "description" in computed else self.description,
             "required": self.required,

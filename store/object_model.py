@@ -1,5 +1,6 @@
 """What a plugin's model is: a row in DATA with the few words job files and pages use."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
@@ -177,8 +178,15 @@ class ObjectModel(DeclarativeBase):
 
 
 def plugin_label_of(module_name: str) -> str:
-    """Return the name of the package a models module belongs to: `acme.racks.models` -> "racks"."""
+    """Return the label of the plugin a models module belongs to, else its package's name: `acme.racks.models` -> "racks".
+
+    Asked where models are defined: not every process that imports them has registered plugins.
+    """
     parts = module_name.split(".")
+    for end in range(len(parts), 0, -1):
+        plugin = getattr(sys.modules.get(".".join(parts[:end])), "plugin", None)
+        if isinstance(label := getattr(plugin, "label", None), str):
+            return label
     if "models" in parts[1:]:
         parts = parts[: parts.index("models", 1)]
     return parts[-1].lower()

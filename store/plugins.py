@@ -1,4 +1,4 @@
-"""Plugin packages: trusted Python packages that bring models, jobs and migrations."""
+"""Plugin packages: trusted Python packages that bring models, jobs, pages and more (see docs/plugins.md)."""
 
 import importlib
 from collections.abc import Callable, Sequence
@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
-
-from store.settings import Settings
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from store.data import Data
+    from store.settings import Settings
 
 #: Installed packages announce their plugin under this name.
 ENTRY_POINTS = "errand.plugins"
@@ -19,6 +18,17 @@ ENTRY_POINTS = "errand.plugins"
 
 class PluginError(Exception):
     """A plugin that cannot be used, as a sentence for the person who named it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A line among the pages at the side, that leads to a page of a plugin."""
+
+    text: str
+    #: The name of the view, in the plugin's blueprint.
+    endpoint: str = "index"
+    #: One of the icons of the portal (see docs/plugins.md).
+    icon: str = "object"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,29 +49,46 @@ class Plugin:
     jobs: tuple[str, ...] = ()
     #: The folder of its Alembic revisions, whose branch label is `label`.
     migrations: Path | None = None
+    #: The module with its kinds of variables; the web process imports it, too.
+    variables: str | None = None
+    #: The module with its dialects, each a subclass of `jobs.lifecycle.Life`.
+    dialects: str | None = None
+    #: The module with its pages: a Flask blueprint called `blueprint`, served below /plugins/<label>/.
+    pages: str | None = None
+    #: Which of its pages are named at the side of all pages.
+    links: tuple[Link, ...] = ()
     #: Adds demo objects, once; True when it did so just now.
     load_demo: "Callable[[Data], bool] | None" = None
 
 
-def load_plugins(settings: Settings) -> list[Plugin]:
-    """Import the plugin packages of this instance and register their models (see `load_named`)."""
+def load_plugins(settings: "Settings") -> list[Plugin]:
+    """Import the plugin packages of this instance and register what they bring (see `load_named`)."""
     return load_named(settings.plugins)
 
 
 def load_named(names: Sequence[str]) -> list[Plugin]:
-    """Import these plugin packages and register their models; then those that are installed.
+    """Import these plugin packages and register their models, variables and dialects; then those that are installed.
 
     Installed packages announce theirs with an entry point of the group `errand.plugins`. May be called
     again; it then finds the same. Raises PluginError.
     """
-    plugins = find_plugins(names)
+    plugins = load_words(names)
     for plugin in plugins:
         _register_models(plugin)
     return plugins
 
 
+def load_words(names: Sequence[str]) -> list[Plugin]:
+    """Do the same without their models, which cost memory and time: what it takes to describe jobs."""
+    plugins = find_plugins(names)
+    for plugin in plugins:
+        _register_variables(plugin)
+        _register_dialects(plugin)
+    return plugins
+
+
 def find_plugins(names: Sequence[str]) -> list[Plugin]:
-    """Import these plugin packages, and those that are installed, but not their models: that costs memory and time."""
+    """Import these plugin packages, and those that are installed, but nothing of what they name."""
     plugins: dict[str, Plugin] = {}
     for plugin in [*map(_named, names), *_installed()]:
         other = plugins.setdefault(plugin.label, plugin)
@@ -104,12 +131,54 @@ def _register_models(plugin: Plugin) -> None:
 
     if plugin.models is None:
         return
-    module = _import(plugin.models, f"The models of the plugin {plugin.name!r}")
+    module = import_part(plugin, plugin.models, "models")
     try:
         for model in models_in(module):
             register_model(getattr(model, "object_label", plugin.label), model)
     except RegistrationError as error:
         raise PluginError(f"The models of the plugin {plugin.name!r} cannot be used: {error}") from error
+
+
+def _register_variables(plugin: Plugin) -> None:
+    if plugin.variables is None:
+        return
+    from jobs.kinds import KindError, register_kind
+    from jobs.variables import Variable
+
+    module = import_part(plugin, plugin.variables, "variables")
+    try:
+        for kind in _own_classes(module, Variable):
+            register_kind(kind)
+    except KindError as error:
+        raise PluginError(f"The variables of the plugin {plugin.name!r} cannot be used: {error}") from error
+
+
+def _register_dialects(plugin: Plugin) -> None:
+    if plugin.dialects is None:
+        return
+    from jobs.dialects.running import DialectError, register_dialect
+    from jobs.lifecycle import Life
+
+    module = import_part(plugin, plugin.dialects, "dialects")
+    try:
+        for life in _own_classes(module, Life):
+            register_dialect(life)
+    except DialectError as error:
+        raise PluginError(f"The dialects of the plugin {plugin.name!r} cannot be used: {error}") from error
+
+
+def _own_classes(module: ModuleType, base: type[Any]) -> list[type[Any]]:
+    """Return the subclasses that a module defines, and not those that it imports."""
+    return [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, base) and value.__module__ == module.__name__
+    ]
+
+
+def import_part(plugin: Plugin, module_name: str, what: str) -> ModuleType:
+    """Import a module that a plugin names; `what` is what there is in it: "pages". Raises PluginError."""
+    return _import(module_name, f"The {what} of the plugin {plugin.name!r}")
 
 
 def _import(module_name: str, what: str) -> ModuleType:

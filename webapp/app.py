@@ -22,6 +22,7 @@ from webapp import (
     login,
     looks,
     objects,
+    plugins,
     results,
     trusted,
     workers,
@@ -60,7 +61,7 @@ def create_app(settings: Settings) -> Flask:
     app.url_map.converters["job"] = JobKey
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
-    load_plugins(settings)
+    brought = load_plugins(settings)
     app.extensions["errand"] = Errand(settings, Data(settings.data_database_url))
     database.init_app(app, settings.database_url)
     app.session_interface = DatabaseSessions(https=bool(settings.https), counts_as_use=auth.counts_as_use)
@@ -70,4 +71,5 @@ def create_app(settings: Settings) -> Flask:
     for noun in (home, login, jobs, results, workers, objects):
         app.register_blueprint(noun.blueprint)
     api.register(app)
+    plugins.init_app(app, brought)
     return app

@@ -10,14 +10,14 @@ from sqlalchemy import exists, select
 from jobs.loading import Source
 from store.models import JobSource, SourceSnapshot
 from store.platform import Platform
-from store.plugins import find_plugins
+from store.plugins import load_words
 from store.settings import Settings
 from worker.snapshots import NoSnapshot, materialise
 
 
 def job_sources(settings: Settings) -> list[Source]:
     """Return the jobs folders as `local`, and the jobs of all plugins as `plugins`."""
-    modules = [module for plugin in find_plugins(settings.plugins) for module in plugin.jobs]
+    modules = [module for plugin in load_words(settings.plugins) for module in plugin.jobs]
     sources = [Source("local", folders=tuple(str(folder) for folder in settings.jobs_roots))]
     return [*sources, Source("plugins", modules=tuple(modules))] if modules else sources
 

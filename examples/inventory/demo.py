@@ -11,7 +11,9 @@ from typing import Any, TypeVar
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from examples.inventory.models import (
+from store.objects import Data, ObjectModel
+
+from .models import (
     ConsolePort,
     Device,
     DeviceRole,
@@ -22,7 +24,6 @@ from examples.inventory.models import (
     Status,
     slugify,
 )
-from store.objects import Data, ObjectModel
 
 T = TypeVar("T")
 

@@ -18,15 +18,20 @@ decided by the first line that fits:
     anything else                                              classic    classic      2
 
 "errand" is our own Job, "nautobot" the one of `nautobot.extras.jobs`, whose name outlived the change, and "2" that of
-`nautobot.apps.jobs`. What stands in a class that carries the attribute itself is its base's, not the author's.
+`nautobot.apps.jobs`. The base class of a dialect that a plugin brings has the name of that, and nothing else counts.
+What stands in a class that carries the attribute itself is its base's, not the author's.
 """
 
 import inspect
 from collections.abc import Iterator, Mapping
 from types import CodeType
-from typing import Any, Literal
+from typing import Any
 
-Dialect = Literal["classic", "2"]
+#: "classic", "2", or what a plugin calls its own.
+Dialect = str
+
+#: The dialects that plugins bring (see jobs.dialects.running.register_dialect).
+brought: set[str] = set()
 
 #: What a class of the second dialect may define, and how many arguments each gets.
 HOOKS = {"before_start": 3, "on_success": 4, "on_failure": 5, "after_return": 6, "on_retry": 5}
@@ -38,6 +43,8 @@ _LOG_METHODS = frozenset({"log_debug", "log_info", "log_success", "log_warning",
 def dialect_of(cls: type) -> Dialect:
     """Tell which dialect a job class speaks. The class alone decides, nothing is called."""
     mark = _mark(cls)
+    if mark in brought:
+        return mark
     own = _own_names(cls)
     asked = _parameters(own.get("run"))
     if asked == {"data", "commit"} and not asked & _variables(cls):

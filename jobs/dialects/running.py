@@ -3,14 +3,42 @@
 from collections.abc import Mapping
 from typing import Any
 
-from jobs.dialects import Dialect, dialect_of
+from jobs.dialects import Dialect, brought, dialect_of
 from jobs.dialects.classic import ClassicLife
 from jobs.dialects.nautobot_2 import Nautobot2Life
 from jobs.job import BaseJob
-from jobs.lifecycle import Life, Outcome
+from jobs.lifecycle import Life, Outcome, leave_out_of_traces
 from jobs.task_logger import making_entries
 
 LIVES: dict[Dialect, type[Life]] = {"classic": ClassicLife, "2": Nautobot2Life}
+
+#: Names of dialects, or of bases, that are ours.
+_OURS = ("classic", "2", "errand", "nautobot")
+
+#: What the job's record takes.
+LONGEST_NAME = 10
+
+
+class DialectError(Exception):
+    """A dialect that cannot be registered, as a sentence for its author."""
+
+
+def register_dialect(life: type[Life]) -> None:
+    """Make a dialect known by its `dialect`, which the base class of its jobs has, too. Raises DialectError.
+
+    Doing it again changes nothing.
+    """
+    name = life.dialect
+    if not name.isidentifier() or len(name) > LONGEST_NAME:
+        raise DialectError(
+            f"{life.__name__} must say what its dialect is called: `dialect = ` letters, digits and underscores, "
+            f"{LONGEST_NAME} at most."
+        )
+    if name in _OURS or LIVES.get(name, life) is not life:
+        raise DialectError(f"two dialects are called {name}.")
+    LIVES[name] = life
+    brought.add(name)
+    leave_out_of_traces(life.__module__)
 
 
 def run(

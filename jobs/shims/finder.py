@@ -25,9 +25,14 @@ ADVICE = {
 plugins: list[str] = []
 
 
-def install_shims(plugin_packages: Sequence[str]) -> None:
-    """Serve the names in this process, behind whatever is installed."""
-    plugins[:] = plugin_packages
+def install_shims(plugin_packages: Sequence[str] | None) -> None:
+    """Serve the names in this process, behind whatever is installed; None where its plugins are known already."""
+    if plugin_packages is not None:
+        # Imported here: a child, for whom this has been done, needs none of it.
+        from store.plugins import load_words
+
+        plugins[:] = plugin_packages
+        load_words(plugin_packages)
     if not any(isinstance(finder, _Shims) for finder in sys.meta_path):
         sys.meta_path.append(_Shims())
 

@@ -35,7 +35,7 @@ class JobRecord(Base):
     grouping: Mapped[Name]
     #: Markdown, as the author wrote it.
     description: Mapped[LongText] = mapped_column(default="")
-    #: "classic" or "2" (see jobs.dialects).
+    #: "classic", "2" or what a plugin brings (see jobs.dialects).
     dialect: Mapped[str] = mapped_column(String(10), default="classic")
     #: False: the class was not there at the last refresh.
     installed: Mapped[bool] = mapped_column(default=True)

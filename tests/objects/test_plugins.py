@@ -1,5 +1,6 @@
 """Plugin packages are found, or it is said why not."""
 
+import importlib
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
@@ -105,3 +106,48 @@ def test_naming_a_plugin_imports_neither_models_nor_jobs():
         check=True,
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_what_is_wrong_with_variables_and_dialects_is_said_in_a_sentence(load):
+    plugin = (
+        "from store.plugins import Plugin\n"
+        "plugin = Plugin(name={name!r}, label={name!r}, {hook}='{name}_plugin.part')\n"
+    )
+    for name, hook, code, sentence in [
+        ("absent", "variables", None, "variables of the plugin 'absent' cannot be found"),
+        ("taken", "variables", "import jobs\nclass TextVar(jobs.TextVar): pass", "two kinds of variables are called TextVar"),
+        ("nameless", "dialects", "from jobs.lifecycle import Life\nclass Own(Life): pass", "Own must say what its dialect is called"),
+    ]:  # fmt: skip
+        load.package(
+            f"{name}_plugin", plugin.format(name=name, hook=hook), **({"part": code} if code else {})
+        )
+        with pytest.raises(PluginError, match=sentence):
+            load(f"{name}_plugin")
+
+
+def test_describing_jobs_needs_kinds_and_dialects_but_no_models():
+    code = (
+        "import sys; from store.plugins import load_words; load_words(['examples.inventory']); "
+        "from jobs.kinds import KINDS; from jobs.dialects import brought; "
+        "print('AssetTagVar' in KINDS, brought, [name for name in sys.modules if name.startswith('sqlalchemy')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(PROJECT_ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "True {'plan'} []"
+
+
+def test_a_model_has_the_label_of_its_plugin_before_anybody_registers_it(load):
+    model = (
+        "from sqlalchemy.orm import Mapped\n"
+        "from store.objects import ObjectModel\n"
+        "class Crate(ObjectModel):\n"
+        "    __tablename__ = 'test_labelled_crates'\n"
+        "    name: Mapped[str]\n"
+    )
+    load.package("acme_storage", PLUGIN.format(name="Storage", label="storage", models=None), models=model)
+    assert importlib.import_module("acme_storage.models").Crate.object_type == "storage.crate"

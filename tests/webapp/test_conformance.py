@@ -71,6 +71,9 @@ CASES = [
     Case("NewBranch", {"switch_count": "x"}, refused={"site_name": REQUIRED, "switch_count": "Enter a whole number.", "switch_model": REQUIRED}),
     Case("ImportDevices", {"site": 1, "table": CSV}, {"site": 1, "table": {"name": "new.csv", "size": 16, "content_type": "text/csv"}, "strict": False}),
     Case("ImportDevices", {"site": 9}, refused={"site": "There is no site with the key 9.", "table": REQUIRED}),
+    Case("TagDevices", {"site": 1, "first_tag": " a-01501"}, {"site": 1, "first_tag": "A01501"}),
+    Case("TagDevices", {"site": 1, "first_tag": "12"}, refused={"first_tag": "An asset tag is up to three letters, and then 3 to 8 digits: A01501."}),
+    Case("TagDevices", {"site": 1}, refused={"first_tag": REQUIRED}),
     Case("Moves", {}, NOTHING),
     Case("Moves", {"note": "x", "site": "zug"}, {**NOTHING, "note": "x", "site": "zug"}),
     # Defaults are computed from what was given, and from other defaults; what is not asked for has none.

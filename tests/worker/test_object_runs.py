@@ -167,3 +167,37 @@ def test_a_dry_run_leaves_no_record_of_changes(portal: Portal, data: Data):
     portal.run("NewBranch", raw=branch(data, "Basel Dreispitz"), commit=False)
     with data.session() as session:
         assert session.execute(select(object_changes)).all() == []
+
+
+def test_a_job_in_a_dialect_of_the_plugins_own_plans_and_then_acts(portal: Portal, data: Data):
+    portal.run("NewBranch", raw=branch(data, "Bern", 2))
+    with objects(data):
+        site = Site.objects.get(name="Bern").pk
+    asked = {"site": site, "first_tag": "a-00099"}
+
+    planned = portal.run("TagDevices", raw=asked)
+    assert (planned.status, planned.return_value) == ("completed", {"steps": 2, "done": False})
+    assert portal.messages(planned) == [
+        ("info", "plan", "Would tag it as A00099"),
+        ("info", "plan", "Would tag it as A00100"),
+    ]
+    with objects(data):
+        assert not Device.objects.exclude(asset_tag=None).exists()
+
+    done = portal.run("TagDevices", raw=asked, commit=True)
+    assert (done.status, done.return_value) == ("completed", {"steps": 2, "done": True})
+    with objects(data):
+        tags = Device.objects.order_by("name").values_list("asset_tag", flat=True)
+        assert list(tags) == ["A00099", "A00100"]
+
+    # Its third device would get a tag that the other site's first one has.
+    portal.run("NewBranch", raw=branch(data, "Chur", 3))
+    with objects(data):
+        site = Site.objects.get(name="Chur").pk
+    broken = portal.run("TagDevices", raw={"site": site, "first_tag": "A00097"}, commit=True)
+    assert broken.status == "errored"
+    assert "ValidationError" in broken.cause
+    # The trace begins in the job's own code: what calls it tells an author nothing.
+    assert "plans.py" not in portal.entries(broken)[-1].message.partition("tagging.py")[0]
+    with objects(data):
+        assert not Device.objects.filter(site=site).exclude(asset_tag=None).exists()

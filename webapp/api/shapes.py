@@ -83,6 +83,7 @@ def variable(description: Mapping[str, Any], problems: list[str] | None = None) 
     return {
         "name": description["name"],
         "type": description["type"],
+        **({"kind": description["kind"]} if "kind" in description else {}),
         "label": description.get("label"),
         "description": description.get("description", ""),
         "required": description.get("required", True),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from webapp.cli import with_settings
-from webapp.cli.platform import clear_database_errors
+from webapp.cli.platform import clear_errors
 
 if TYPE_CHECKING:
     from store.settings import Settings
@@ -40,7 +40,7 @@ def check(settings: "Settings", class_paths: Sequence[str], folders: Sequence[Pa
 
     if folders:
         settings = replace(settings, jobs_roots=tuple(folder.absolute() for folder in folders))
-    with clear_database_errors():
+    with clear_errors():
         checked, findings = checking.check(settings, class_paths)
     if class_paths and not checked and not findings:
         raise click.ClickException(f"There is no job {' or '.join(class_paths)}.")

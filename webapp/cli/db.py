@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from webapp.cli import with_settings
-from webapp.cli.platform import NOT_UPGRADED, clear_database_errors
+from webapp.cli.platform import NOT_UPGRADED, clear_errors
 
 if TYPE_CHECKING:
     from store.settings import Settings
@@ -21,13 +21,9 @@ def db() -> None:
 def upgrade(settings: "Settings") -> None:
     """Bring both databases, with the tables of every plugin, to what this version needs."""
     from store.migrate import upgrade as upgrade_both
-    from store.plugins import PluginError
 
-    with clear_database_errors():
-        try:
-            upgrade_both(settings)
-        except PluginError as error:
-            raise click.ClickException(str(error)) from error
+    with clear_errors():
+        upgrade_both(settings)
     click.echo("The databases are up to date.")
 
 
@@ -37,7 +33,7 @@ def current(settings: "Settings") -> None:
     """Tell whether the platform's database is up to date; exit code 1 when it is not."""
     from store.migrate import is_current
 
-    with clear_database_errors():
+    with clear_errors():
         if not is_current(settings):
             raise click.ClickException(NOT_UPGRADED)
     click.echo("The database is up to date.")

@@ -29,7 +29,7 @@ def open_platform(settings: "Settings") -> "Iterator[Platform]":
     from store.migrate import is_current
     from store.platform import Platform
 
-    with clear_database_errors():
+    with clear_errors():
         if not is_current(settings):
             raise click.ClickException(NOT_UPGRADED)
         platform = Platform(settings.database_url)
@@ -40,11 +40,16 @@ def open_platform(settings: "Settings") -> "Iterator[Platform]":
 
 
 @contextmanager
-def clear_database_errors() -> Iterator[None]:
+def clear_errors() -> Iterator[None]:
+    """Give a sentence where the database cannot be used, or a plugin."""
     from sqlalchemy.exc import OperationalError
+
+    from store.plugins import PluginError
 
     try:
         yield
+    except PluginError as error:
+        raise click.ClickException(str(error)) from error
     except OperationalError as error:
         raise click.ClickException(f"The database cannot be used: {_first_line(error)}") from error
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from webapp.cli import with_settings
+from webapp.cli.platform import clear_errors
 from webapp.cli.supervisor import Program, Supervisor
 
 if TYPE_CHECKING:
@@ -57,8 +58,8 @@ def serve(address: str) -> None:
                 self.cfg.set(name, value)
 
         def load(self) -> Any:
-            from webapp.wsgi import app
-
+            with clear_errors():
+                from webapp.wsgi import app
             return app
 
     Server().run()

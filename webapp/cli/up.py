@@ -16,7 +16,7 @@ import click
 
 from webapp.cli import with_settings
 from webapp.cli.copies import done_by_a_copy
-from webapp.cli.platform import clear_database_errors
+from webapp.cli.platform import clear_errors
 from webapp.cli.processes import (
     SETTLE_SECONDS,
     check_host,
@@ -215,20 +215,17 @@ def prepare(settings: "Settings", *, demo: bool) -> str:
     """Upgrade the databases, add the demo, look for jobs; return the path that signs the first admin in."""
     from store.migrate import upgrade
     from store.platform import Platform
-    from store.plugins import PluginError
     from webapp.cli.user import sign_in_path
 
     platform = Platform(settings.database_url)
     try:
-        with clear_database_errors():
+        with clear_errors():
             upgrade(settings)
             demo_is_new = demo and load_demo(settings)
             refresh_jobs(platform, settings, demo=demo, demo_is_new=demo_is_new)
             with platform.session() as db:
                 admin = first_admin(db)
                 return sign_in_path(db, admin) if admin else "/login"
-    except PluginError as error:
-        raise CannotStart(str(error)) from error
     finally:
         platform.dispose()
 

@@ -5,8 +5,9 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
-from examples.inventory.models import Device, DeviceRole, DeviceType, Site, Status
 from jobs import BooleanVar, FileVar, Job, JobFailed, ObjectVar
+
+from ..models import Device, DeviceRole, DeviceType, Site, Status
 
 name = "Import"
 

@@ -4,8 +4,9 @@ import csv
 import io
 from typing import Any
 
-from examples.inventory.models import Device, DeviceRole, DeviceType, Manufacturer, Site, Status, slugify
 from jobs import IntegerVar, Job, ObjectVar, StringVar
+
+from ..models import Device, DeviceRole, DeviceType, Manufacturer, Site, Status, slugify
 
 name = "Provisioning"
 

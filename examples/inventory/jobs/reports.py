@@ -2,8 +2,9 @@
 
 from itertools import groupby
 
-from examples.inventory.models import ConsolePort, PowerPort
 from jobs import Job
+
+from ..models import ConsolePort, PowerPort
 
 name = "Reports"
 
