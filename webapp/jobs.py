@@ -42,6 +42,7 @@ from webapp.request_facts import request_facts
 from webapp.uploads import upload_of
 from worker.freshness import is_broken
 from worker.questions import Questions
+from worker.queue_facts import listening_workers, present_workers
 from worker.refresh import refresh
 from worker.submit import submit
 
@@ -112,7 +113,7 @@ def show(key: str) -> str:
             data,
             questions=questions,
             commit=_commit_of(earlier, arguments.get("_commit")),
-            queue=arguments.get("_queue") if arguments.get("_queue") in job.allowed_queues else None,
+            queue=_queue_of(job, arguments),
             searches=_searches(job, arguments),
             upload_bytes=current_app.extensions["errand"].settings.upload_bytes,
         )
@@ -305,6 +306,7 @@ def _form_page(job: JobRecord, form: run_form.RunForm, searching: str = "") -> s
         presets=[(name, urlencode(run_form.preset_query(job, name))) for name in job.presets],
         starred=favourites.is_favourite(job),
         usual_seconds=usual_seconds(runs),
+        listening=listening_workers(present_workers(db.session())),
         broken=_why_broken(job),
         may_run=job.runnable and allowed("run", job),
         may_change=allowed("change", job),
@@ -379,6 +381,12 @@ def _earlier(job: JobRecord, arguments: MultiDict[str, str]) -> JobResult | None
         flash("The run whose inputs were wanted is no run of this job, or is not there any more.", "warn")
         return None
     return result
+
+
+def _queue_of(job: JobRecord, arguments: MultiDict[str, str]) -> str | None:
+    """Return the queue that an address asks for, by our name for that or by Nautobot's."""
+    wanted = (arguments.get(name) for name in ("_queue", "_job_queue", "_task_queue"))
+    return next((name for name in wanted if name in job.allowed_queues), None)
 
 
 def _commit_of(earlier: JobResult | None, given: str | None) -> bool | None:

@@ -204,6 +204,8 @@ class _Child:
         with self._objects(order, context) as (session, objects):
             context.use(session, Author(UUID(order["result_id"]), order["attempt"], order["username"]))
             job = self._make_job(order, context)
+            if job._warns_of_limits:
+                _warn_of_limits(order, context)
             data = _restore(job, order["data"], objects)
             # Only now: what modules did when they were imported stays, as they do.
             self._baseline.note_loggers()
@@ -251,6 +253,18 @@ class _Child:
             job.request = JobRequest(order["request"], username=order["username"], id=order["result_id"])
         context.job = job
         return job
+
+
+def _warn_of_limits(order: Order, context: "_Context") -> None:
+    """Say that a run has no time to clean up."""
+    hard, soft = order["time_limit"], order["soft_time_limit"]
+    if hard <= soft:
+        context.log(
+            "warning",
+            f"The hard time limit of {hard:g} seconds is less than or equal to the soft time limit of {soft:g} seconds. "
+            f"This run is ended after {hard:g} seconds, and cannot clean up before that.",
+            grouping="initialization",
+        )
 
 
 def _stored(job: BaseJob, data: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ class BaseJob(jobs.BaseJob):
     """A job's base in the manner of Nautobot: unless it says otherwise, its inputs are nobody's business."""
 
     has_sensitive_variables: Any = _FromMeta(True)
+    _warns_of_limits: ClassVar[bool] = True
 
 
 class Job(BaseJob, jobs.Job):

@@ -159,6 +159,16 @@ class Aborts(Job):
         raise AbortTransaction("enough")
 
 
+class Hurried(Job):
+    """Its hard limit comes before the usual soft one."""
+
+    class Meta:
+        time_limit = 20
+
+    def run(self, data, commit):
+        self.log_info("in time")
+
+
 class CleansUpInTime(Job):
     class Meta:
         soft_time_limit = 0.3

@@ -12,6 +12,8 @@ from sqlalchemy import select
 from examples.inventory.models import Manufacturer
 from store.models import JobRecord, JobResult, LoadError
 from store.settings import Settings
+from worker.host import this_process
+from worker.presence import Presence
 
 from .conftest import NOON, Browser, described, running, signed_in, text
 
@@ -254,12 +256,21 @@ def test_a_job_of_the_second_dialect_without_a_choice_shows_none(alice, make_job
 
 def test_queues_are_chosen_where_there_are_several(alice, make_job, db):
     make_job(variables=[], queues=["default", "bulk"])
-    assert "<option>bulk</option>" in text(alice.get(URL))
+    assert '<option value="bulk">bulk (no workers)</option>' in text(alice.get(URL))
     refused = alice.post(URL, {"_queue": "secret"})
     assert refused.status_code == 422
     assert '<a href="#queue">Queue</a>' in text(refused)
     alice.post(URL, {"_queue": "bulk"})
     assert results(db)[0].queue == "bulk"
+
+
+def test_a_queue_is_shown_with_how_many_workers_listen(alice, make_job, platform):
+    make_job(variables=[], queues=["default", "bulk"])
+    for name, queues in (("one", ["default", "bulk"]), ("two", ["bulk"])):
+        Presence(platform, kind="worker", name=name, queues=queues, process=this_process()).enter()
+    page = text(alice.get(f"{URL}?_task_queue=bulk"))
+    assert '<option value="default">default (1 worker)</option>' in page
+    assert '<option value="bulk" selected>bulk (2 workers)</option>' in page
 
 
 def test_errors_stand_beside_the_inputs_and_what_was_typed_stays(alice, make_job, db):

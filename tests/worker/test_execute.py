@@ -1,11 +1,13 @@
 """From a stored row to its end, in one process."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from sqlalchemy import delete
 
 from store.models import JobRecord, JobResult, User
+from tests.waiting import until
 from tests.worker.conftest import Portal, StartWorker
 
 
@@ -211,3 +213,18 @@ def test_a_job_gone_while_its_run_waited_ends_before_its_code(portal: Portal):
         db.commit()
     assert portal.execute(result).status == "errored"
     assert "Unable to locate job" in portal.messages(result)[0][2]
+
+
+def test_a_run_whose_job_is_removed_meanwhile_ends_as_it_would_and_is_kept(
+    portal: Portal, tmp_path: Path, start_worker: StartWorker
+):
+    result = portal.submit("WaitsForFile", raw={"folder": str(tmp_path)})
+    worker = start_worker("--burst")
+    until(lambda: portal.status(result) == "running" and portal.entries(result), "the job waits")
+    with portal.platform.session() as db:
+        db.execute(delete(JobRecord).where(JobRecord.id == result.job_id))
+        db.commit()
+    (tmp_path / "go").touch()
+    assert worker.wait(60) == 0
+    ended = portal.result(result)
+    assert (ended.status, ended.job_id, ended.name) == ("completed", None, "WaitsForFile")

@@ -92,6 +92,17 @@ def test_a_soft_limit_that_nobody_catches_is_an_exception_like_others(portal: Po
     assert portal.messages(result)[-1][1:] == ("post_run", "post_run was called")
 
 
+def test_a_hard_limit_that_comes_first_is_warned_of_and_the_job_runs(portal: Portal):
+    result = portal.run("Hurried")
+    assert result.status == "completed"
+    [warning] = [entry for entry in portal.entries(result) if entry.level == "warning"]
+    assert (warning.seq, warning.grouping) == (1, "initialization")
+    assert warning.message == (
+        "The hard time limit of 20 seconds is less than or equal to the soft time limit of 300 seconds. "
+        "This run is ended after 20 seconds, and cannot clean up before that."
+    )
+
+
 def test_a_longer_soft_limit_alone_makes_the_hard_one_longer(portal: Portal):
     job = portal.jobs["Passes"]
     job.soft_time_limit, job.time_limit = 1200, 0

@@ -1,0 +1,44 @@
+"""The table of docs/nautobot.md names every promise, and tests that are there."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from store.settings import PROJECT_ROOT
+
+TEXT = (PROJECT_ROOT / "docs" / "nautobot.md").read_text("utf-8")
+ROWS = re.findall(r"^\| NB-(.+?) \| .+? \| (.+) \|$", TEXT, re.MULTILINE)
+
+#: What schedules, hooks, sources and people will bring is promised elsewhere.
+PROMISED = {1, *range(3, 77), *range(78, 84), *range(122, 125), *range(128, 147)}
+
+
+def numbers(cell: str) -> Iterator[int]:
+    """Yield the numbers of "48, 50 to 52"."""
+    for part in cell.replace("NB-", "").split(", "):
+        first, _, last = part.partition(" to ")
+        yield from range(int(first), int(last or first) + 1)
+
+
+def test_every_promise_has_a_row_or_is_said_to_be_missing():
+    missing = re.search(r"^Not there yet:.+?\n\n", TEXT, re.MULTILINE | re.DOTALL)
+    told = re.findall(r"NB-([0-9, ]+)", missing[0]) if missing else []
+    said = {number for cell, _ in ROWS for number in numbers(cell)}
+    assert sorted(PROMISED - said - {number for cell in told for number in numbers(cell)}) == []
+
+
+@pytest.mark.parametrize("tests", [tests for _, tests in ROWS], ids=[f"NB-{cell}" for cell, _ in ROWS])
+def test_what_the_table_names_is_there(tests: str):
+    file = ""
+    for name in re.findall(r"`([^`]+)`", tests):
+        if name.endswith("/"):
+            assert (PROJECT_ROOT / name).is_dir()
+            continue
+        if ".py" in name:
+            file, _, function = name.partition("::")
+        else:
+            function = name
+        path = PROJECT_ROOT / (file if file.startswith("tests/") else f"tests/worker/{file}")
+        assert not function or f"\ndef {function}(" in path.read_text("utf-8")
+        assert path.is_file()
