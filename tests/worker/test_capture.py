@@ -158,8 +158,7 @@ def test_what_a_library_took_for_stderr_in_an_earlier_run_is_heard(portal: Porta
         ]
 
 
-def test_loguru_is_heard_where_it_is_installed(portal: Portal):
-    pytest.importorskip("loguru")
+def test_loguru_is_heard(portal: Portal):
     for said in ("first", "second"):
         [(level, grouping, message)] = portal.messages(portal.run("SpeaksByLoguru", raw={"said": said}))
         assert (level, grouping) == ("info", "run")
