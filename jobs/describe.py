@@ -50,6 +50,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "is_singleton": (bool,),
     "dryrun_default": (bool,),
     "console_log_default": (bool,),
+    "template_name": (str,),
 }
 
 #: Facts that are one of a few words.
@@ -118,6 +119,12 @@ def describe(cls: type[BaseJob], *, grouping: str) -> dict[str, Any]:
         "variables": variables,
         "presets": checked_presets(variables, facts["presets"]),
     }
+
+
+def template_name(cls: type[BaseJob]) -> str:
+    """Return the form template a described class names; "" for none."""
+    name: str = _fact(cls, "template_name", (str,))
+    return name
 
 
 def _check_function(cls: type[BaseJob]) -> None:

@@ -16,8 +16,10 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from jobs.describe import cut_texts, describe
+from jobs.describe import cut_texts, describe, template_name
 from jobs.errors import BadJob
+from jobs.form_template import read_template
+from jobs.job import BaseJob
 from jobs.loading import (
     Module,
     Source,
@@ -74,12 +76,18 @@ def _describe_module(module: Module) -> dict[str, Any]:
                 raise BadJob("another class of the module has the same name.")
             names.add(cls.__name__)
             grouping = grouping_of(module, loaded)
-            report["jobs"].append(describe(cls, grouping=grouping))
+            report["jobs"].append(_describe_class(cls, module, grouping))
             report["errors"] += map(_error, cut_texts(cls, grouping))
         except Exception as error:
             message = f"{cls.__name__} in {module.path} cannot be a job: {_said(error)}"
             report["errors"].append(_error(message, "" if isinstance(error, BadJob) else _trace(error)))
     return report
+
+
+def _describe_class(cls: type[BaseJob], module: Module, grouping: str) -> dict[str, Any]:
+    described = describe(cls, grouping=grouping)
+    facts = {**described, "class_path": f"{module.source}/{module.name}/{cls.__name__}"}
+    return {**described, **read_template(module.path, template_name(cls), facts)}
 
 
 def _clash(first: Module, second: Module) -> dict[str, Any]:

@@ -101,6 +101,7 @@ class BaseJob:
     is_singleton: Any = _FromMeta(False)
     dryrun_default: Any = _FromMeta(False)
     console_log_default: Any = _FromMeta(False)
+    template_name: Any = _FromMeta("")
 
     #: What subclasses may speak (see jobs.dialects).
     dialect: ClassVar[str] = "errand"

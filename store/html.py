@@ -7,6 +7,7 @@ customer named, is no longer maintained since June 2026; nh3 can take its place 
 import json
 import re
 import threading
+from collections import Counter
 from collections.abc import Collection, Iterator
 from functools import lru_cache
 from html import escape
@@ -72,6 +73,8 @@ ALLOWED_ATTRIBUTES = {
     "th": ["align", "colspan", "rowspan"],
     "ol": ["start"],
 }
+#: What scripts and styles find elements by.
+MARKS = ["class", "id"]
 ALLOWED_SCHEMES = frozenset({"http", "https", "mailto"})
 
 #: A value nested deeper, of more members or of longer texts, is cut for display: a page takes half a second for as
@@ -79,6 +82,13 @@ ALLOWED_SCHEMES = frozenset({"http", "https", "mailto"})
 DEEPEST_JSON = 50
 MOST_JSON_ITEMS = 2_000
 MOST_JSON_CHARACTERS = 100_000
+
+#: Elements around a form lie within each other no deeper. Those that HTML lets end by themselves do not count.
+DEEPEST_HTML = 50
+_ELEMENT = re.compile(r"<(/?)([a-z][^\s/>]*)")
+_NOT_COUNTED = frozenset(
+    ["br", "dd", "dt", "hr", "img", "input", "li", "p", "tbody", "td", "th", "thead", "tr"]
+)
 
 #: A whole tag: its attributes may hold anything within their quotes, `>` too.
 _TAG = re.compile(r"""(<(?:[^<>"']++|"[^"]*+"|'[^']*+')*+>)""")
@@ -96,6 +106,10 @@ _WRITTEN = {
 #: Rich lines that come again, such as a table's head or `**ok**`, are looked up.
 _recent = RecentTexts(most_bytes=1_000_000, longest=1_000)
 _local = threading.local()
+
+
+class TooDeep(Exception):
+    """Elements within elements beyond what a page needs: a sentence."""
 
 
 def render(text: str) -> str:
@@ -128,6 +142,17 @@ def verbatim(text: str) -> str:
 def sanitize(html: str) -> str:
     """Return `html` with nothing in it but what is allowed; the rest is escaped, so that it can be seen."""
     return str(_cleaner().clean(html))
+
+
+def sanitize_around_form(html: str, *, marks: bool) -> str:
+    """Return the HTML of a form template with nothing in it but what is allowed. Raises TooDeep.
+
+    marks: keep class and id, for a script or style that may be used, too.
+    """
+    if _depth(html) > DEEPEST_HTML:
+        # To parse it takes time that grows with the depth.
+        raise TooDeep(f"its HTML has elements within each other more than {DEEPEST_HTML} deep.")
+    return str(_cleaner(marks=marks).clean(html))
 
 
 def json_table(value: Any) -> str:
@@ -179,16 +204,37 @@ def _render_markdown(text: str) -> str:
         return verbatim(text)
 
 
-def _cleaner() -> bleach.Cleaner:
-    cleaner: bleach.Cleaner | None = getattr(_local, "cleaner", None)
+def _depth(html: str) -> int:
+    """Return how deep elements may lie within each other; an end tag ends none of another name."""
+    opened: Counter[str] = Counter()
+    deepest = 0
+    for slash, name in _ELEMENT.findall(html.lower()):
+        if name in _NOT_COUNTED:
+            continue
+        if not slash:
+            opened[name] += 1
+            deepest = max(deepest, opened.total())
+        elif opened[name]:
+            opened[name] -= 1
+            if not opened[name]:
+                del opened[name]
+        if deepest > DEEPEST_HTML:
+            break
+    return deepest
+
+
+def _cleaner(*, marks: bool = False) -> bleach.Cleaner:
+    name = "marking_cleaner" if marks else "cleaner"
+    cleaner: bleach.Cleaner | None = getattr(_local, name, None)
     if cleaner is None:
-        cleaner = _local.cleaner = bleach.Cleaner(
+        cleaner = bleach.Cleaner(
             tags=ALLOWED_TAGS,
-            attributes=ALLOWED_ATTRIBUTES,
+            attributes={**ALLOWED_ATTRIBUTES, "*": MARKS} if marks else ALLOWED_ATTRIBUTES,
             protocols=ALLOWED_SCHEMES,
             strip_comments=True,
             filters=[_SafeLinks],
         )
+        setattr(_local, name, cleaner)
     return cleaner
 
 

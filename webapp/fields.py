@@ -65,6 +65,11 @@ class Field:
         return PREFIX + self.name
 
     @property
+    def id(self) -> str:
+        """What scripts of form templates, and those written for Django's forms, find it by."""
+        return f"id_{self.name}"
+
+    @property
     def single(self) -> bool:
         """Whether it is one input, which its label can name."""
         return self.kind in SINGLE

@@ -28,7 +28,7 @@ from jobs.kinds import file_names, secret_names
 from store.models import JobRecord, JobResult, JobSource, LoadError, class_path_of
 from store.permissions import NotVisible, visible
 from store.text import clean_text
-from webapp import favourites, htmx, run_form
+from webapp import favourites, form_template, htmx, run_form
 from webapp.auth import allowed, current_user, require, signed_in_user, takes_files
 from webapp.database import db, reading
 from webapp.fields import PREFIX, SEARCH_PREFIX, build_field
@@ -196,6 +196,16 @@ def choices(key: str, variable: str) -> str:
         return render_template(template, field=field, job=job)
 
 
+@blueprint.get("/<job:key>/form.css")
+def form_style(key: str) -> Response:
+    return form_template.serve(_viewed(key), "css")
+
+
+@blueprint.get("/<job:key>/form.js")
+def form_script(key: str) -> Response:
+    return form_template.serve(_viewed(key), "js")
+
+
 @blueprint.post("/<job:key>/enable")
 def enable(key: str) -> Response:
     return _switch(key, enabled=True)
@@ -266,6 +276,12 @@ def _find_fresh(key: str, session: Session | None = None) -> JobRecord:
     return job
 
 
+def _viewed(key: str) -> JobRecord:
+    job = _find(key)
+    require("view", job)
+    return job
+
+
 def _questions(job: JobRecord) -> Questions:
     return Questions(current_app.extensions["errand"].settings, job, username=signed_in_user().username)
 
@@ -299,6 +315,7 @@ def _form_page(job: JobRecord, form: run_form.RunForm, searching: str = "") -> s
         "jobs/show.html",
         job=job,
         form=form,
+        around=form_template.around(job),
         searching=searching,
         runs=runs[:RECENT_RUNS_SHOWN],
         pulse=pulse(runs),

@@ -16,7 +16,11 @@ def init_app(app: Flask) -> None:
     # Every text on its way into a page: no name may hide or turn around what stands beside it.
     app.jinja_env.finalize = _without_disguise
     app.jinja_env.filters.update(
-        markdown=markdown, markdown_line=markdown_line, json_table=json_table, entry_html=entry_html
+        markdown=markdown,
+        markdown_line=markdown_line,
+        json_table=json_table,
+        entry_html=entry_html,
+        around_form=around_form,
     )
     app.jinja_env.globals["svg_icon"] = icon
 
@@ -59,3 +63,8 @@ def json_table(value: Any) -> Markup:
 def entry_html(entry: LogEntry, find: str = "") -> Markup:
     """Return what an entry says, as it was sanitized when it was written; `find` is marked in it."""
     return Markup(html.marked(entry.html, find))  # noqa: S704
+
+
+def around_form(kept: str) -> Markup:
+    """Return the HTML of a form template, as it was sanitized when it was stored."""
+    return Markup(clean_text(kept))  # noqa: S704

@@ -19,6 +19,7 @@ from jobs.variables import Objects, flat_choices
 from store.models import JobRecord
 from store.settings import Settings
 from worker.discover import Found, discover
+from worker.form_templates import kept_template
 from worker.lookups import object_lookup
 from worker.questions import Questions
 from worker.run_files import on_disk
@@ -126,6 +127,9 @@ class _Check:
         job = self._job
         if not job["description"]:
             yield self._say("advice", "Say in a docstring what it does: people read that before they run it.")
+        template = kept_template(job["form_template"], self._class_path.partition("/")[0])
+        for sentence in filter(None, [template.get("error"), *template.get("notes", ())]):
+            yield self._say("warning", f"{template['name']}: {sentence}")
         soft, hard = job["soft_time_limit"], job["time_limit"]
         if hard and soft and hard <= soft:
             text = f"Its time_limit of {hard:g} seconds ends it before its soft_time_limit of {soft:g} is reached."

@@ -6,40 +6,54 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from jobs.form_template import fingerprint
 from jobs.loading import Source, find_module
 from store.models import JobRecord
 from store.settings import Settings
 from worker.refresh import refresh_module
 from worker.sources import is_here, known_sources
 
-#: Contents that could not be loaded: {path: digest}. Nothing comes of trying again before they change.
-_broken: dict[str, str] = {}
+#: What a job's files look like: the digest of its own, and the fingerprints of those its form is made of.
+State = tuple[str, dict[str, str]]
+
+#: States that could not be loaded: {class path: state}. Nothing comes of trying again before they change.
+_broken: dict[str, State] = {}
 
 
 def is_behind(settings: Settings, job: JobRecord) -> bool:
-    """Tell whether the job's file, where it is here, is another than the record was made from. Runs none of it."""
-    found = _file_of(settings, job)
-    if found is None:
-        return False
-    digest = _digest_of(*found)
-    return digest not in ("", job.code_digest, _broken.get(found[0]))
+    """Tell whether the job's files, where they are here, are others than the record was made from. Runs none of them."""
+    state = _state_of(settings, job)
+    return state is not None and state not in (_recorded(job), _broken.get(job.class_path))
 
 
 def is_broken(settings: Settings, job: JobRecord) -> bool:
     """Tell whether the job's file has changed since, and cannot be loaded as it is now."""
-    found = _file_of(settings, job)
-    return found is not None and _broken.get(found[0]) == _digest_of(*found) != job.code_digest
+    state = _state_of(settings, job)
+    return state is not None and state == _broken.get(job.class_path) and state[0] != job.code_digest
 
 
 def catch_up(db: Session, settings: Settings, job: JobRecord) -> None:
     """Bring the records of the job's module up to its file. Commits `db`. What is wrong with it becomes a load error."""
     source = _source_of(settings, job)
-    found = _file_of(settings, job)
-    if source is None or found is None:
+    if source is None or _state_of(settings, job) is None:
         return
     report = refresh_module(db, settings, source, job.module)
-    if report.errors:
-        _broken[found[0]] = _digest_of(*found)
+    state = _state_of(settings, job)
+    if report.errors and state is not None:
+        _broken[job.class_path] = state
+
+
+def _recorded(job: JobRecord) -> State:
+    return job.code_digest, job.form_files
+
+
+def _state_of(settings: Settings, job: JobRecord) -> State | None:
+    """Return how the job's files look now; None where they are not here."""
+    path = _file_of(settings, job)
+    digest = _digest_of(path) if path else ""
+    if not digest:
+        return None
+    return digest, {name: fingerprint(path, name) for name in job.form_files}
 
 
 def _source_of(settings: Settings, job: JobRecord) -> Source | None:
@@ -50,21 +64,23 @@ def _source_of(settings: Settings, job: JobRecord) -> Source | None:
     return source if source is not None and source.folders and is_here(source) else None
 
 
-def _file_of(settings: Settings, job: JobRecord) -> tuple[str, int, int] | None:
-    """Return the path of the job's file, and what changes when it is edited."""
+def _file_of(settings: Settings, job: JobRecord) -> str:
+    """Return the path of the job's file; "" where it is not here."""
     source = _source_of(settings, job)
     module = find_module(source, job.module) if source is not None else None
-    if module is None:
-        return None
+    return module.path if module is not None else ""
+
+
+def _digest_of(path: str) -> str:
     try:
-        about = Path(module.path).stat()
+        about = Path(path).stat()
     except OSError:
-        return None
-    return module.path, about.st_mtime_ns, about.st_size
+        return ""
+    return _digest(path, about.st_mtime_ns, about.st_size)
 
 
 @functools.lru_cache(maxsize=2_000)
-def _digest_of(path: str, _changed_at: int, _size: int) -> str:
+def _digest(path: str, _changed_at: int, _size: int) -> str:
     try:
         return hashlib.sha256(Path(path).read_bytes()).hexdigest()
     except OSError:

@@ -14,6 +14,7 @@ from store.settings import Settings
 from store.text import clean_text
 from worker.commits import Commits
 from worker.discover import MODULE_SECONDS, Found, discover
+from worker.form_templates import kept_template
 from worker.snapshots import MOST_FILE_BYTES, Snapshot, TooLarge, keep, remove_old, take
 from worker.sources import is_here, job_sources
 
@@ -30,7 +31,7 @@ class RefreshReport:
     #: Class paths whose class is not there any more.
     gone: list[str] = field(default_factory=list)
     errors: list[LoadError] = field(default_factory=list)
-    #: Sentences about whole sources, which hinder no job on this machine.
+    #: Sentences about whole sources and about form templates, which hinder no job on this machine.
     notes: list[str] = field(default_factory=list)
 
 
@@ -80,7 +81,7 @@ def store_found(
     elsewhere = _elsewhere(db, sources)
     report = _store_records(db, found, kept=elsewhere.keys(), enable_new=enable_new, commits=commits)
     keep(db, snapshots)
-    report.notes = _store_sources(db, sources, elsewhere, snapshots, notes or {})
+    report.notes += _store_sources(db, sources, elsewhere, snapshots, notes or {})
     remove_old(db)
     db.commit()
     return report
@@ -153,13 +154,18 @@ def _store_records(
             )
             db.add(record)
             report.new.append(class_path)
-        for name, value in job.items():
+        template = kept_template(job["form_template"], module.source)
+        for name, value in {**job, "form_template": template}.items():
             setattr(record, name, value)
         record.name = names[class_path]
         record.code_digest = module.digest
         record.code_commit = commits.of(module.path) if commits else ""
         record.installed = True
         record.refreshed_at = moment
+        if template.get("error"):
+            report.notes.append(
+                f"The form of {class_path} is the plain one: {template['name']}: {template['error']}"
+            )
     for class_path, record in records.items():
         if class_path not in described and record.installed and record.source not in kept:
             record.installed = False

@@ -22,6 +22,14 @@ def job_sources(settings: Settings) -> list[Source]:
     return [*sources, Source("plugins", modules=tuple(modules))] if modules else sources
 
 
+def may_bring_scripts(source: str) -> bool:
+    """Tell whether scripts and styles of a source's forms are used: they act as whoever opens such a form.
+
+    So they are where the operator of this machine has put the files: in job folders and installed plugins.
+    """
+    return source in ("local", "plugins")
+
+
 def sources_for_run(
     platform: Platform, settings: Settings, class_path: str, source_digest: str | None = None
 ) -> list[Source]:

@@ -77,6 +77,11 @@ class JobRecord(Base):
     variables: Mapped[list[Any]] = mapped_column(default=list)
     #: {name: {variable: value}}: what its author suggests to fill in.
     presets: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    #: What its form template puts around the form, sanitized (see jobs.form_template); empty: it has none. Read only
+    #: where the form is shown.
+    form_template: Mapped[dict[str, Any]] = mapped_column(default=dict, deferred=True)
+    #: {name: fingerprint} of the files that is made of.
+    form_files: Mapped[dict[str, Any]] = mapped_column(default=dict)
     #: SHA-256 of the module's source.
     code_digest: Mapped[str] = mapped_column(String(64), default="")
     #: The git commit whose content that is; empty: there is none, or the file was changed since.

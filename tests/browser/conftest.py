@@ -61,9 +61,10 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    # Beside the jobs that a newcomer finds, one whose inputs react.
-    (folder / "jobs").mkdir()
-    shutil.copy(PROJECT_ROOT / "tests" / "fixture_jobs" / "reacting.py", folder / "jobs")
+    # Beside the jobs that a newcomer finds, some whose inputs react or whose forms have templates.
+    shutil.copytree(PROJECT_ROOT / "tests" / "fixture_jobs" / "forms", folder / "jobs" / "forms")
+    for name in ("reacting.py", "forming.py"):
+        shutil.copy(PROJECT_ROOT / "tests" / "fixture_jobs" / name, folder / "jobs")
     jobs = ["--jobs", str(folder / "jobs")]
     environ = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     with output.open("w") as out:

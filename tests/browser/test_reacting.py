@@ -41,7 +41,7 @@ def test_a_change_shows_what_depends_on_it_and_nothing_typed_is_lost(open_page: 
     page.locator("#f-unit:not([hidden])").wait_for()
     assert page.get_by_label("Unit").input_value() == "30"
     choose(page, "site", "Zug")
-    page.locator("select#v-rack").wait_for()
+    page.locator("select#id_rack").wait_for()
     assert shown(page) == ["note", "mode", "new_name", "site", "rack"]
     assert page.get_by_label("New name").input_value() == "sw-new"
     assert note.evaluate("input => input.isConnected && input.value") == "typed", "it was never drawn anew"
@@ -65,7 +65,7 @@ def test_focus_and_what_is_typed_meanwhile_stay_when_a_field_is_drawn_anew(open_
         held[0].continue_()
     page.locator("#f-unit", has_text="In b-2").wait_for()
     assert page.get_by_label("Unit").input_value() == "5"
-    assert page.evaluate("document.activeElement.id") == "v-unit"
+    assert page.evaluate("document.activeElement.id") == "id_unit"
 
 
 def test_without_javascript_a_button_does_the_same(open_page: OpenPage):

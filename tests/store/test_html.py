@@ -25,6 +25,7 @@ from store.html import (
     json_table,
     render,
     sanitize,
+    sanitize_around_form,
     verbatim,
 )
 from store.markdown_cost import MOST_BRACKETS, MOST_CELLS, MOST_CHARACTERS, MOST_LINES, too_costly
@@ -91,9 +92,17 @@ def corpora() -> list[Any]:
 @pytest.mark.parametrize("vector", corpora())
 def test_no_known_attack_survives(vector: dict[str, Any]):
     for text in filter(None, (value for value in vector.values() if isinstance(value, str))):
-        for html in (render(text), verbatim(text), sanitize(text), json_table({text: [text]})):
+        ways = [render(text), verbatim(text), sanitize(text), json_table({text: [text]})]
+        for html in [*ways, sanitize_around_form(text, marks=False)]:
             assert problems(html) == []
             assert problems(sanitize(html)) == [], "nor when it is read and written again"
+
+
+@pytest.mark.parametrize("vector", corpora())
+def test_class_and_id_are_all_that_a_trusted_form_template_has_beyond_that(vector: dict[str, Any]):
+    for text in filter(None, (value for value in vector.values() if isinstance(value, str))):
+        found = problems(sanitize_around_form(text, marks=True))
+        assert [problem for problem in found if not re.fullmatch(r"\w+ (class|id)", problem)] == []
 
 
 @given(st.text(alphabet="<>\"'&/=:;()[]{}`*_#|!-\n\t\x00 abjscriptonlhref", max_size=80))

@@ -45,10 +45,10 @@ def test_the_form_has_an_input_of_its_own_for_each(alice, job):
     page = text(alice.get(URL))
     assert 'enctype="multipart/form-data"' in page
     assert re.search(
-        'type="file" id="v-table" name="v-table" accept=".csv,text/csv" data-most-bytes="2097152"', page
+        'type="file" id="id_table" name="v-table" accept=".csv,text/csv" data-most-bytes="2097152"', page
     )
     assert "At most 2 MB." in page
-    assert re.search('type="password" id="v-password"[^>]*autocomplete="new-password"', page)
+    assert re.search('type="password" id="id_password"[^>]*autocomplete="new-password"', page)
 
 
 def test_what_is_chosen_and_typed_is_stored(alice, job, db):
@@ -168,12 +168,15 @@ def test_an_earlier_run_that_is_not_there_is_said(alice, job, reference):
 
 
 WIDGETS = [
-    (described("StringVar", "x", widget="textarea"), '<textarea class="in" id="v-x"'),
-    (described("TextVar", "x", widget="password"), '<textarea class="in" id="v-x"'),
-    (described("StringVar", "x", widget="password", default="typed"), 'type="password" id="v-x"'),
-    (described("SecretVar", "x", widget="textarea"), '<textarea class="in" id="v-x"'),
-    (described("StringVar", "x", widget="hidden", default="z"), '<input type="hidden" name="v-x" value="z">'),
-    (described("ChoiceVar", "x", choices=[["a", "A"]], widget="select"), '<select class="in" id="v-x"'),
+    (described("StringVar", "x", widget="textarea"), '<textarea class="in" id="id_x"'),
+    (described("TextVar", "x", widget="password"), '<textarea class="in" id="id_x"'),
+    (described("StringVar", "x", widget="password", default="typed"), 'type="password" id="id_x"'),
+    (described("SecretVar", "x", widget="textarea"), '<textarea class="in" id="id_x"'),
+    (
+        described("StringVar", "x", widget="hidden", default="z"),
+        '<input type="hidden" id="id_x" name="v-x" value="z">',
+    ),
+    (described("ChoiceVar", "x", choices=[["a", "A"]], widget="select"), '<select class="in" id="id_x"'),
     (
         described("ChoiceVar", "x", choices=[[str(n), str(n)] for n in range(9)], widget="radio"),
         '<input type="radio" name="v-x" value="8">',

@@ -107,7 +107,7 @@ def _is_complaint(said: Any) -> bool:
 def test_lines_arrive_while_the_run_goes_on(open_page, tmp_path: Path):
     page = open_page(PHONE)
     page.goto("/jobs/local/endings/WaitsForFile/")
-    page.fill("#v-folder", str(tmp_path))
+    page.fill("#id_folder", str(tmp_path))
     page.get_by_role("button", name="Run job").click()
     page.wait_for_url("**/results/*")
     page.evaluate("window.stayed = true")

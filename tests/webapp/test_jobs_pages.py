@@ -142,7 +142,7 @@ def test_the_form_has_an_input_of_its_kind_for_each_variable(alice, make_job):
     assert 'name="v-who" value="world" maxlength="20" minlength="2" required' in page.replace(
         'minlength="2" maxlength="20"', 'maxlength="20" minlength="2"'
     )
-    assert '<textarea class="in" id="v-data" name="v-data"' in page
+    assert '<textarea class="in" id="id_data" name="v-data"' in page
     assert 'type="number" inputmode="numeric" value="1" min="1" max="9"' in page
     assert 'name="v-loud" value="true" checked' in page
     assert "Say it <strong>loudly</strong>" in page
@@ -289,7 +289,7 @@ def test_errors_stand_beside_the_inputs_and_what_was_typed_stays(alice, make_job
     assert results(db) == []
     assert "<h2>4 inputs need a change</h2>" in page
     for name in ("who", "times", "meta"):
-        assert f'<a href="#v-{name}">' in page
+        assert f'<a href="#id_{name}">' in page
         assert f'id="v-{name}-e"' in page
     assert '<a href="#f-days">' in page
     assert 'value="x"' in page

@@ -44,12 +44,12 @@ def results(db) -> list[JobResult]:
 
 def test_each_is_an_input_of_its_kind(alice, job):
     page = text(alice.get(URL))
-    assert 'id="v-net" name="v-net" value=""' in page
+    assert 'id="id_net" name="v-net" value=""' in page
     assert 'type="date" value="2026-01-31" min="2026-01-01" required' in page
     assert 'type="datetime-local" value="2026-01-31T14:30" required' in page
     assert "In UTC." in page
     assert 'name="v-price" inputmode="decimal"' in page
-    assert '<textarea class="in mono" id="v-extra"' in page
+    assert '<textarea class="in mono" id="id_extra"' in page
     assert "&#34;a&#34;: [" in page
 
 

@@ -32,6 +32,10 @@ class Good(Job):
 WRONG = [
     ("class A(Job):\n    pass", ("advice", "", "docstring")),
     ("class A(Job):\n    'x'\n    api_token = StringVar()", ("warning", "api_token", "make it a SecretVar")),
+    (
+        "class A(Job):\n    'x'\n    class Meta:\n        template_name = 'gone.html'",
+        ("warning", "", "gone.html: there is no such file"),
+    ),
     ("class A(Job):\n    'x'\n    c = ChoiceVar(choices=[])", ("error", "c", "no choices")),
     (
         "class A(Job):\n    'x'\n    n = IntegerVar(max_value=3, default=9)",
