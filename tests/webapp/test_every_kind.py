@@ -178,7 +178,8 @@ def job(make_job: Any, kind: Kind) -> Any:
 
 
 def test_the_table_has_every_kind():
-    assert {kind.name for kind in TABLE} == set(KINDS)
+    # Without those that a plugin, loaded by another test, has brought.
+    assert {kind.name for kind in TABLE} == {name for name, kind in KINDS.items() if not kind.kind}
 
 
 @pytest.mark.parametrize("kind", TABLE, ids=str)
