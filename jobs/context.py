@@ -32,6 +32,9 @@ class RunContext(Protocol):
     def create_file(self, name: str, content: bytes, content_type: str) -> str:
         """Keep a file with the result and return its address. Raises ValueError, with a sentence, if it is not kept."""
 
+    def hot_functions(self, functions: list[list[Any]]) -> None:
+        """Keep where a profiled run spent its time (see jobs.profiling.hottest)."""
+
     def advice(self, error: BaseException) -> str:
         """Return what the run knows about an exception beyond its own text, to be added to that; often ""."""
 
@@ -59,6 +62,9 @@ class NoRun:
 
     def create_file(self, *_: Any) -> str:
         return ""
+
+    def hot_functions(self, *_: Any) -> None:
+        return None
 
     def advice(self, error: BaseException) -> str:
         return ""

@@ -4,12 +4,14 @@ import json
 import re
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, ClassVar, Literal
 
 from jobs.errors import JobFailed, SoftTimeLimitExceeded, described, text_of
 from jobs.job import BaseJob
+from jobs.profiling import Profiling
 
 #: Texts whole, and brackets: nothing else tells how deep a JSON text is nested.
 _MARKS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
@@ -59,6 +61,8 @@ class Life:
         self.data = data
         self.serialised = serialised
         self.commit = commit and not job.read_only
+        #: What its `run` is profiled by; None: nobody asked for that.
+        self.profiling: Profiling | None = None
         self.output = ""
         self.return_value: Any = None
         #: Sentences: what broke the run, and why its job gave up.
@@ -71,7 +75,13 @@ class Life:
 
     def finish(self) -> Outcome:
         self.live()
+        if self.profiling is not None and not self.profiling.began:
+            self.profiling.say_unused()
         return self._outcome()
+
+    def around(self, method: str) -> AbstractContextManager[None]:
+        """Return what surrounds the call of a method of the job: for "run" its profile, where one was asked for."""
+        return self.profiling if self.profiling is not None and method == "run" else nullcontext()
 
     def note(self, error: Exception) -> None:
         """Log what a method of the job raised, and keep it in mind for the verdict."""

@@ -40,6 +40,7 @@ VARIABLES = (
     "ERRAND_UPLOAD_MB",
     "ERRAND_CREATED_FILE_MB",
     "ERRAND_REDACTION",
+    "ERRAND_DEBUG",
 )
 
 MEGABYTE = 1024 * 1024
@@ -74,6 +75,8 @@ class Settings:
     created_file_bytes: int = 10 * MEGABYTE
     #: Rules that take credentials out of what runs say (see worker.redaction); None: the default ones.
     redaction_file: Path | None = None
+    #: For those who write jobs: everybody may have their runs profiled, and forms offer it.
+    debug: bool = False
 
 
 def load_settings(
@@ -110,6 +113,7 @@ def load_settings(
         upload_bytes=_megabytes(environ, "ERRAND_UPLOAD_MB", 100),
         created_file_bytes=_megabytes(environ, "ERRAND_CREATED_FILE_MB", 10),
         redaction_file=_redaction_file(environ),
+        debug=_flag(environ, "ERRAND_DEBUG") or False,
     )
 
 

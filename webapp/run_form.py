@@ -19,6 +19,7 @@ from store.text import clean_text
 from webapp.fields import PREFIX, Field, as_moment, build_field, limit_file
 from webapp.pickers import NULL, Text, is_multiple
 from worker.questions import Questions
+from worker.run_options import NO_OPTIONS, OPTIONS, RunOptions
 
 STATE_PREFIX = "_as-"
 FOLLOWED_PREFIX = "_default-"
@@ -26,8 +27,32 @@ FOLLOWED_PREFIX = "_default-"
 #: The state of a field that is not asked for.
 HIDDEN = "hidden"
 
+#: What the form says of each option of a run.
+_OPTION_WORDS = {
+    "profile": ("Profile", "Keep with the result where the run spends its time."),
+    "ignore_singleton_lock": (
+        "Ignore singleton lock",
+        "Begin even while another run of this job is going on.",
+    ),
+}
+
 #: Kinds that a page never carries on.
 KEPT = ("file", "secret")
+
+
+@dataclass(slots=True)
+class RunOption:
+    """Something that may be asked for this run alone (see worker.run_options), as a switch."""
+
+    name: str
+    label: str
+    help: str
+    chosen: bool
+    errors: list[str]
+
+    @property
+    def input(self) -> str:
+        return f"_{self.name}"
 
 
 @dataclass(slots=True)
@@ -38,6 +63,7 @@ class RunForm:
     commit: bool
     queue: str
     queues: list[str]
+    options: list[RunOption]
     errors: list[str] = field(default_factory=list)
     queue_errors: list[str] = field(default_factory=list)
     #: Tracebacks of the job's code, for superusers.
@@ -81,8 +107,12 @@ class RunForm:
         return [field for field in self.fields if field.errors]
 
     @property
+    def wrong_options(self) -> list[RunOption]:
+        return [option for option in self.options if option.errors]
+
+    @property
     def error_count(self) -> int:
-        return len(self.wrong) + len(self.errors) + bool(self.queue_errors)
+        return len(self.wrong) + len(self.wrong_options) + len(self.errors) + bool(self.queue_errors)
 
 
 # --- What the inputs hold -------------------------------------------------------------------------------------
@@ -169,6 +199,11 @@ def truth(text: str | None) -> bool | None:
     return text.strip().lower() in ("true", "1", "on", "yes")
 
 
+def options(form: MultiDict[str, str]) -> RunOptions:
+    """Return what is asked for this run alone."""
+    return RunOptions(**{name: bool(truth(form.get(f"_{name}"))) for name in OPTIONS})
+
+
 def _given(variable: Mapping[str, Any], values: list[str]) -> Text:
     cleaned = [clean_text(value) for value in values]
     if is_multiple(variable):
@@ -204,6 +239,8 @@ def build(
     questions: Questions,
     commit: bool | None = None,
     queue: str | None = None,
+    options: RunOptions = NO_OPTIONS,
+    debug: bool = False,
     searches: Mapping[str, str] | None = None,
     errors: Mapping[str, Sequence[str]] | Sequence[str] = (),
     given_anew: Iterable[str] = (),
@@ -213,6 +250,7 @@ def build(
     """Make the form with `values` in its inputs; those that have none there hold their default.
 
     questions: asked for what the job computes.
+    debug: offer what only those who write jobs want.
     searches: what is typed into the pickers' search, by variable.
     errors: as InvalidData has them.
     given_anew: the files and secrets that were given; a form does not carry them on.
@@ -233,20 +271,30 @@ def build(
             each.problems.append("Choose the file again." if each.kind == "file" else "Type it again.")
         if each.kind == "file":
             limit_file(each, upload_bytes)
-    loose = [
-        f"{name}: {' '.join(sentences)}"
-        for name, sentences in by_name.items()
-        if name not in names | {"_queue"}
-    ]
+    offered = _options(job, options, by_name, debug=debug)
+    names |= {"_queue", *(option.input for option in offered)}
+    loose = [f"{name}: {' '.join(sentences)}" for name, sentences in by_name.items() if name not in names]
     return RunForm(
         fields=fields,
         commit=not job.read_only and (job.commit_default if commit is None else commit),
         queue=queue or job.allowed_queues[0],
         queues=job.allowed_queues,
+        options=offered,
         errors=loose if isinstance(errors, Mapping) else list(errors),
         queue_errors=list(by_name.get("_queue", ())),
         details=questions.details,
     )
+
+
+def _options(
+    job: JobRecord, asked: RunOptions, errors: Mapping[str, Sequence[str]], *, debug: bool
+) -> list[RunOption]:
+    offered = {"profile": debug, "ignore_singleton_lock": job.is_singleton}
+    return [
+        RunOption(name, *_OPTION_WORDS[name], getattr(asked, name), list(errors.get(f"_{name}", ())))
+        for name in OPTIONS
+        if offered[name]
+    ]
 
 
 def _judged(

@@ -14,6 +14,7 @@ worker as frames, in the order they are listed here.
                     ["file", name, path, content type]      to be kept. Answered by ["file", {"id"} or {"refused"}]
                     ["value", act, key, JSON text]          of the job's own: "get", "set", "delete" or "keys". Answered by
                                                             ["value", {"text"}, {}, {"found"}, {"keys"} or {"refused"}]
+                    ["profile", functions]                  where its time went (see jobs.profiling.hottest)
                     ["progress", done, total or null, text] how far the run is
                     ["end", outcome, what sticks]           the process can take another run unless something sticks
                     ["answer", value, what sticks]          to a question
@@ -210,7 +211,8 @@ class _Child:
             # Only now: what modules did when they were imported stays, as they do.
             self._baseline.note_loggers()
             with lent_files(data):
-                return run(job, data, commit=order["commit"], serialised=_stored(job, order["data"]))
+                stored = _stored(job, order["data"])
+                return run(job, data, commit=order["commit"], serialised=stored, profile=order["profile"])
 
     @contextmanager
     def _objects(self, order: Order, context: "_Context") -> Iterator[tuple[RunSession, ObjectLookup]]:
@@ -362,6 +364,9 @@ class _Context:
 
     def progress(self, done: float, total: float | None, text: str) -> None:
         self._progress.say(done, total, text)
+
+    def hot_functions(self, functions: list[list[Any]]) -> None:
+        self._line.send("profile", functions)
 
     def step(self, grouping: str, began_at: float, ended_at: float) -> None:
         self._line.send("step", grouping, began_at, ended_at)

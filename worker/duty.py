@@ -17,6 +17,7 @@ from worker.failpoints import reach
 from worker.host import Process
 from worker.pausing import paused_queues
 from worker.presence import IDLE, Presence, RollCall
+from worker.profiles import remove_old_profiles
 from worker.reconciler import Reconciler
 from worker.run_files import folders_of, remove_stale_folders
 
@@ -97,6 +98,7 @@ class Duty:
                     after_pass(self._platform, number)
                 if number % FOLDERS_EVERY == 0:
                     remove_stale_folders(self._platform.engine, folders_of(self._settings))
+                    remove_old_profiles()
                 number += 1
             except SQLAlchemyError as error:
                 # A database that restarts is back soon; what was missed is found in the next pass. The

@@ -25,6 +25,7 @@ class Order(TypedDict):
     username: str
     data: dict[str, Any]
     commit: bool
+    profile: bool
     soft_time_limit: float
     time_limit: float
     memory_limit: float

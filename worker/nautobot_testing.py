@@ -233,7 +233,7 @@ def run_job_for_testing(
     if commit is None or "commit" in inputs:
         commit = newer
     username = getattr(getattr(request, "user", None), "username", username)
-    tested = run_job(cls, inputs, commit=commit, username=username, request=request)
+    tested = run_job(cls, inputs, commit=commit, username=username, request=request, profile=profile)
     result = JobResult(tested, username=username, newer=newer)
     _note(result)
     return result

@@ -66,6 +66,8 @@ class Run(NamedTuple):
     uploads: int
     request: dict[str, Any] | None
     commit: bool
+    profile: bool
+    ignore_singleton_lock: bool
     soft_time_limit: float
     time_limit: float
     memory_limit: float
@@ -133,6 +135,7 @@ def _claim(*, free: bool, postgres: bool) -> Update:
             status=Status.RUNNING,
             cause=None,
             progress=None,
+            hot_functions=None,
             attempt=JobResult.attempt + 1,
             started_at=at,
             began_at=None,
@@ -171,6 +174,8 @@ _TOLD = (
     JobResult.uploads,
     JobResult.request,
     JobResult.commit,
+    JobResult.profile,
+    JobResult.ignore_singleton_lock,
     JobResult.soft_time_limit,
     JobResult.time_limit,
     JobResult.memory_limit,

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from redis.exceptions import RedisError
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from store.data import Data
@@ -135,7 +135,11 @@ class Reconciler:
         """Push rows that rules hold back, as many as may start by now."""
         at = now()
         query = (
-            select(JobResult.job_id, JobResult.concurrency_key, JobRecord.rate_limit)
+            select(
+                JobResult.job_id,
+                case((rules.IGNORES_LOCK, None), else_=JobResult.concurrency_key).label("concurrency_key"),
+                JobRecord.rate_limit,
+            )
             .join(JobRecord, JobRecord.id == JobResult.job_id)
             .where(_unpushed(at), _ruled())
             .distinct()
@@ -268,6 +272,10 @@ def _unpushed(at: datetime) -> Any:
 def _ruled() -> Any:
     """Say that other runs decide when this one may start."""
     return or_(
-        and_(JobResult.concurrency_key.is_not(None), func.coalesce(JobRecord.concurrency_limit, 0) > 0),
+        and_(
+            JobResult.concurrency_key.is_not(None),
+            func.coalesce(JobRecord.concurrency_limit, 0) > 0,
+            ~rules.IGNORES_LOCK,
+        ),
         func.coalesce(JobRecord.rate_limit, "") != "",
     )

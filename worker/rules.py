@@ -22,6 +22,7 @@ from sqlalchemy import (
     column,
     delete,
     exists,
+    false,
     func,
     insert,
     literal_column,
@@ -32,14 +33,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from store.models import JobRecord, JobResult, JobStart, Status, now
+from store.models import SINGLETON, JobRecord, JobResult, JobStart, Status, now
 from store.platform import SCHEMA
 from worker.attempts import ended, seconds, stop_cause
 
 LONGEST_KEY = 500
-
-#: The policy of jobs of which one more run fails when it would start; one that still waits is no hindrance.
-SINGLETON = "singleton"
 
 REPLACED = "Replaced by a newer run."
 
@@ -75,6 +73,12 @@ def rate(text: str | None) -> Rate | None:
     limit, _, unit = text.partition("/")
     starts = "one start" if limit == "1" else f"{limit} starts"
     return Rate(int(limit), UNIT_SECONDS[unit], f"{starts} in {UNITS[unit]}")
+
+
+#: Says that a run begins whatever other runs of its singleton do; they still count it.
+IGNORES_LOCK: ColumnElement[bool] = func.coalesce(
+    and_(JobResult.ignore_singleton_lock, JobRecord.concurrency_policy == SINGLETON), false()
+)
 
 
 def due(at: Any) -> ColumnElement[bool]:
@@ -234,6 +238,7 @@ def _waiting(connection: Connection, result_id: UUID) -> Row[Any] | None:
             JobResult.cancel_requested_at,
             JobResult.canceled_by,
             JobResult.name,
+            IGNORES_LOCK.label("ignores_lock"),
             JobRecord.concurrency_limit,
             JobRecord.concurrency_policy,
             JobRecord.rate_limit,
@@ -248,14 +253,14 @@ def _refused(connection: Connection, row: Row[Any]) -> dict[str, Any] | None:
     if row.concurrency_policy != SINGLETON or not row.concurrency_key:
         return None
     lock(connection, row.class_path)
-    if not running(connection, row.concurrency_key):
+    if row.ignores_lock or not running(connection, row.concurrency_key):
         return None
     return ended(Status.FAILED, f"Job '{row.name}' is a singleton and already running.")
 
 
 def _held_back(connection: Connection, row: Row[Any], at: datetime) -> dict[str, Any] | None:
     """Return why it is not this run's turn, as column values; None when it is."""
-    limit, by_rate = row.concurrency_limit, rate(row.rate_limit)
+    limit, by_rate = 0 if row.ignores_lock else row.concurrency_limit, rate(row.rate_limit)
     if not (row.concurrency_key and limit) and by_rate is None:
         return None
     lock(connection, row.class_path)
@@ -300,6 +305,14 @@ def _ahead(connection: Connection, row: Row[Any], same: ColumnElement[bool], at:
 def running(db: Connection | Session, key: str) -> int:
     query = select(func.count()).where(JobResult.concurrency_key == key, JobResult.status == Status.RUNNING)
     return db.scalar(query) or 0
+
+
+def running_beside(db: Session, result_id: UUID, key: str) -> Sequence[UUID]:
+    """Return the other runs with this key that are running, those that began first coming first."""
+    query = select(JobResult.id).where(
+        JobResult.concurrency_key == key, JobResult.status == Status.RUNNING, JobResult.id != result_id
+    )
+    return db.scalars(query.order_by(JobResult.started_at, JobResult.id)).all()
 
 
 def room_in_rate(

@@ -28,6 +28,7 @@ from worker.lookups import object_lookup
 from worker.pushes import push_first
 from worker.questions import Questions
 from worker.queues import withdraw
+from worker.run_options import NO_OPTIONS, RunOptions, may_profile
 
 LONGEST_KEY = 200
 
@@ -50,6 +51,7 @@ def submit(
     permitted: bool = False,
     commit: bool | None = None,
     queue: str | None = None,
+    options: RunOptions = NO_OPTIONS,
     form: bool = False,
     idempotency_key: str | None = None,
     questions: Questions | None = None,
@@ -77,16 +79,17 @@ def submit(
     user_id, digest = user.id if user else None, None
     if idempotency_key is not None:
         _check_key(idempotency_key)
-        digest = _digest(settings, job, raw, commit=commit, queue=queue)
+        digest = _digest(settings, job, raw, commit=commit, queue=queue, options=options)
         if _is_known(db, user_id, idempotency_key):
             return _repeated(db, user_id, idempotency_key, digest)
     require_runnable(job)
     _check_commit(job, commit)
+    options.check(job, may_profile=permitted or may_profile(user, debug=settings.debug))
     chosen = _queue(job, queue)
     questions = questions or Questions(settings, job, username=_name(user))
     data = _checked(db, settings, job, raw, form=form, questions=questions)
     with run_files.keeping(settings, db, data) as kept:
-        result = _row(settings, job, kept.data, user, queue=chosen, commit=commit)
+        result = _row(settings, job, kept.data, user, queue=chosen, commit=commit, options=options)
         result.idempotency_key, result.idempotency_digest = idempotency_key, digest
         result.request, result.uploads = request, len(kept.keys)
         policy = rules.admit(db, result, limit=job.concurrency_limit, policy=job.concurrency_policy)
@@ -152,6 +155,7 @@ def _row(
     *,
     queue: str,
     commit: bool | None,
+    options: RunOptions,
 ) -> JobResult:
     asked_at = now()
     sealed = data if job.has_sensitive_variables else _secrets(job, data)
@@ -164,6 +168,8 @@ def _row(
         username=_name(user),
         status=Status.PENDING,
         commit=not job.read_only and (job.commit_default if commit is None else commit),
+        profile=options.profile,
+        ignore_singleton_lock=options.ignore_singleton_lock,
         queue=queue,
         priority=job.priority,
         soft_time_limit=job.effective_soft_time_limit,
@@ -198,10 +204,17 @@ def _check_key(key: str) -> None:
 
 
 def _digest(
-    settings: Settings, job: JobRecord, raw: Mapping[str, Any], *, commit: bool | None, queue: str | None
+    settings: Settings,
+    job: JobRecord,
+    raw: Mapping[str, Any],
+    *,
+    commit: bool | None,
+    queue: str | None,
+    options: RunOptions,
 ) -> str:
     """Tell this request from others. With a secret, because nobody may learn inputs from it by trying."""
-    asked = json.dumps([str(job.id), raw, commit, queue or None], sort_keys=True, default=_said_of)
+    facts = [str(job.id), raw, commit, queue or None, *options.chosen]
+    asked = json.dumps(facts, sort_keys=True, default=_said_of)
     return hmac.new(settings.secret_key.encode(), asked.encode(), hashlib.sha256).hexdigest()
 
 

@@ -13,7 +13,7 @@ import selectors
 import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,7 +33,7 @@ from store.platform import Platform, is_full
 from store.secrets import CannotUnseal, unseal
 from store.settings import Settings
 from store.text import clean_text
-from worker import frames, run_files
+from worker import frames, rules, run_files
 from worker.capture import MOST_MESSAGE_CHARACTERS, Lines
 from worker.children import Child, Children
 from worker.entries import LONGEST_GROUPING, LONGEST_OBJECT_TEXT, Entry, RunLog, Ticket, Writer
@@ -45,6 +45,7 @@ from worker.made_files import MadeFiles
 from worker.markers import bury
 from worker.masking import Mask
 from worker.ownership import Claim, Fenced, Run, beat, began, claim, end_values
+from worker.profiles import functions_of
 from worker.progress import LONGEST_TEXT, report_of
 from worker.pushes import release
 from worker.redaction import load_rules
@@ -290,6 +291,8 @@ class _Watch:
         except CannotBegin as error:
             self._log.add(Entry("failure", "initialization", str(error), created_at=time.time()))
             return self._finish({"status": Status.ERRORED, "cause": str(error)})
+        if self._claim.run.ignore_singleton_lock:
+            self._supervisor.patiently(self._say_ignored_lock)
         if self._fresh and child.runs:
             child = self._supervisor.fresh_child()
         try:
@@ -330,6 +333,7 @@ class _Watch:
             username=run.username,
             data=self._inputs(run),
             commit=run.commit,
+            profile=run.profile,
             soft_time_limit=run.soft_time_limit,
             time_limit=run.time_limit,
             memory_limit=run.memory_limit,
@@ -338,6 +342,20 @@ class _Watch:
             folder=str(self._folder),
             request=run.request,
         )
+
+    def _say_ignored_lock(self) -> None:
+        with self._supervisor.platform.reading() as db:
+            others = rules.running_beside(db, self._claim.result_id, self._claim.concurrency_key or "")
+        first = others[0] if others else None
+        entry = Entry(
+            "warning",
+            "initialization",
+            _said_of_lock(others),
+            object_text=f"Run {_short(first)}" if first else None,
+            object_url=f"/results/{first}" if first else None,
+            created_at=time.time(),
+        )
+        self._log.add(entry, ours=True)
 
     def _inputs(self, run: Run) -> dict[str, Any]:
         data = run.data
@@ -612,6 +630,8 @@ class _Watch:
             case ["progress", done, total, text] if (report := report_of(done, total, text)) is not None:
                 text = self._mask.message(report["text"], cut=len(text) >= LONGEST_TEXT)
                 self._log.note(progress={**report, "text": text})
+            case ["profile", list(rows)] if (functions := functions_of(rows, self._mask)) is not None:
+                self._log.note(hot_functions=functions)
             # A fresh child knows no old code; and what has begun must not begin again.
             case ["stale"] if child.runs > 1 and not self._loaded:
                 self._stale = True
@@ -783,6 +803,17 @@ class _Watch:
         """Wait for a write. A database that restarts may take its time; the worker is still there meanwhile."""
         while not ticket.wait(BEAT_SECONDS):
             self._supervisor.on_beat()
+
+
+def _said_of_lock(others: Sequence[UUID]) -> str:
+    if not others:
+        return "The singleton lock was to be ignored: no other run of this job is running."
+    runs = f"run{'s' if len(others) > 1 else ''} {', '.join(map(_short, others))}"
+    return f"The singleton lock was ignored: this run begins beside {runs}."
+
+
+def _short(result_id: UUID) -> str:
+    return result_id.hex[:6]
 
 
 def _check_may_run(run: Run) -> None:

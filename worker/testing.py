@@ -4,6 +4,7 @@ What happens is what happens in production (inputs are checked, the life cycle, 
 but for what needs processes and a worker: time and memory limits, rules, retries, and the redaction of entries.
 """
 
+import atexit
 import contextvars
 import inspect
 import io
@@ -25,6 +26,7 @@ from jobs.errors import InvalidData, text_of
 from jobs.files import FileVar, Upload
 from jobs.job import BaseJob, JobResultView
 from jobs.lifecycle import Outcome
+from jobs.profiling import path_of
 from jobs.request import JobRequest, RequestUser
 from store.changes import Author
 from store.data import RunSession
@@ -50,6 +52,7 @@ def run_job(
     username: str = USERNAME,
     files: Mapping[str, Any] | None = None,
     request: Any = None,
+    profile: bool = False,
     reraise: bool = False,
     folders: Folders = (),
 ) -> TestedRun:
@@ -59,6 +62,7 @@ def run_job(
     data: {variable name: value} as the API takes it; also objects themselves, dates, and files as `files` has them.
     files: {variable name: bytes, (name, bytes), the path of a file, or what can be read}.
     request: what the job finds in `self.request`: {"path": ..., "META": {...}}, or an object as it is.
+    profile: keep among `files` where its `run` spends its time, as a run that is profiled does.
     reraise: raise what broke the job, once the run has ended; its traceback leads into the job's code.
     folders: where class paths are looked up; by default in those of `jobs_in`, else in $JOBS_ROOT.
     Raises InvalidData for inputs that are refused before a run begins, and JobNotFound.
@@ -75,9 +79,12 @@ def run_job(
     database.session.commit()
     checked = _checked(cls, {**(data or {}), **(files or {})}, username)
     tested = TestedRun(uuid4(), cls, database, commit=commit)
+    if profile:
+        # There for the test, which may look for it where it lies, and gone with its process.
+        atexit.register(Path(path_of(str(tested.id))).unlink, missing_ok=True)
     try:
         # What the job sets in context variables is gone at its end, as with its process.
-        contextvars.copy_context().run(_perform, tested, checked, username, request)
+        contextvars.copy_context().run(_perform, tested, checked, username, request, profile)
     finally:
         # So that the test sees what the run has changed in objects that it holds.
         database.session.rollback()
@@ -186,7 +193,7 @@ def _restored(job: BaseJob, data: dict[str, Any], objects: ObjectLookup) -> Iter
 # --- The run ---
 
 
-def _perform(tested: TestedRun, data: dict[str, Any], username: str, request: Any) -> None:
+def _perform(tested: TestedRun, data: dict[str, Any], username: str, request: Any, profile: bool) -> None:
     changes = Changes(tested.id, 1)
     database = throwaway_data()
     with database.run_session() as session, run_files.on_disk(data) as readable:
@@ -195,7 +202,7 @@ def _perform(tested: TestedRun, data: dict[str, Any], username: str, request: An
             try:
                 job = _made(tested, context, username, request)
                 with _restored(job, readable, ObjectLookup(session)) as values:
-                    outcome = run(job, values, commit=tested.commit, serialised=data)
+                    outcome = run(job, values, commit=tested.commit, serialised=data, profile=profile)
             except SystemExit as error:
                 tested.exception = error
                 cause = f"The job called exit({text_of(error.code, repr)}). {changes}"

@@ -55,9 +55,10 @@ class PlanLife(Life):
 
     def _make_and_follow(self) -> None:
         self.job.active_test = "plan"
-        steps = list(self.job.plan(**self.data))  # type: ignore[attr-defined]
-        for step in steps:
-            self._do(step) if self.commit else self.job.log_info(step.about, f"Would {step.what}")
+        with self.around("run"):
+            steps = list(self.job.plan(**self.data))  # type: ignore[attr-defined]
+            for step in steps:
+                self._do(step) if self.commit else self.job.log_info(step.about, f"Would {step.what}")
         self.return_value = {"steps": len(steps), "done": self.commit}
         if self.commit:
             self.commit_changes()

@@ -54,7 +54,9 @@ class ClassicLife(Life):
 
     def _call(self, name: str, **arguments: Any) -> Any:
         self.job.active_test = name
-        value = getattr(self.job, name)(**arguments)
+        method = getattr(self.job, name)
+        with self.around(name):
+            value = method(**arguments)
         if text := _text_of_returned(value):
             self._add_output(text)
         return value

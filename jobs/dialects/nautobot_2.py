@@ -76,7 +76,9 @@ class Nautobot2Life(Life):
 
     def _call(self, name: str, *arguments: Any, **inputs: Any) -> Any:
         self.job.active_test = name
-        return getattr(self.job, name)(*arguments, **inputs)
+        method = getattr(self.job, name)
+        with self.around(name):
+            return method(*arguments, **inputs)
 
     def _log(self, level: str, message: str, grouping: str) -> None:
         self.job._log(level, None, message, grouping)

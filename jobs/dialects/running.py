@@ -8,6 +8,7 @@ from jobs.dialects.classic import ClassicLife
 from jobs.dialects.nautobot_2 import Nautobot2Life
 from jobs.job import BaseJob
 from jobs.lifecycle import Life, Outcome, leave_out_of_traces
+from jobs.profiling import Profiling
 from jobs.task_logger import making_entries
 
 LIVES: dict[Dialect, type[Life]] = {"classic": ClassicLife, "2": Nautobot2Life}
@@ -42,12 +43,22 @@ def register_dialect(life: type[Life]) -> None:
 
 
 def run(
-    job: BaseJob, data: Mapping[str, Any], *, commit: bool, serialised: Mapping[str, Any] | None = None
+    job: BaseJob,
+    data: Mapping[str, Any],
+    *,
+    commit: bool,
+    serialised: Mapping[str, Any] | None = None,
+    profile: bool = False,
 ) -> Outcome:
     """Run `job` to its end. Whatever its methods raise becomes part of the outcome.
 
     serialised: the inputs as they were stored; by default the same as `data`.
+    profile: keep with the run where its `run` spends its time.
     """
-    life = LIVES[dialect_of(type(job))]
     with making_entries(job):
-        return life(job, data, data if serialised is None else serialised, commit=commit).finish()
+        life = LIVES[dialect_of(type(job))](
+            job, data, data if serialised is None else serialised, commit=commit
+        )
+        if profile:
+            life.profiling = Profiling(job)
+        return life.finish()

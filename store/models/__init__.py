@@ -5,7 +5,7 @@ from store.models.base import Base
 from store.models.entry import EntryGroup, LogEntry
 from store.models.favourite import Favourite, SavedFilter
 from store.models.file import FileChunk, RunFile
-from store.models.job import JobRecord, JobSource, LoadError, SourceSnapshot, class_path_of
+from store.models.job import SINGLETON, JobRecord, JobSource, LoadError, SourceSnapshot, class_path_of
 from store.models.result import JobResult, JobStart
 from store.models.states import FAMILIES, FAMILY_OF, FINAL, LEVELS, Status
 from store.models.user import ApiToken, SignInLink, User, UserSession
@@ -17,6 +17,7 @@ __all__ = [
     "FAMILY_OF",
     "FINAL",
     "LEVELS",
+    "SINGLETON",
     "ApiToken",
     "Base",
     "EntryGroup",

@@ -13,6 +13,9 @@ DEFAULT_SOFT_TIME_LIMIT_SECONDS = 300.0
 DEFAULT_TIME_LIMIT_SECONDS = 600.0
 DEFAULT_MEMORY_LIMIT_MB = 1024.0
 
+#: The policy of a job of which one more run fails when it would start; one that still waits is no hindrance.
+SINGLETON = "singleton"
+
 
 def class_path_of(given: str) -> str:
     """Return a class path as records have it: old documents of Nautobot call the source of plugins `plugin`."""
@@ -98,6 +101,11 @@ class JobRecord(Base):
     def always_commits(self) -> bool:
         """Whether no run can be asked to save nothing."""
         return self.dialect == "2" and not self.read_only
+
+    @property
+    def is_singleton(self) -> bool:
+        """Whether one more run of it fails when it would start beside another."""
+        return self.concurrency_policy == SINGLETON
 
     @property
     def asks_commit(self) -> bool:

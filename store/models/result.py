@@ -76,6 +76,9 @@ class JobResult(LevelCounts, Base):
     #: Why it ended as it did, in a sentence; of a pending one why it does not start yet.
     cause: Mapped[str | None] = mapped_column(Text)
     commit: Mapped[bool] = mapped_column(default=True)
+    #: What was asked for this run alone (see worker.run_options).
+    profile: Mapped[bool] = mapped_column(default=False)
+    ignore_singleton_lock: Mapped[bool] = mapped_column(default=False)
     queue: Mapped[str] = mapped_column(String(100), default="default")
     #: Which of the runs that wait on its queue goes first: "high", "normal", "low".
     priority: Mapped[str] = mapped_column(String(10), default="normal")
@@ -101,6 +104,8 @@ class JobResult(LevelCounts, Base):
     request: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     #: What the job says of how far it is: {"done", "total", "text"}.
     progress: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    #: Where a profiled run spent its time: [{"function", "calls", "own_seconds", "cumulative_seconds"}, ...].
+    hot_functions: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
     return_value: Mapped[Any] = mapped_column(JSON(none_as_null=True), nullable=True)
     #: What the methods returned, as text, each on a line of its own.
     output: Mapped[LongText] = mapped_column(default="")

@@ -39,6 +39,8 @@ RESULT_KEYS = LINE_KEYS | {
     "last_seq",
     "note",
     "progress",
+    "profile",
+    "ignore_singleton_lock",
 }
 UNKNOWN = ["nonsense", "1", "7a5ad157-04a5-4a53-b7a3-0a8be41e9b7e", "%00", "%ff", "x" * 5000, "7a5ad15704a5"]
 

@@ -454,3 +454,27 @@ def test_what_is_no_file_to_be_sent_is_refused(portal, unreadable, kind):
     assert refused.exit_code == 2
     assert sentence in refused.stderr
     assert portal.results() == []
+
+
+# --- What is asked for one run alone ---
+
+
+def test_only_a_superuser_has_a_run_profiled(portal):
+    outcome = portal("run", "Passes", "-u", "alice", "--profile", "--no-follow")
+    assert outcome.exit_code == 2
+    assert "--profile: Only a superuser may have a run profiled, unless ERRAND_DEBUG is on." in outcome.stderr
+    assert portal.results() == []
+    assert portal("run", "Passes", "-u", "root", "--profile", "--no-follow").exit_code == 0
+    assert portal.result().profile
+
+
+def test_everybody_does_while_debug_is_on(portal, monkeypatch):
+    monkeypatch.setenv("ERRAND_DEBUG", "1")
+    assert portal("run", "Passes", "-u", "alice", "--profile", "--no-follow").exit_code == 0
+    assert portal.result().profile
+
+
+def test_whoever_may_run_a_singleton_may_ignore_its_lock(portal):
+    outcome = portal("run", "Single", "-u", "alice", "--ignore-singleton-lock", "--no-follow")
+    assert outcome.exit_code == 0
+    assert portal.result().ignore_singleton_lock

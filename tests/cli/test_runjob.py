@@ -1,13 +1,16 @@
 """`./errand runjob`, as Nautobot's command of this name."""
 
 import os
+import pstats
 import re
 import signal
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import select
 
+from jobs.profiling import path_of
 from store.models import JobRecord, User
 from tests.cli.conftest import ended, interrupt, interrupt_again, until_said
 from tests.waiting import until
@@ -58,6 +61,24 @@ def test_a_local_run_needs_no_worker_and_no_redis_and_is_reported(portal, monkey
     assert without_times(outcome.stdout) == STATIONS
     result = portal.result()
     assert (result.status, result.user_id, result.username, result.commit) == ("completed", None, "", False)
+
+
+@on_sqlite
+def test_a_local_run_is_profiled(portal):
+    outcome = portal("runjob", "Passes", "--local", "--profile")
+    path = Path(path_of(str(portal.result().id)))
+    try:
+        assert outcome.exit_code == 0
+        assert f"\t\tinfo: Wrote profiling information to {path}.\n" in outcome.stdout
+        assert pstats.Stats(str(path)).total_calls > 0
+    finally:
+        path.unlink()
+
+
+@on_sqlite
+def test_the_lock_of_a_singleton_is_ignored_when_told_so(portal):
+    assert portal("runjob", "Single", "--local", "-u", "alice", "--ignore-singleton-lock").exit_code == 0
+    assert portal.result().ignore_singleton_lock
 
 
 @on_sqlite
@@ -125,7 +146,11 @@ def test_a_success_exits_with_0_with_exit_code_too(portal):
         ("Passes", ["-d", "[]"], "Invalid JSON data:"),
         ("Passes", ["-d", '{"x": 1}'], "x: Job data contained an unknown property"),
         ("Sensitive", [], "password: This field is required."),
-        ("Passes", ["--profile"], "--profile is not available yet."),
+        (
+            "Passes",
+            ["--ignore-singleton-lock"],
+            "--ignore-singleton-lock: This job is no singleton: there is no lock to ignore.",
+        ),
         ("local/endings/Pases", [], "Did you mean local/endings/Passes"),
         ("Pases", [], "Give the class path of a job"),
     ],

@@ -44,12 +44,15 @@ def test_the_environment_decides(tmp_path: Path):
             "JOBS_ROOT": os.pathsep.join(["/a", "/b c"]),
             "ERRAND_PLUGINS": "one, two",
             "ERRAND_HTTPS": "1",
+            "ERRAND_DEBUG": "1",
         },
     )
     assert settings.database_url == "postgresql+psycopg://u:p%40ss@h/d"
     assert "errand_data" in settings.data_database_url
     assert settings.jobs_roots == (Path("/a"), Path("/b c"))
     assert (settings.plugins, settings.https, settings.embedded_redis) == (("one", "two"), True, False)
+    assert settings.debug
+    assert not load_settings(tmp_path, {}).debug
 
 
 def test_what_an_instance_remembers_is_a_default(tmp_path: Path):
@@ -67,6 +70,7 @@ def test_what_an_instance_remembers_is_a_default(tmp_path: Path):
         ({"DATABASE_URL": "mysql://h/d"}, "works on PostgreSQL and SQLite"),
         ({"DATABASE_URL": "no url"}, "is not a database URL"),
         ({"ERRAND_HTTPS": "maybe"}, "write 1 or 0"),
+        ({"ERRAND_DEBUG": "maybe"}, "ERRAND_DEBUG is 'maybe'; write 1 or 0"),
         ({"DATABASE_URL": "sqlite:////tmp/x.db", "DATA_DATABASE_URL": "sqlite:////tmp/x.db"}, "is the same"),
     ],
 )

@@ -13,6 +13,7 @@ from tests.waiting import PATIENCE_SECONDS
 from tests.worker.conftest import Portal
 from tests.worker.engine import Engine, at_once
 from worker import submit as door
+from worker.run_options import RunOptions
 from worker.submit import KeyReused
 
 
@@ -39,10 +40,16 @@ def test_the_same_key_still_returns_the_run_when_it_has_ended(portal: Portal):
 
 @pytest.mark.parametrize(
     ("job", "options"),
-    [("Passes", {}), ("Stations", {"raw": {"text": "y"}}), ("Stations", {"commit": False})],
+    [
+        ("Passes", {}),
+        ("Stations", {"raw": {"text": "y"}}),
+        ("Stations", {"commit": False}),
+        ("Stations", {"options": RunOptions(profile=True), "permitted": True}),
+        ("Single", {"options": RunOptions(ignore_singleton_lock=True)}),
+    ],
 )
 def test_the_same_key_for_something_else_is_refused(portal: Portal, job: str, options: dict[str, Any]):
-    portal.submit("Stations", raw={}, idempotency_key="k-1")
+    portal.submit("Single" if job == "Single" else "Stations", raw={}, idempotency_key="k-1")
     with pytest.raises(KeyReused) as refusal:
         portal.submit(job, idempotency_key="k-1", **options)
     assert list(refusal.value.errors) == ["_idempotency_key"]

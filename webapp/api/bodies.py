@@ -16,10 +16,13 @@ from jobs.json_text import Unreadable, parse_json
 from webapp.api.errors import InvalidRequest
 from webapp.texts import value_of
 from webapp.uploads import expect_files, upload_of
+from worker.run_options import OPTIONS, RunOptions
 
 LARGEST_BODY_BYTES = 1024 * 1024
 
 MOST_PARTS = 1000
+
+KEYS = ("data", "commit", "queue", *OPTIONS)
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class AskedRun:
     flat: bool = False
     commit: bool | None = None
     queue: str | None = None
+    options: RunOptions = field(default_factory=RunOptions)
     files: Mapping[str, Upload] = field(default_factory=dict)
 
 
@@ -90,9 +94,9 @@ def _from_json(body: bytes) -> AskedRun:
     if not isinstance(given, dict):
         raise InvalidRequest(["The body needs to be a JSON object."])
     unknown = {
-        name: ["There is no such key; there are data, commit and queue."]
+        name: [f"There is no such key; there are {', '.join(KEYS[:-1])} and {KEYS[-1]}."]
         for name in given
-        if name not in ("data", "commit", "queue")
+        if name not in KEYS
     }
     if unknown:
         raise InvalidRequest(unknown)
@@ -100,16 +104,18 @@ def _from_json(body: bytes) -> AskedRun:
         raise InvalidRequest([NOT_A_MAPPING])
     return AskedRun(
         data=given.get("data", {}),
-        commit=_json_commit(given.get("commit")),
+        commit=_json_flag("commit", given),
         queue=_json_queue(given.get("queue")),
+        options=RunOptions(**{name: _json_flag(name, given) or False for name in OPTIONS}),
     )
 
 
-# Errors name these two as the flat form does: no variable begins with an underscore, so none is meant by it.
-def _json_commit(value: Any) -> bool | None:
+# Errors name all but the data as the flat form does: no variable begins with an underscore, so none is meant by it.
+def _json_flag(name: str, given: Mapping[str, Any]) -> bool | None:
+    value = given.get(name)
     if value is None or isinstance(value, bool):
         return value
-    raise InvalidRequest({"_commit": ["Give true or false."]})
+    raise InvalidRequest({f"_{name}": ["Give true or false."]})
 
 
 def _json_queue(value: Any) -> str | None:
@@ -123,13 +129,14 @@ def _json_queue(value: Any) -> str | None:
 
 def _from_parts() -> AskedRun:
     texts, files = _parts()
-    commit = _text_commit(texts.pop("_commit", []))
+    commit = _text_flag("commit", texts)
     queue = _text_queue(texts.pop("_queue", []))
+    options = RunOptions(**{name: _text_flag(name, texts) or False for name in OPTIONS})
     twice = {name for name, given in files.items() if len(given) > 1 or name in texts}
     if twice:
         raise InvalidRequest({name: ["Give this once."] for name in sorted(twice)})
     uploads = {name: upload_of(given[0]) for name, given in files.items()}
-    return AskedRun(data=texts, flat=True, commit=commit, queue=queue, files=uploads)
+    return AskedRun(data=texts, flat=True, commit=commit, queue=queue, options=options, files=uploads)
 
 
 def _parts() -> tuple[dict[str, list[str]], dict[str, list[FileStorage]]]:
@@ -153,12 +160,13 @@ def _parts() -> tuple[dict[str, list[str]], dict[str, list[FileStorage]]]:
     return texts.to_dict(flat=False), files.to_dict(flat=False)
 
 
-def _text_commit(given: list[str]) -> bool | None:
+def _text_flag(name: str, texts: dict[str, list[str]]) -> bool | None:
+    given = texts.pop(f"_{name}", [])
     if not given:
         return None
     if given in (["true"], ["false"]):
         return given == ["true"]
-    raise InvalidRequest({"_commit": ["Give true or false, once."]})
+    raise InvalidRequest({f"_{name}": ["Give true or false, once."]})
 
 
 def _text_queue(given: list[str]) -> str | None:

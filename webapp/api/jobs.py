@@ -65,6 +65,7 @@ def run(reference: str) -> tuple[Response, int, dict[str, str]]:
         user=user(),
         commit=asked.commit,
         queue=asked.queue,
+        options=asked.options,
         idempotency_key=request.headers.get("Idempotency-Key"),
         request=request_facts(),
     )

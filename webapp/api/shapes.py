@@ -118,6 +118,8 @@ def result_line(row: JobResult) -> dict[str, Any]:
 def result(row: JobResult) -> dict[str, Any]:
     return {
         **result_line(row),
+        "profile": row.profile,
+        "ignore_singleton_lock": row.ignore_singleton_lock,
         "data": row.data,
         "return_value": row.return_value,
         "output": row.output,

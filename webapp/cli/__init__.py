@@ -90,3 +90,20 @@ def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
             raise UnusableSettings(str(error)) from error
 
     return with_instance
+
+
+def with_run_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give `command`, which asks for a run, the options of that run alone, as `options` (see worker.run_options)."""
+
+    @click.option("--profile", is_flag=True, help="Keep with the result where the run spends its time.")
+    @click.option(
+        "--ignore-singleton-lock", is_flag=True, help="Begin even beside another run, where that may not be."
+    )
+    @wraps(command)
+    def with_options(profile: bool, ignore_singleton_lock: bool, **given: Any) -> Any:
+        from worker.run_options import RunOptions
+
+        options = RunOptions(profile=profile, ignore_singleton_lock=ignore_singleton_lock)
+        return command(**given, options=options)
+
+    return with_options

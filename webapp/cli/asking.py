@@ -27,7 +27,12 @@ if TYPE_CHECKING:
     from store.settings import Settings
 
 #: In errors, inputs that are no variable are called as the command calls them.
-OPTIONS = {"_queue": "--queue", "_commit": "--no-commit"}
+OPTIONS = {
+    "_queue": "--queue",
+    "_commit": "--no-commit",
+    "_profile": "--profile",
+    "_ignore_singleton_lock": "--ignore-singleton-lock",
+}
 
 
 class Refused(click.ClickException):

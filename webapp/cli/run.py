@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from webapp.cli import with_settings
+from webapp.cli import with_run_options, with_settings
 from webapp.cli.platform import open_platform
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from store.platform import Platform
     from store.settings import Settings
     from webapp.cli.following import Interrupts
+    from worker.run_options import RunOptions
 
 #: By the state in which the run ended.
 EXIT_CODES = {"completed": 0, "failed": 1, "errored": 3, "canceled": 4, "denied": 4}
@@ -36,6 +37,7 @@ EXIT_CODES = {"completed": 0, "failed": 1, "errored": 3, "canceled": 4, "denied"
 @click.option("--queue", metavar="NAME", help="The queue to wait on.  [default: the job's first]")
 @click.option("--yes", "-y", is_flag=True, help="Ask nothing: what is not given takes its default.")
 @click.option("--no-follow", is_flag=True, help="Print the id of the run, and do not wait for it.")
+@with_run_options
 @with_settings
 def run(
     settings: "Settings",
@@ -48,6 +50,7 @@ def run(
     queue: str | None,
     yes: bool,
     no_follow: bool,
+    options: "RunOptions",
 ) -> None:
     """Run a job: ask for the inputs that are not given, and follow its log.
 
@@ -72,7 +75,16 @@ def run(
             # From before it is stored: no Ctrl-C may end this command between that and following it.
             with Interrupts() as interrupts:
                 with platform.session() as db:
-                    stored = submit(db, settings, job=job, raw=raw, user=user, commit=commit, queue=queue)
+                    stored = submit(
+                        db,
+                        settings,
+                        job=job,
+                        raw=raw,
+                        user=user,
+                        commit=commit,
+                        queue=queue,
+                        options=options,
+                    )
                 return stored if no_follow else _followed(platform, settings, user, stored, interrupts)
 
         if at_a_terminal() and not yes:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from webapp.cli import with_settings
+from webapp.cli import with_run_options, with_settings
 from webapp.cli.platform import did_you_mean, open_platform
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from store.settings import Settings
     from webapp.cli.following import Interrupts
     from worker.local_worker import LocalWorker
+    from worker.run_options import RunOptions
 
 
 @click.command()
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 @click.option("--commit", is_flag=True, help="Save changes; without it the run is a dry run.")
 @click.option("--local", "-l", is_flag=True, help="Execute it in this command: without a worker and Redis.")
 @click.option("--data", "-d", metavar="JSON", help='The inputs, as in \'{"name": "value"}\'.')
-@click.option("--profile", is_flag=True, help="Not available yet.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 unless the job succeeded.")
+@with_run_options
 @with_settings
 def runjob(
     settings: "Settings",
@@ -34,8 +35,8 @@ def runjob(
     commit: bool,
     local: bool,
     data: str | None,
-    profile: bool,
     exit_code: bool,
+    options: "RunOptions",
 ) -> None:
     """Run a job, wait for its end, and print what it logged.
 
@@ -44,8 +45,6 @@ def runjob(
     """
     from webapp.cli.asking import from_json, refusals, runnable_job
 
-    if profile:
-        raise click.UsageError("--profile is not available yet.")
     if commit and not username:
         raise click.UsageError("--username is mandatory when --commit is used.")
     if "/" not in class_path:
@@ -57,7 +56,7 @@ def runjob(
         if job.always_commits and user is None:
             raise click.UsageError("--username is mandatory: this job always saves what it changes.")
         asked = None if job.always_commits else commit
-        result = _run(platform, settings, job, user, raw, commit=asked, local=local)
+        result = _run(platform, settings, job, user, raw, commit=asked, options=options, local=local)
     if exit_code and result.status != "completed":
         raise SystemExit(1)
 
@@ -83,6 +82,7 @@ def _run(
     raw: dict[str, Any],
     *,
     commit: bool | None,
+    options: "RunOptions",
     local: bool,
 ) -> "JobResult":
     from webapp.cli.following import Interrupts
@@ -96,7 +96,15 @@ def _run(
         with Interrupts(*also, on_first=worker.look if worker else None) as interrupts:
             with platform.session() as db:
                 result = submit(
-                    db, settings, job=job, raw=raw, user=user, permitted=True, commit=commit, push=not local
+                    db,
+                    settings,
+                    job=job,
+                    raw=raw,
+                    user=user,
+                    permitted=True,
+                    commit=commit,
+                    options=options,
+                    push=not local,
                 )
             _say(f"Running {job.class_path}...")
             result = _ended(platform, settings, result.id, interrupts, worker)
