@@ -29,6 +29,7 @@ from jobs.loading import (
     install,
     job_classes,
     load_module,
+    loaded_siblings,
 )
 
 MOST_MEMORY_BYTES = 4 * 1024**3
@@ -56,8 +57,8 @@ def discover(sources: list[Source], plugins: list[str], only: list[list[str]] | 
 
 
 def _describe_module(module: Module) -> dict[str, Any]:
-    """Return the module's digest, its jobs, and what is wrong with it."""
-    report: dict[str, Any] = {"digest": module.digest, "jobs": [], "errors": []}
+    """Return the module's digest, what it imports beside it, its jobs, and what is wrong with it."""
+    report: dict[str, Any] = {"digest": module.digest, "siblings": {}, "jobs": [], "errors": []}
     try:
         check_name(module)
         loaded = load_module(module)
@@ -69,6 +70,7 @@ def _describe_module(module: Module) -> dict[str, Any]:
         message = f"Unable to load module {module.name} from {module.path}: {_said(error)}"
         report["errors"].append(_error(message, _trace(error, module.path)))
         return report
+    report["siblings"] = loaded_siblings(module)
     names: set[str] = set()
     for cls in job_classes(module, loaded):
         try:

@@ -24,6 +24,7 @@ from jobs.functions import job_of
 from jobs.job import BaseJob, Job
 from jobs.registration import registered
 from jobs.shims.finder import install_shims
+from jobs.siblings import siblings_of
 
 PACKAGE = "errand_jobs"
 
@@ -78,6 +79,13 @@ _loaded: dict[str, tuple[str, str]] = {}
 def loaded_digest(module: Module) -> str:
     """Return the digest of the code that `load_module` loaded, whatever the file says by now."""
     return _loaded.get(module.full_name, ("", ""))[1]
+
+
+def loaded_siblings(module: Module) -> dict[str, str]:
+    """Return {module: digest} of the other files of its folder that a loaded module imports (see jobs.siblings)."""
+    if module.full_name not in _loaded or not module.full_name.startswith(f"{PACKAGE}."):
+        return {}
+    return siblings_of(f"{PACKAGE}.{module.source}", module.full_name, _loaded)
 
 
 def is_stale() -> bool:
@@ -311,11 +319,11 @@ class _FreshLoader(importlib.machinery.SourceFileLoader):
 
 
 class _JobFiles(MetaPathFinder):
-    """Finds `errand_jobs.<source>.<module>` in the folders of that source."""
+    """Finds `errand_jobs.<source>.<module>` in the folders of that source, and what lies in a package found so."""
 
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> Any:
         if not fullname.startswith(f"{PACKAGE}."):
-            return None
+            return self._below_alias(fullname, path)
         for folder in path or ():
             finder = importlib.machinery.FileFinder(
                 folder, (_FreshLoader, importlib.machinery.SOURCE_SUFFIXES)
@@ -324,6 +332,14 @@ class _JobFiles(MetaPathFinder):
             if spec is not None:
                 return spec
         return None
+
+    def _below_alias(self, fullname: str, path: Any) -> Any:
+        """Find `<package>.<module>` where the package is a sibling: others would load it a second time, and for good."""
+        package, _, name = fullname.rpartition(".")
+        own_name = f"{getattr(sys.modules.get(package), '__name__', '')}.{name}"
+        if not own_name.startswith(f"{PACKAGE}.") or self.find_spec(own_name, path) is None:
+            return None
+        return importlib.machinery.ModuleSpec(fullname, _Alias(own_name))
 
 
 class _Siblings(MetaPathFinder):

@@ -134,7 +134,7 @@ def run(key: str) -> Response:
     require("run", job)
     questions = _questions(job)
     try:
-        if request.form.get("_code", job.code_digest) != job.code_digest:
+        if request.form.get("_code", job.form_code) != job.form_code:
             raise InvalidData([CHANGED])
         result = submit(
             db.session(),

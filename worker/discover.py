@@ -38,6 +38,8 @@ class Found:
     module: str
     path: str
     digest: str = ""
+    #: {module: digest} of what it imports of its own source.
+    siblings: dict[str, str] = field(default_factory=dict)
     jobs: list[dict[str, Any]] = field(default_factory=list)
     errors: list[dict[str, str]] = field(default_factory=list)
 
@@ -88,6 +90,7 @@ def _take(frame: dict[str, Any], found: dict[tuple[str, str], Found], clashes: l
     if "end" in frame:
         module_found = found[(frame["end"][0], frame["end"][1])]
         module_found.digest = frame["digest"]
+        module_found.siblings = frame["siblings"]
         module_found.jobs = frame["jobs"]
         module_found.errors = frame["errors"]
 

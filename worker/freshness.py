@@ -13,8 +13,9 @@ from store.settings import Settings
 from worker.refresh import refresh_module
 from worker.sources import is_here, known_sources
 
-#: What a job's files look like: the digest of its own, and the fingerprints of those its form is made of.
-State = tuple[str, dict[str, str]]
+#: What a job's files look like: the digest of its own, those of the files it imports, and the fingerprints of those its
+#: form is made of.
+State = tuple[str, dict[str, str], dict[str, str]]
 
 #: States that could not be loaded: {class path: state}. Nothing comes of trying again before they change.
 _broken: dict[str, State] = {}
@@ -29,7 +30,7 @@ def is_behind(settings: Settings, job: JobRecord) -> bool:
 def is_broken(settings: Settings, job: JobRecord) -> bool:
     """Tell whether the job's file has changed since, and cannot be loaded as it is now."""
     state = _state_of(settings, job)
-    return state is not None and state == _broken.get(job.class_path) and state[0] != job.code_digest
+    return state is not None and state == _broken.get(job.class_path) and state[:2] != _recorded(job)[:2]
 
 
 def catch_up(db: Session, settings: Settings, job: JobRecord) -> None:
@@ -44,16 +45,18 @@ def catch_up(db: Session, settings: Settings, job: JobRecord) -> None:
 
 
 def _recorded(job: JobRecord) -> State:
-    return job.code_digest, job.form_files
+    return job.code_digest, job.siblings, job.form_files
 
 
 def _state_of(settings: Settings, job: JobRecord) -> State | None:
     """Return how the job's files look now; None where they are not here."""
-    path = _file_of(settings, job)
+    source = _source_of(settings, job)
+    path = _file_of(source, job) if source is not None else ""
     digest = _digest_of(path) if path else ""
-    if not digest:
+    if not digest or source is None:
         return None
-    return digest, {name: fingerprint(path, name) for name in job.form_files}
+    siblings = {name: _digest_of(_path_in(source, name)) for name in job.siblings}
+    return digest, siblings, {name: fingerprint(path, name) for name in job.form_files}
 
 
 def _source_of(settings: Settings, job: JobRecord) -> Source | None:
@@ -64,11 +67,20 @@ def _source_of(settings: Settings, job: JobRecord) -> Source | None:
     return source if source is not None and source.folders and is_here(source) else None
 
 
-def _file_of(settings: Settings, job: JobRecord) -> str:
+def _file_of(source: Source, job: JobRecord) -> str:
     """Return the path of the job's file; "" where it is not here."""
-    source = _source_of(settings, job)
-    module = find_module(source, job.module) if source is not None else None
+    module = find_module(source, job.module)
     return module.path if module is not None else ""
+
+
+def _path_in(source: Source, name: str) -> str:
+    """Return the path of a module of the source, as its folders have it now; "" where there is none."""
+    for folder in source.folders:
+        place = Path(folder, *name.split("."))
+        for path in (place / "__init__.py", place.with_suffix(".py")):
+            if path.is_file():
+                return str(path)
+    return ""
 
 
 def _digest_of(path: str) -> str:

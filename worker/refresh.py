@@ -159,6 +159,7 @@ def _store_records(
             setattr(record, name, value)
         record.name = names[class_path]
         record.code_digest = module.digest
+        record.siblings = module.siblings
         record.code_commit = commits.of(module.path) if commits else ""
         record.installed = True
         record.refreshed_at = moment

@@ -1,5 +1,6 @@
 """What an admin may enable: the record of each job class, and what went wrong loading the others."""
 
+import hashlib
 from datetime import datetime
 from typing import Any
 
@@ -85,12 +86,21 @@ class JobRecord(Base):
     form_template: Mapped[dict[str, Any]] = mapped_column(default=dict, deferred=True)
     #: {name: fingerprint} of the files that is made of.
     form_files: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    #: {module: SHA-256} of the files beside it that its own imports.
+    siblings: Mapped[dict[str, Any]] = mapped_column(default=dict)
     #: SHA-256 of the module's source.
     code_digest: Mapped[str] = mapped_column(String(64), default="")
     #: The git commit whose content that is; empty: there is none, or the file was changed since.
     code_commit: Mapped[str] = mapped_column(String(64), default="")
     created_at: Mapped[CreatedAt]
     refreshed_at: Mapped[datetime]
+
+    @property
+    def form_code(self) -> str:
+        """What changes when the code is edited that this record, and so a form, was made from."""
+        if not self.siblings:
+            return self.code_digest
+        return hashlib.sha256(f"{self.code_digest} {sorted(self.siblings.items())}".encode()).hexdigest()
 
     @property
     def summary(self) -> str:

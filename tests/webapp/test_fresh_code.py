@@ -148,3 +148,67 @@ def test_other_modules_keep_their_errors(alice, file, db):
     alice.get(URL)
     with db.begin():
         assert [error.message for error in db.scalars(select(LoadError))] == ["mine"]
+
+
+SHARED = "DEFAULT = 'first'\n"
+USING = """
+from jobs import Job, StringVar
+
+import names
+from parts.words import GREETING
+
+class Greet(Job):
+    who = StringVar(default=names.DEFAULT, label=GREETING)
+
+    def run(self, who):
+        return who
+"""
+
+
+@pytest.fixture
+def beside(file: Path) -> Path:
+    (file.parent / "parts").mkdir()
+    (file.parent / "parts" / "__init__.py").write_text("")
+    (file.parent / "parts" / "words.py").write_text("from .kinds import KIND\nGREETING = f'Whom ({KIND})'\n")
+    (file.parent / "parts" / "kinds.py").write_text("KIND = 'kindly'\n")
+    (file.parent / "names.py").write_text(SHARED)
+    (file.parent / "unrelated.py").write_text("")
+    file.write_text(USING)
+    return file.parent
+
+
+def test_the_form_follows_what_its_file_imports(beside, alice, db):
+    page = text(alice.get(URL))
+    assert 'value="first"' in page
+    assert "Whom (kindly)" in page
+    with db.begin():
+        [job] = db.scalars(select(JobRecord).where(JobRecord.class_name == "Greet")).all()
+    assert set(job.siblings) == {"names", "parts", "parts.words", "parts.kinds"}
+    (beside / "names.py").write_text(SHARED.replace("first", "second"))
+    assert 'value="second"' in text(alice.get(URL))
+    # Also what these import, and a package in place of a file.
+    (beside / "parts" / "kinds.py").write_text("KIND = 'politely'\n")
+    assert "Whom (politely)" in text(alice.get(URL))
+    (beside / "names.py").unlink()
+    (beside / "names").mkdir()
+    (beside / "names" / "__init__.py").write_text(SHARED.replace("first", "third"))
+    assert 'value="third"' in text(alice.get(URL))
+
+
+def test_a_form_that_was_opened_before_such_an_edit_says_so(beside, alice, db):
+    code = code_of(text(alice.get(URL)))
+    (beside / "names.py").write_text(SHARED.replace("first", "second"))
+    refused = alice.post(URL, {"v-who": "x", "_code": code})
+    assert refused.status_code == 422
+    assert CHANGED in text(refused)
+    assert results(db) == []
+
+
+def test_a_broken_import_is_told_once_and_mended(beside, alice):
+    text(alice.get(URL))
+    (beside / "names.py").write_text("DEFAULT = nobody\n")
+    assert "cannot be loaded now" in text(alice.get(URL))
+    (beside / "names.py").write_text(SHARED)
+    page = text(alice.get(URL))
+    assert "cannot be loaded now" not in page
+    assert 'value="first"' in page

@@ -95,6 +95,30 @@ def test_a_process_that_knows_old_code_is_replaced(
     assert (pids[0] == pids[1], pids[1] == pids[2], pids[2] == pids[3]) == (True, False, True)
 
 
+def test_an_edit_within_a_package_beside_the_job_counts_at_the_next_run(
+    portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("JOBS_ROOT", str(tmp_path))
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "__init__.py").write_text("")
+    within = tmp_path / "parts" / "words.py"
+    within.write_text("WORD = 1\n")
+    (tmp_path / "edited.py").write_text(
+        "from jobs import Job\nfrom parts.words import WORD\n"
+        "class Edited(Job):\n    def run(self, data, commit):\n        return WORD\n"
+    )
+    edited = Portal.__new__(Portal)
+    edited.__dict__.update(portal.__dict__, settings=load_settings(), _supervisor=None)
+    with portal.platform.session() as db:
+        edited.jobs = load_fixture_jobs(db, edited.settings)
+    found = []
+    for version in (1, 22):
+        within.write_text(f"WORD = {version}\n")
+        found.append(edited.run("Edited").return_value)
+    edited.close()
+    assert found == [1, 22]
+
+
 def test_runs_share_no_random_numbers(portal: Portal):
     portal.run("Changes", raw={"what": "seed"})
     rolls = [portal.run("Rolls").return_value for _ in range(2)]
