@@ -8,7 +8,7 @@ import json
 import re
 import threading
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 from html import escape
 from typing import Any
@@ -17,6 +17,7 @@ import bleach
 from bleach.html5lib_shim import Filter  # type: ignore[attr-defined]
 from json2html import Json2Html
 
+from store.colours import Span, classes
 from store.markdown_converter import convert
 from store.markdown_cost import too_costly
 from store.plain_line import paragraph
@@ -90,8 +91,15 @@ _NOT_COUNTED = frozenset(
     ["br", "dd", "dt", "hr", "img", "input", "li", "p", "tbody", "td", "th", "thead", "tr"]
 )
 
-#: A whole tag: its attributes may hold anything within their quotes, `>` too.
-_TAG = re.compile(r"""(<(?:[^<>"']++|"[^"]*+"|'[^']*+')*+>)""")
+#: The tags of colours, and of nothing else that takes up room.
+_SPAN = r'</?span(?: class="[a-z -]*+")?+>'
+_COLOURS = re.compile(f"({_SPAN})")
+
+#: A whole tag other than these: its attributes may hold anything within their quotes, `>` too.
+_TAG = re.compile(rf"""((?!{_SPAN})<(?:[^<>"']++|"[^"]*+"|'[^']*+')*+>)""")
+
+#: What markdown has around code, in a text with colours.
+_FENCE = re.compile(r"^```\w*+(?=\n|</span>|\Z)\n?", re.MULTILINE)
 
 #: How characters may stand in sanitized text that markup has a use for.
 _WRITTEN = {
@@ -130,13 +138,16 @@ def render(text: str) -> str:
 def verbatim(text: str) -> str:
     """Turn text that is no markdown, such as a program's output, into HTML that shows its blanks and newlines."""
     text = entry_text(text).rstrip()
-    if not text:
-        return ""
-    html = escape(text, quote=False)
-    if not (text[0] == " " or "  " in text or "\n" in text or "\t" in text):
-        return f"<p>{html}</p>"
-    # HTML drops a newline that follows <pre> at once.
-    return f"<pre><span></span>{html}</pre>" if text[0] == "\n" else f"<pre>{html}</pre>"
+    return _as_written(text, escape(text, quote=False))
+
+
+def entry_html(text: str, spans: Sequence[Span], *, markdown: bool) -> str:
+    """Turn what `colours.read` gave of an entry into HTML. With colours it is no markdown: those begin and end anywhere."""
+    if not spans:
+        return render(text) if markdown else verbatim(text)
+    text = text.rstrip()
+    html = "".join(_in_colours(text, spans))
+    return _as_written(text, _FENCE.sub("", html) if markdown else html)
 
 
 def sanitize(html: str) -> str:
@@ -166,7 +177,8 @@ def json_table(value: Any) -> str:
 def marked(html: str, find: str) -> str:
     """Return sanitized `html` with each `find` in its text within <mark>, whether written large or small.
 
-    Only what stands between tags is looked at, and there a character reference counts as the character it is.
+    Only what stands between tags is looked at, and there a character reference counts as the character it is. A hit
+    may begin in one colour and end in another.
     """
     if not find:
         return html
@@ -182,15 +194,46 @@ def warm_up() -> None:
     json_table({})
 
 
+def text_length(html: str) -> int:
+    """Return how long the HTML of an entry is without its colours."""
+    return len(html) if "<span" not in html else len(_COLOURS.sub("", html))
+
+
+def _as_written(text: str, html: str) -> str:
+    """Put the HTML of a text into a block in which its blanks and newlines are seen, if it has any to see."""
+    if not text:
+        return ""
+    if not (text[0] == " " or "  " in text or "\n" in text or "\t" in text):
+        return f"<p>{html}</p>"
+    # HTML drops a newline that follows <pre> at once.
+    return f"<pre><span></span>{html}</pre>" if html.startswith("\n") else f"<pre>{html}</pre>"
+
+
+def _in_colours(text: str, spans: Sequence[Span]) -> Iterator[str]:
+    place = 0
+    for span in spans:
+        start, end = max(place, span.start), min(span.end, len(text))
+        if start < end:
+            yield escape(text[place:start], quote=False)
+            yield f'<span class="{classes(span.style)}">{escape(text[start:end], quote=False)}</span>'
+            place = end
+    yield escape(text[place:], quote=False)
+
+
 @lru_cache(maxsize=100)
 def _finding(find: str) -> re.Pattern[str]:
-    wanted = "".join(_WRITTEN.get(character) or re.escape(character) for character in find)
-    # Any other reference is stepped over whole: nobody reads the letters of `&lt;`.
-    return re.compile(rf"({wanted})|&[^;&\s]{{1,32}};", re.IGNORECASE)
+    characters = [_WRITTEN.get(character) or re.escape(character) for character in find]
+    wanted = f"(?:{_SPAN})*+".join(characters)
+    # Any other reference is stepped over whole, and a colour: nobody reads the letters of `&lt;`.
+    return re.compile(rf"({wanted})|&[^;&\s]{{1,32}};|{_SPAN}", re.IGNORECASE)
 
 
 def _mark(found: re.Match[str]) -> str:
-    return f"<mark>{found[0]}</mark>" if found[1] is not None else found[0]
+    if found[1] is None:
+        return found[0]
+    parts = _COLOURS.split(found[0])
+    parts[::2] = [f"<mark>{part}</mark>" if part else part for part in parts[::2]]
+    return "".join(parts)
 
 
 def _render_markdown(text: str) -> str:

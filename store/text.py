@@ -12,10 +12,12 @@ _REPLACED = {
 
 _UNCLEAN = re.compile("[\r\ud800-\udfff" + "".join(map(chr, _REPLACED)) + "]")
 
-#: What a terminal obeys and does not show: colours, cursor moves, titles, the addresses of links.
-_ANSI = re.compile(
+#: What a terminal obeys and does not show: colours, cursor moves, titles, the addresses of links. Of what sets colours
+#: (SGR) the first group is the parameters; no program writes so many that they are longer.
+ANSI = re.compile(
     r"""
-      \x1b\][^\x07\x1b\x9c\n]*+(?:\x07|\x1b\\|\x9c)  # OSC, up to its end; without one, its text stays.
+      (?:\x1b\[|\x9b)([0-9:;]{0,100}+)m                # SGR
+    | \x1b\][^\x07\x1b\x9c\n]*+(?:\x07|\x1b\\|\x9c)  # OSC, up to its end; without one, its text stays.
     | \x1b[PX^_][^\x1b\x9c]*+(?:\x1b\\|\x9c)          # DCS, SOS, PM, APC
     | (?:\x1b\[|\x9b)[0-?]*+[ -/]*+[@-~]?              # CSI, even cut off
     | \x1b(?:[ -/]{1,2}[0-~]|[0-~])?
@@ -35,9 +37,14 @@ def clean_text(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
+def has_sequences(text: str) -> bool:
+    """Tell whether there may be something for a terminal in a text."""
+    return "\x1b" in text or "\x9b" in text
+
+
 def strip_ansi(text: str) -> str:
     """Return `text` without the sequences that only a terminal understands."""
-    return _ANSI.sub("", text) if "\x1b" in text or "\x9b" in text else text
+    return ANSI.sub("", text) if has_sequences(text) else text
 
 
 def entry_text(text: str) -> str:

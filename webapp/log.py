@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, func, or_, select
 from werkzeug.datastructures import MultiDict
 
+from store.html import text_length
 from store.models import FAMILIES, FAMILY_OF, EntryGroup, JobResult, LogEntry, Status, now
 from store.text import clean_text
 from webapp.database import db
@@ -71,7 +72,7 @@ class Entry(NamedTuple):
     @property
     def tall(self) -> bool:
         # Rendered, a line ends as it did before; only between paragraphs an empty one is gone.
-        return len(self.html) > LONGEST_ENTRY or self.html.count("\n") >= MOST_ENTRY_LINES
+        return text_length(self.html) > LONGEST_ENTRY or self.html.count("\n") >= MOST_ENTRY_LINES
 
 
 class Line(NamedTuple):

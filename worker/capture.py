@@ -5,7 +5,6 @@ import functools
 import io
 import logging
 import os
-import re
 import sys
 import threading
 import traceback
@@ -17,6 +16,8 @@ from typing import Any, cast
 from jobs.errors import SoftTimeLimitExceeded, text_of
 from jobs.levels import level_for
 from jobs.task_logger import is_entry
+from store.colours import PLAIN, sequence, style_after
+from store.text import has_sequences, strip_ansi
 
 #: What an entry may hold; the rest is counted.
 MOST_MESSAGE_CHARACTERS = 64_000
@@ -24,8 +25,8 @@ MOST_MESSAGE_CHARACTERS = 64_000
 #: That many characters may take so many bytes; what a line has beyond is counted only.
 LONGEST_LINE_BYTES = 4 * MOST_MESSAGE_CHARACTERS
 
-#: Colours and movements of the cursor: they mean something to a terminal only.
-_FOR_TERMINALS = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
+#: A text with colours may be longer by what sets them; one with more of that loses them.
+MOST_COLOURED_CHARACTERS = 2 * MOST_MESSAGE_CHARACTERS
 
 #: Keep (level, text, how much was cut off) as an entry that is no markdown.
 Keep = Callable[[str, str, int], None]
@@ -34,36 +35,68 @@ Keep = Callable[[str, str, int], None]
 _keepers: list[Keep] = []
 
 
+def cut(text: str) -> tuple[str, int]:
+    """Return what an entry holds of a text, and how many characters that leaves out: what sets colours is none."""
+    if not has_sequences(text):
+        if len(text) <= MOST_MESSAGE_CHARACTERS:
+            return text, 0
+        return text[:MOST_MESSAGE_CHARACTERS], len(text) - MOST_MESSAGE_CHARACTERS
+    shown = strip_ansi(text)
+    more = max(0, len(shown) - MOST_MESSAGE_CHARACTERS)
+    if more or len(text) > MOST_COLOURED_CHARACTERS:
+        return shown[:MOST_MESSAGE_CHARACTERS], more
+    return text, 0
+
+
 class Lines:
-    """Cuts bytes into lines, and the longest ones short: `keep` gets each, and how much was cut off."""
+    """Cuts bytes into lines, and the longest ones short: `keep` gets each, and how much was cut off.
+
+    A line begins in the colours in which the one before it ended, as at a terminal.
+    """
 
     def __init__(self, keep: Callable[[str, int], None]) -> None:
         self._keep = keep
         self._rest = bytearray()
         self._dropped = 0
+        self._style = PLAIN
 
     def feed(self, data: bytes) -> None:
         *lines, rest = data.split(b"\n")
         for line in lines:
             self._add(line)
-            self.end()
+            self._end_line()
         self._add(rest)
 
     def end(self) -> None:
-        """Give out what there is of a line."""
+        """Give out what there is of a line: the stream has ended, and another begins without colours."""
+        self._end_line()
+        self._style = PLAIN
+
+    def _end_line(self) -> None:
         line, dropped = bytes(self._rest), self._dropped
         self._rest.clear()
         self._dropped = 0
-        text = _FOR_TERMINALS.sub(b"", line).rstrip(b"\r").decode("utf-8", "replace")
-        more = dropped + max(0, len(text) - MOST_MESSAGE_CHARACTERS)
-        if text.strip():
-            self._keep(text[:MOST_MESSAGE_CHARACTERS], more)
+        text = line.rstrip(b"\r").decode("utf-8", "replace")
+        if self._style:
+            text = sequence(self._style) + text
+        self._go_on(text)
+        if dropped:
+            self._style = PLAIN  # What was dropped may have ended it.
+        text, more = cut(text)
+        if strip_ansi(text).strip():
+            self._keep(text, dropped + more)
+
+    def _go_on(self, text: str) -> None:
+        """Go on in the colours in which this text ends."""
+        if has_sequences(text):
+            self._style = style_after(self._style, text)
 
     def _add(self, piece: bytes) -> None:
         # A progress bar draws itself again and again: the last picture counts.
         drawn = piece.rstrip(b"\r")
         begin = drawn.rfind(b"\r") + 1
         if drawn and (begin or self._rest.endswith(b"\r")):
+            self._go_on((self._rest + piece[:begin]).decode("utf-8", "replace"))
             self._rest.clear()
             self._dropped = 0
         room = max(0, LONGEST_LINE_BYTES - len(self._rest))

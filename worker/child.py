@@ -53,8 +53,7 @@ from store.changes import Author, record_changes
 from store.data import Data, RunSession
 from store.objects import LookupFailed, ObjectLookup, ObjectModel
 from worker.answers import Question, answer, refusal
-from worker.capture import MOST_MESSAGE_CHARACTERS as MOST_MESSAGE_CHARACTERS
-from worker.capture import captured
+from worker.capture import captured, cut
 from worker.failpoints import reach
 from worker.frames import Order
 from worker.host import die_with_parent
@@ -358,9 +357,10 @@ class _Context:
         markdown: bool = True,
         more: int = 0,
     ) -> None:
-        more += max(0, len(message) - MOST_MESSAGE_CHARACTERS)
-        message = message[:MOST_MESSAGE_CHARACTERS]
-        self._line.send("e", level, grouping, message, more, object_text, object_url, time.time(), markdown)
+        message, cut_off = cut(message)
+        self._line.send(
+            "e", level, grouping, message, more + cut_off, object_text, object_url, time.time(), markdown
+        )
 
     def progress(self, done: float, total: float | None, text: str) -> None:
         self._progress.say(done, total, text)

@@ -12,14 +12,16 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from store import colours
 from store.entry_rows import EntryRow
-from store.html import render, verbatim
+from store.html import entry_html
 from store.models import EntryGroup, JobResult, LogEntry
 from store.platform import Platform, is_full
-from store.text import entry_text
+from store.text import clean_text, entry_text, has_sequences
 from worker.batches import Batch, Group, is_one_statement, write_batch
 from worker.masking import Mask
 from worker.ownership import Claim, Fenced
+from worker.redaction import REPLACEMENT
 from worker.steps import Step, time_groups
 
 #: An entry is readable this soon after it was logged, at the latest.
@@ -352,19 +354,23 @@ class RunLog:
         return [self._row(number, entry) for number, entry in enumerate(batch, self._seq + 1)]
 
     def _row(self, number: int, entry: Entry) -> EntryRow:
-        # Before it is rendered: what is plain, or came a moment ago, is so without its secrets.
-        if entry.more:
-            message = self._mask.message(entry_text(entry.message), cut=True)
-            message += CUT_NOTE.format(count=entry.more)
+        if has_sequences(entry.message):
+            text, spans = colours.read(entry.message)
         else:
-            message = self._mask.message(entry_text(entry.message))
+            text, spans = clean_text(entry.message), []
+        # Before it is rendered: what is plain, or came a moment ago, is so without its secrets.
+        message = self._mask.message(text, cut=entry.more > 0)
+        if spans and message != text:
+            spans = colours.moved(spans, text, message, REPLACEMENT)
+        if entry.more:
+            message += CUT_NOTE.format(count=entry.more)
         return EntryRow(
             number,
             entry.created_at,
             entry.level,
             self._grouping_of(entry.grouping),
             message,
-            render(message) if entry.markdown else verbatim(message),
+            entry_html(message, spans, markdown=entry.markdown),
             None if entry.object_text is None else self._short(entry.object_text, LONGEST_OBJECT_TEXT),
             None if entry.object_url is None else self._mask.url(entry.object_url),
         )

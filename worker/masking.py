@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 from jobs.lifecycle import DEEPEST_VALUE
-from store.text import clean_text
+from store.text import clean_text, entry_text
 from worker.redaction import REPLACEMENT, Redaction, Rules
 
 #: Shorter ones stay: every other word would be full of holes, and whoever knows where could guess them.
@@ -128,6 +128,7 @@ def _spelled(text: str) -> Iterator[str]:
     """Yield how a text is written: as it is, as it is stored, in JSON, in Python."""
     yield text
     yield clean_text(text)
+    yield entry_text(text)
     yield json.dumps(text)[1:-1]
     yield json.dumps(text, ensure_ascii=False)[1:-1]
     yield repr(text)[1:-1]

@@ -4,7 +4,7 @@ import math
 import time
 from typing import Any, TypedDict
 
-from store.text import clean_text
+from store.text import entry_text
 from worker.line import Line
 
 #: Between two reports to the worker: a job may count every packet.
@@ -56,7 +56,7 @@ def report_of(done: Any, total: Any, text: Any) -> Report | None:
     return {
         "done": max(0, done if known is None else min(done, known)),
         "total": known,
-        "text": clean_text(text[:LONGEST_TEXT]),
+        "text": entry_text(text[:LONGEST_TEXT]),
     }
 
 

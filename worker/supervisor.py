@@ -32,9 +32,9 @@ from store.permissions import allowed
 from store.platform import Platform, is_full
 from store.secrets import CannotUnseal, unseal
 from store.settings import Settings
-from store.text import clean_text
+from store.text import clean_text, entry_text
 from worker import frames, rules, run_files
-from worker.capture import MOST_MESSAGE_CHARACTERS, Lines
+from worker.capture import Lines, cut
 from worker.children import Child, Children
 from worker.entries import LONGEST_GROUPING, LONGEST_OBJECT_TEXT, Entry, RunLog, Ticket, Writer
 from worker.failpoints import reach
@@ -840,7 +840,7 @@ def _entry(facts: list[Any]) -> Entry:
             return Entry(
                 level if level in LEVELS else "default",
                 grouping[:LONGEST_GROUPING],
-                message[:MOST_MESSAGE_CHARACTERS],
+                cut(message)[0],
                 min(max(0, more), _MOST_COUNTED),
                 text[:LONGEST_OBJECT_TEXT] if isinstance(text, str) else None,
                 url if _is_safe_url(url) else None,
@@ -867,11 +867,11 @@ def _why_unwritten(error: Exception) -> str:
 
 def _outcome_values(outcome: dict[str, Any], mask: Mask) -> dict[str, Any]:
     status = outcome.get("status")
-    cause = clean_text(str(outcome.get("cause")))
+    cause = str(outcome.get("cause"))
     results = mask.data(outcome.get("results"))
     return {
         "status": status if status in ("completed", "failed", "errored") else "errored",
-        "cause": mask.message(cause, cut=len(cause) >= LONGEST_CAUSE)[:4_000],
+        "cause": mask.message(entry_text(cause), cut=len(cause) >= LONGEST_CAUSE)[:4_000],
         "return_value": mask.data(outcome.get("return_value")),
         "output": _cut_output(str(outcome.get("output") or ""), mask),
         "results": results if isinstance(results, dict) else {},
@@ -880,10 +880,10 @@ def _outcome_values(outcome: dict[str, Any], mask: Mask) -> dict[str, Any]:
 
 def _cut_output(output: str, mask: Mask) -> str:
     if len(output) <= MOST_BYTES:
-        return mask.text(clean_text(output))
+        return mask.text(entry_text(output))
     # The child has cut it, and said so behind that.
     kept, note = output[:MOST_BYTES], output[MOST_BYTES:]
-    return mask.text(clean_text(kept), cut=True) + mask.text(clean_text(note))
+    return mask.text(entry_text(kept), cut=True) + mask.text(entry_text(note))
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

@@ -1,6 +1,6 @@
 """How a run in a test went, and the context that writes it down while the run goes on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
@@ -11,11 +11,12 @@ from jobs.errors import JobFailed
 from jobs.files import too_large
 from jobs.job import BaseJob
 from jobs.lifecycle import Outcome
-from store import html
+from store import colours, html
 from store.changes import Author, record_changes
 from store.data import RunSession
 from store.objects import ObjectModel, QuerySet
 from store.settings import MEGABYTE
+from store.text import strip_ansi
 from worker.made_files import MOST_FILES
 from worker.markers import Changes
 from worker.progress import LONGEST_TEXT, Report, finite, report_of
@@ -38,6 +39,8 @@ class Entry:
     object_url: str | None = None
     #: False: text that is no markdown, such as what was printed.
     markdown: bool = True
+    #: The message as it was said, with its colours.
+    said: str = field(default="", repr=False)
 
     def __str__(self) -> str:
         about = f" ({self.object_text})" if self.object_text else ""
@@ -46,7 +49,7 @@ class Entry:
     @property
     def html(self) -> str:
         """The message as pages show it."""
-        return html.render(self.message) if self.markdown else html.verbatim(self.message)
+        return html.entry_html(*colours.read(self.said or self.message), markdown=self.markdown)
 
 
 class TestedRun:
@@ -144,7 +147,9 @@ class TestContext(NoRun):
         object_url: str | None = None,
         markdown: bool = True,
     ) -> None:
-        self._run.entries.append(Entry(level, grouping, message, object_text, object_url, markdown))
+        self._run.entries.append(
+            Entry(level, grouping, strip_ansi(message), object_text, object_url, markdown, said=message)
+        )
 
     def keep(self, level: str, text: str, more: int) -> None:
         """Keep what the process said by another way than the job's own log."""

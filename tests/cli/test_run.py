@@ -347,8 +347,7 @@ def test_entries_are_lines_of_plain_text(portal, start_worker):
         "T warning run first",
         "    second",
         "T info run good",
-        # As it is kept: what a terminal obeys is not there any more.
-        "\ufffd[31mred",
+        "red",
         "completed in T seconds: The job ran to its end.",
     ]
     assert str(portal.result().id) in outcome.stderr

@@ -129,6 +129,21 @@ def test_entries_have_the_html_of_their_pages(run_job):
     assert "&lt;b&gt;" in printed.html
 
 
+def test_what_is_said_in_colours_is_plain_text_but_in_its_html(run_job):
+    class Coloured(Job):
+        def run(self):
+            self.log_info("\x1b[31mred\x1b[0m")
+            print("\x1b[32mgreen\n and more")
+
+    run = run_job(Coloured)
+    assert run.messages == ["red", "green", " and more"]
+    assert [entry.html for entry in run.entries] == [
+        '<p><span class="sgr-red">red</span></p>',
+        '<p><span class="sgr-green">green</span></p>',
+        '<pre><span class="sgr-green"> and more</span></pre>',
+    ]
+
+
 def test_logged_finds_entries_by_level_text_and_grouping(run_job, zurich):
     run = run_job(Greets, {"host": "core-1"})
     assert run.logged("warning", "no console")
