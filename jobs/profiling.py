@@ -83,8 +83,9 @@ class Profiling:
         # What it inherits is there again.
         del cProfile.Profile.enable
         if theirs is not None and theirs is not self._profile:
-            # The job's own: before Python 3.12, that has just been taken out instead of ours.
-            sys.setprofile(theirs)
+            # The job's own: before Python 3.12, that has just been taken out instead of ours. One written in C is no
+            # function that can be set, and has to begin again by itself.
+            sys.setprofile(theirs) if callable(theirs) else theirs.enable()
 
     def _keep(self) -> None:
         try:

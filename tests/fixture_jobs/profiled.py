@@ -1,5 +1,6 @@
 """Jobs whose runs are profiled, or that stand in the way of it; and singletons that take their time."""
 
+import _lsprof
 import cProfile
 import os
 import pstats
@@ -102,6 +103,23 @@ class ProfilesItself(Job):
         self.own.disable()
         known = {function for _, _, function in pstats.Stats(self.own).stats}
         self.logger.info("burn: %s", "burn" in known)
+
+
+class ProfilesItselfInC(Job):
+    """With the profiler that cProfile is made of."""
+
+    def run(self, data, commit):
+        try:
+            self.profiler = _lsprof.Profiler()
+            self.profiler.enable()
+        except ValueError:
+            return "refused"
+        burn()
+        return "profiled"
+
+    def post_run(self):
+        burn()
+        self.profiler.disable()
 
 
 class PutsALinkThere(Job):

@@ -4,6 +4,7 @@ import marshal
 import os
 import pstats
 import stat
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -119,6 +120,13 @@ def test_however_run_ends_it_ends_as_without_a_profile(portal: Portal, ending: s
     )
     assert said(portal, result) == [wrote(result)]
     assert b"burn" in (kept(portal, result) or b"")
+
+
+@on_sqlite
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="a second profiler is refused since Python 3.12")
+def test_a_profiler_in_c_neither_breaks_the_run_nor_is_lost(portal: Portal):
+    result = profiled(portal, "ProfilesItselfInC")
+    assert (result.status, result.return_value) == ("completed", "profiled"), result.cause
 
 
 @on_sqlite
