@@ -19,6 +19,7 @@ from webapp import (
     home,
     htmx,
     jobs,
+    kept_values,
     login,
     looks,
     objects,
@@ -28,7 +29,7 @@ from webapp import (
     workers,
 )
 from webapp.hearing_out import HearingOut
-from webapp.job_key import JobKey
+from webapp.job_key import JobKey, ValueKey
 from webapp.pace import Pace
 from webapp.sessions import DatabaseSessions
 from webapp.uploads import LARGEST_REST_BYTES
@@ -58,7 +59,7 @@ def create_app(settings: Settings) -> Flask:
         WTF_CSRF_TIME_LIMIT=None,
     )
     app.wsgi_app = HearingOut(app.wsgi_app)  # type: ignore[method-assign]
-    app.url_map.converters["job"] = JobKey
+    app.url_map.converters.update(job=JobKey, value=ValueKey)
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     brought = load_plugins(settings)
@@ -68,7 +69,7 @@ def create_app(settings: Settings) -> Flask:
     for part in (htmx, auth, errors, assets, formats, fragments, looks, trusted):
         part.init_app(app)
     headers.init_app(app, https=bool(settings.https))
-    for noun in (home, login, jobs, results, workers, objects):
+    for noun in (home, login, jobs, kept_values, results, workers, objects):
         app.register_blueprint(noun.blueprint)
     api.register(app)
     plugins.init_app(app, brought)

@@ -41,6 +41,7 @@ from webapp.next_page import safe_path
 from webapp.request_facts import request_facts
 from webapp.uploads import upload_of
 from worker.freshness import is_broken
+from worker.kept_values import count_kept
 from worker.questions import Questions
 from worker.queue_facts import listening_workers, present_workers
 from worker.refresh import refresh
@@ -158,7 +159,7 @@ def run(key: str) -> Response:
 @blueprint.post("/<job:key>/inputs")
 def react(key: str) -> Response:
     """Show the fields that look otherwise now that another input has changed."""
-    job = _find(key)
+    job = find_job(key)
     require("view", job)
     if not htmx.wants_fragment():
         return make_response(_filled_form(job, (), _questions(job)))
@@ -181,7 +182,7 @@ def react(key: str) -> Response:
 @blueprint.get("/<job:key>/choices/<variable>")
 def choices(key: str, variable: str) -> str:
     """Show what can be chosen for one variable, as the other inputs now stand."""
-    job = _find(key)
+    job = find_job(key)
     require("view", job)
     description = next((each for each in job.variables if each["name"] == variable and "model" in each), None)
     if description is None:
@@ -236,7 +237,7 @@ def _cleaned(name: str) -> str:
 
 
 def _mark(key: str, *, starred: bool) -> Response:
-    job = _find(key)
+    job = find_job(key)
     require("view", job)
     favourites.mark(job, starred=starred)
     if htmx.wants_fragment():
@@ -256,7 +257,7 @@ def _load_errors() -> Sequence[LoadError]:
 # --- The form -------------------------------------------------------------------------------------------------
 
 
-def _find(key: str, session: Session | None = None) -> JobRecord:
+def find_job(key: str, session: Session | None = None) -> JobRecord:
     job_id = as_id(key)
     condition = (
         JobRecord.class_path == class_path_of(clean_text(key)) if job_id is None else JobRecord.id == job_id
@@ -272,7 +273,7 @@ def _find(key: str, session: Session | None = None) -> JobRecord:
 
 
 def _find_fresh(key: str, session: Session | None = None) -> JobRecord:
-    job = fresh(lambda: _find(key, session))
+    job = fresh(lambda: find_job(key, session))
     if job is None:
         raise NotVisible
     return job
@@ -331,6 +332,7 @@ def _form_page(job: JobRecord, form: run_form.RunForm, searching: str = "") -> s
         broken=_why_broken(job),
         may_run=job.runnable and allowed("run", job),
         may_change=allowed("change", job),
+        kept=count_kept(db.session(), job.class_path),
         describe=bool(job.description.strip().partition("\n")[2].strip()),
     )
 
@@ -416,7 +418,7 @@ def _commit_of(earlier: JobResult | None, given: str | None) -> bool | None:
 
 
 def _switch(key: str, *, enabled: bool) -> Response:
-    job = _find(key)
+    job = find_job(key)
     require("change", job)
     job.enabled = enabled
     db.session.commit()

@@ -4,25 +4,19 @@ import json
 import logging
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from jobs.json_text import Unreadable, parse_json
-from store.models import JobValue, now
+from store.models import JobValue
 from store.platform import Platform
 from worker.frames import BrokenLine
+from worker.kept_values import ValueRefused, put, take
 from worker.made_files import Keeper
 from worker.ownership import Claim, Fenced, hold
 from worker.values import MOST_BYTES, Answer, check_key
 
-#: Of one job.
-MOST_KEYS = 1_000
-
 logger = logging.getLogger("errand.worker")
-
-
-class ValueRefused(Exception):
-    """A value that is not kept, as a sentence for the job."""
 
 
 class KeptValues:
@@ -106,27 +100,13 @@ def remember(platform: Platform, claim: Claim, key: str, value: Any) -> None:
 
 
 def _remember(platform: Platform, claim: Claim, key: str, value: Any) -> None:
-    values = {"value": value, "updated_at": now(), "result_id": claim.result_id}
     with platform.engine.begin() as connection:
         hold(connection, claim)
-        if connection.execute(update(JobValue).where(*_is(claim, key)).values(values)).rowcount:
-            return
-        _check_room(connection, claim, key)
-        connection.execute(insert(JobValue).values(class_path=claim.run.class_path, key=key, **values))
+        put(connection, claim.run.class_path, key, value, claim.result_id)
 
 
 def forget(platform: Platform, claim: Claim, key: str) -> bool:
     """Delete a value of the job of this run; False when there is none. Raises Fenced when the run is not ours."""
     with platform.engine.begin() as connection:
         hold(connection, claim)
-        return bool(connection.execute(delete(JobValue).where(*_is(claim, key))).rowcount)
-
-
-def _is(claim: Claim, key: str) -> tuple[Any, Any]:
-    return JobValue.class_path == claim.run.class_path, JobValue.key == key
-
-
-def _check_room(connection: Connection, claim: Claim, key: str) -> None:
-    count = select(func.count()).where(JobValue.class_path == claim.run.class_path)
-    if (connection.scalar(count) or 0) >= MOST_KEYS:
-        raise ValueRefused(f"{key} was not kept: a job keeps at most {MOST_KEYS:,} values.")
+        return take(connection, claim.run.class_path, key)

@@ -4,7 +4,8 @@ Values travel as JSON text. Each is written at once, whatever becomes of the run
 """
 
 import json
-from collections.abc import Iterator, MutableMapping
+from collections.abc import ItemsView, Iterator, MutableMapping, ValuesView
+from contextlib import suppress
 from typing import Any
 
 from jobs.files import in_units
@@ -40,7 +41,7 @@ class Values(MutableMapping[str, Any]):
 
     def __setitem__(self, key: str, value: Any) -> None:
         check_key(key)
-        text = _text_of(key, value)
+        text = json_of(key, value)
         if self._own is None:
             self._ask("set", key, text)
         else:
@@ -65,11 +66,58 @@ class Values(MutableMapping[str, Any]):
     def __len__(self) -> int:
         return len(list(iter(self)))
 
+    # Between a question and the next, another run or a person may delete a value: what goes through them all, or wants one
+    # gone, does not break over it.
+
+    def items(self) -> ItemsView[str, Any]:
+        return _Items(self)
+
+    def values(self) -> ValuesView[Any]:
+        return _ValuesOf(self)
+
+    def pop(self, key: str, *default: Any) -> Any:
+        try:
+            value = self[key]
+        except KeyError:
+            if default:
+                return default[0]
+            raise
+        with suppress(KeyError):
+            del self[key]
+        return value
+
+    def clear(self) -> None:
+        for key in self:
+            self.pop(key, None)
+
     def _ask(self, act: str, key: str = "", text: str = "") -> Answer:
         answer: Answer = self._line.ask("value", act, key, text)
         if "refused" in answer:
             raise ValueError(answer["refused"])
         return answer
+
+
+class _Items(ItemsView[str, Any]):
+    def __init__(self, kept: Values) -> None:
+        super().__init__(kept)
+        self._kept = kept
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        for key in self._kept:
+            try:
+                value = self._kept[key]
+            except KeyError:
+                continue
+            yield key, value
+
+
+class _ValuesOf(ValuesView[Any]):
+    def __init__(self, kept: Values) -> None:
+        super().__init__(kept)
+        self._kept = kept
+
+    def __iter__(self) -> Iterator[Any]:
+        return (value for _, value in self._kept.items())
 
 
 def check_key(key: Any) -> None:
@@ -80,7 +128,8 @@ def check_key(key: Any) -> None:
         raise ValueError(f"A key is text of 1 to {LONGEST_KEY} characters, all of them visible.")
 
 
-def _text_of(key: str, value: Any) -> str:
+def json_of(key: str, value: Any) -> str:
+    """Return a value as the JSON in which it is kept. Raises ValueError, with a sentence, for what is not kept."""
     try:
         text = json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:

@@ -22,7 +22,7 @@ class JobValue(Base):
     #: None is a value, too.
     value: Mapped[Any] = mapped_column(JSON(), nullable=False)
     updated_at: Mapped[datetime] = mapped_column(default=now)
-    #: The run that wrote it; None: it was deleted.
+    #: The run that wrote it; None: it was deleted, or a person wrote the value.
     result_id: Mapped[uuid.UUID | None] = mapped_column(
         ForeignKey("job_results.id", ondelete="SET NULL"), index=True
     )

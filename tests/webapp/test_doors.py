@@ -23,7 +23,7 @@ EXAMPLES = {
     "result_id": "00000000-0000-4000-8000-000000000000",
     "variable": "x",
     "model": "inventory.device",
-    "reference": "x",
+    "reference": "local/greetings/Greet",
     "token": "x",
     "digest": "x",
     "name": "errand.css",

@@ -10,7 +10,8 @@ from jobs import Job
 from store.models import JobResult, JobValue
 from tests.worker.conftest import Portal, on_sqlite
 from tests.worker.engine import Engine, at_once
-from worker.job_values import MOST_KEYS, ValueRefused, forget, remember
+from worker.job_values import ValueRefused, forget, remember
+from worker.kept_values import MOST_KEYS
 from worker.ownership import Fenced
 
 

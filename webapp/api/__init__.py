@@ -3,7 +3,7 @@ so that no foreign page can make a signed-in browser act through it."""
 
 from flask import Blueprint, Flask
 
-from webapp.api import errors, jobs, objects, results, sources, tokens, workers
+from webapp.api import errors, jobs, objects, results, sources, tokens, values, workers
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 blueprint.before_request(tokens.identify)
@@ -12,6 +12,12 @@ blueprint.after_request(errors.never_keep)
 blueprint.add_url_rule("/jobs", "jobs", jobs.jobs)
 blueprint.add_url_rule("/jobs/<path:reference>", "job", jobs.job)
 blueprint.add_url_rule("/jobs/<path:reference>/run", "run", jobs.run, methods=["POST"])
+blueprint.add_url_rule("/jobs/<job:reference>/values", "values", values.values)
+# As it is: a key may begin with a slash, and have two in a row.
+_value = "/jobs/<job:reference>/values/<value:key>"
+blueprint.add_url_rule(_value, "value", values.value, merge_slashes=False)
+blueprint.add_url_rule(_value, "put_value", values.put, methods=["PUT"], merge_slashes=False)
+blueprint.add_url_rule(_value, "delete_value", values.delete, methods=["DELETE"], merge_slashes=False)
 blueprint.add_url_rule("/objects/<model>", "objects", objects.objects)
 blueprint.add_url_rule("/results", "results", results.results)
 blueprint.add_url_rule("/results/<result_id>", "result", results.result)

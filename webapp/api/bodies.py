@@ -1,4 +1,4 @@
-"""The body that asks for a run: JSON, or flat multipart/form-data."""
+"""The body that asks for a run: JSON, or flat multipart/form-data; and the one that brings a value."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -55,6 +55,20 @@ def receive() -> AskedRun:
     raise UnsupportedMediaType("Send application/json or multipart/form-data.")
 
 
+def receive_value() -> Any:
+    """Read a body that is `{"value": ...}`, and return the JSON value in it."""
+    request.max_content_length = LARGEST_BODY_BYTES + 1
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType("Send application/json.")
+    given = _object(_whole_body())
+    errors = {name: ["There is no such key; there is value."] for name in given if name != "value"}
+    if "value" not in given:
+        errors["value"] = ["Give a value."]
+    if errors:
+        raise InvalidRequest(errors)
+    return given["value"]
+
+
 def _whole_body() -> bytes:
     body = request.get_data(cache=False)
     if len(body) > LARGEST_BODY_BYTES:
@@ -84,7 +98,7 @@ def _value(kind: str | None, name: str, texts: list[str]) -> Any:
 # --- JSON ------------------------------------------------------------------------------------------------------
 
 
-def _from_json(body: bytes) -> AskedRun:
+def _object(body: bytes) -> dict[str, Any]:
     try:
         given = parse_json(body.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -93,6 +107,11 @@ def _from_json(body: bytes) -> AskedRun:
         raise BadRequest(f"The body cannot be read as JSON: {error}") from None
     if not isinstance(given, dict):
         raise InvalidRequest(["The body needs to be a JSON object."])
+    return given
+
+
+def _from_json(body: bytes) -> AskedRun:
+    given = _object(body)
     unknown = {
         name: [f"There is no such key; there are {', '.join(KEYS[:-1])} and {KEYS[-1]}."]
         for name in given

@@ -88,5 +88,13 @@ def _find(reference: str, session: Session) -> JobRecord | None:
     return session.scalars(query.where(JobRecord.id == key)).one_or_none()
 
 
+def find_job(reference: str, session: Session) -> JobRecord:
+    """Find a job by its id or class path. Raises NotFound, also when the user may not see it."""
+    record = _find(reference, session)
+    if record is None:
+        raise _no_job()
+    return record
+
+
 def _no_job() -> NotFound:
     return NotFound("There is no such job, or you may not see it.")

@@ -7,6 +7,7 @@ from typing import Any
 
 from store.models import JobRecord, JobResult, JobSource, LoadError, LogEntry, RunFile, WorkerProcess
 from store.objects import text_of
+from worker.kept_values import Kept
 from worker.queue_facts import QueueFacts
 
 #: What a variable's description may say besides what every variable has.
@@ -90,6 +91,18 @@ def variable(description: Mapping[str, Any], problems: list[str] | None = None) 
         "default": description.get("default"),
         **{option: description[option] for option in VARIABLE_OPTIONS if option in description},
         **({"problems": problems} if problems else {}),
+    }
+
+
+def kept(row: Kept, *, hidden: bool) -> dict[str, Any]:
+    """A value that a job keeps between its runs. hidden: only its key is shown."""
+    return {
+        "key": row.key,
+        "hidden": hidden,
+        "value": None if hidden else row.value,
+        "size": None if hidden else row.size_bytes,
+        "updated_at": time(row.updated_at),
+        "result": _id(row.result_id),
     }
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from webapp.cli import with_settings
-from webapp.cli.platform import find_job, platform_session
+from webapp.cli.platform import did_you_mean, find_job, platform_session
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -16,9 +16,13 @@ if TYPE_CHECKING:
     from store.settings import Settings
 
 
+#: Of a value, in a line; `--json` has all of it.
+SHOWN_CHARACTERS = 200
+
+
 @click.group()
 def jobs() -> None:
-    """List, refresh, enable and disable jobs."""
+    """List, refresh, enable and disable jobs; list and delete what they keep."""
 
 
 @jobs.command("list")
@@ -71,6 +75,75 @@ def enable(settings: "Settings", class_paths: Sequence[str], every: bool) -> Non
 def disable(settings: "Settings", class_paths: Sequence[str], every: bool) -> None:
     """Let jobs not be run any more."""
     _switch(settings, class_paths, every=every, enabled=False)
+
+
+@jobs.command()
+@click.argument("class_path", metavar="CLASS_PATH")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list of values, shaped as in the API.")
+@click.option("--delete", "keys", multiple=True, metavar="KEY", help="Delete the value of this key instead.")
+@click.option("--delete-all", is_flag=True, help="Delete all that the job keeps instead.")
+@with_settings
+def values(
+    settings: "Settings", class_path: str, as_json: bool, keys: Sequence[str], delete_all: bool
+) -> None:
+    """List what a job keeps between its runs, one value a line: key, bytes, time, JSON."""
+    if as_json + bool(keys) + delete_all > 1:
+        raise click.UsageError("Give one of --json, --delete and --delete-all.")
+    with platform_session(settings) as session:
+        job = find_job(session, class_path)
+        if keys or delete_all:
+            count = _forget(session, job, keys)
+            text = ""
+        else:
+            text = _values_as_json(session, job) if as_json else _values_as_lines(session, job)
+    click.echo(text, nl=False)
+    if keys or delete_all:
+        click.echo(f"Deleted {_count(count, 'value')}.", err=True)
+
+
+def _forget(session: "Session", job: "JobRecord", keys: Sequence[str]) -> int:
+    """Delete these values, or none of them when one is not there; without keys, all."""
+    from worker.kept_values import MOST_KEYS, find_kept, forget, forget_all, list_kept
+
+    if not keys:
+        return forget_all(session, job.class_path)
+    for key in keys:
+        if find_kept(session, job.class_path, key) is None:
+            known = [row.key for row in list_kept(session, job.class_path, limit=MOST_KEYS, characters=0)[0]]
+            raise click.ClickException(f"{job.class_path} keeps no value {key!r}.{did_you_mean(key, known)}")
+    return sum(forget(session, job.class_path, key) for key in set(keys))
+
+
+def _values_as_json(session: "Session", job: "JobRecord") -> str:
+    from webapp.api import shapes
+    from worker.kept_values import MOST_KEYS, are_hidden, list_kept
+
+    hidden = are_hidden(job)
+    rows, _ = list_kept(session, job.class_path, limit=MOST_KEYS, characters=0 if hidden else None)
+    return json.dumps([shapes.kept(row, hidden=hidden) for row in rows], indent=2) + "\n"
+
+
+def _values_as_lines(session: "Session", job: "JobRecord") -> str:
+    from webapp.api.shapes import time
+    from worker.kept_values import HIDDEN, MOST_KEYS, are_hidden, list_kept
+
+    hidden = are_hidden(job)
+    rows, _ = list_kept(
+        session, job.class_path, limit=MOST_KEYS, characters=0 if hidden else SHOWN_CHARACTERS
+    )
+    if hidden:
+        click.echo(HIDDEN, err=True)
+        return "".join(f"{_in_a_line(row.key)}\t\t{time(row.updated_at)}\t\n" for row in rows)
+    return "".join(
+        f"{_in_a_line(row.key)}\t{row.size_bytes}\t{time(row.updated_at)}\t{_in_a_line(row.shown)}\n"
+        for row in rows
+    )
+
+
+def _in_a_line(text: str) -> str:
+    from store.text import entry_text
+
+    return " ".join(entry_text(text).split())
 
 
 def _switch(settings: "Settings", class_paths: Sequence[str], *, every: bool, enabled: bool) -> None:
