@@ -280,7 +280,7 @@ def _find_fresh(key: str, session: Session | None = None) -> JobRecord:
 
 
 def _viewed(key: str) -> JobRecord:
-    job = _find(key)
+    job = find_job(key)
     require("view", job)
     return job
 
