@@ -1,65 +1,436 @@
-"""Who may do what: the one function that every page, call and command asks."""
+"""Who may do what: the one door that every page, call and command asks, over the pure function of store.decisions."""
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select, false, true
+from sqlalchemy import Select, String, and_, cast, exists, false, or_, select, true
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import InstrumentedAttribute, Session, object_session
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.functions import FunctionElement
 
-from store.models import JobRecord, JobResult, User
+from store.decisions import DATA, Asker, Decision, Facts, Grant, alternatives, decide, grants_of
+from store.models import (
+    Group,
+    JobRecord,
+    JobResult,
+    JobSource,
+    LoadError,
+    Permission,
+    Queue,
+    User,
+    WorkerProcess,
+    group_members,
+    permission_groups,
+    permission_users,
+)
 
-#: What there is to do. Whoever is active may do the first four to what is theirs or enabled; the rest is a superuser's.
-ACTIONS = frozenset({"view", "run", "cancel", "change", "refresh", "admin"})
+#: What all people may do from the first day on; a row like others, which an admin may change (see the migrations).
+EVERYONE: Sequence[tuple[str, str, Sequence[str], Sequence[Mapping[str, Any]]]] = (
+    ("Run enabled jobs", "job", ("view", "run"), ({"enabled": True},)),
+    ("See all results", "result", ("view",), ()),
+    ("Cancel own runs", "result", ("change",), ({"owner": "me"},)),
+    ("See all objects", "object", ("view",), ()),
+    ("See workers and queues", "worker", ("view",), ()),
+)
+
+_KINDS: Mapping[type[Any], str] = {
+    JobRecord: "job",
+    JobResult: "result",
+    JobSource: "source",
+    LoadError: "source",
+    WorkerProcess: "worker",
+    Queue: "worker",
+    User: "user",
+    Group: "user",
+    Permission: "user",
+}
+
+
+#: Kinds whose lists show what may be seen, be that nothing (see `visible`).
+_LISTED = ("job", "result")
 
 
 class Forbidden(Exception):
     """The user may see this, but not do that to it. The text is a sentence for them."""
+
+    def __init__(
+        self, sentence: str = "", decision: Decision | None = None, question: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(sentence)
+        self.decision = decision
+        #: What to ask for an explanation: {"action", "kind", "subject"}; None where there is nothing to explain.
+        self.question = question
 
 
 class NotVisible(Exception):
     """For this user it does not exist."""
 
 
-def allowed(user: User | None, action: str, subject: Any = None) -> bool:
-    """Tell whether `user` may do `action` to `subject`: a row, an object, or a class for "any of them"."""
-    if action not in ACTIONS:
-        raise ValueError(f"There is no action {action!r}.")
-    if user is None or not user.active:
-        return False
-    if user.superuser:
-        return True
-    if action == "view":
-        return _may_view(subject)
-    if action == "run":
-        return isinstance(subject, JobRecord) and subject.enabled
-    if action == "cancel":
-        return isinstance(subject, JobResult) and subject.user_id == user.id
-    return False
+def allowed(user: User | None, action: str, subject: Any = None, **asked: Any) -> bool:
+    """Tell whether `user` may do `action` to `subject` (see `decision`)."""
+    return decision(user, action, subject, **asked).allowed
 
 
-def require(user: User | None, action: str, subject: Any = None) -> None:
-    """Raise NotVisible or Forbidden unless `user` may do `action` to `subject`."""
-    if allowed(user, action, subject):
+def decision(
+    user: User | None,
+    action: str,
+    subject: Any = None,
+    *,
+    data: Mapping[str, Any] | None = None,
+    queue: str | None = None,
+) -> Decision:
+    """Decide whether `user` may do `action` to `subject`: a row, an object, or a class for "any of them".
+
+    None as the subject asks whether they may come in at all. data, queue: what a run is asked for with.
+    """
+    asker = asker_of(user)
+    if subject is None:
+        if action != "view":
+            raise ValueError(f"There is no action {action!r} on nothing in particular.")
+        return _may_come_in(asker)
+    if isinstance(subject, type) and subject in _KINDS:
+        return _any(asker, action, _KINDS[subject])
+    db = object_session(user) if user is not None else None
+    return decide(asker, action, facts_of(subject, data=data, queue=queue, db=db))
+
+
+def require(user: User | None, action: str, subject: Any = None, **asked: Any) -> None:
+    """Raise NotVisible or Forbidden unless `user` may do `action` to `subject` (see `decision`)."""
+    decided = decision(user, action, subject, **asked)
+    if decided.allowed:
         return
     if not allowed(user, "view", subject):
         raise NotVisible
-    raise Forbidden(_refusal(action, subject))
+    raise Forbidden(_refusal(action, subject, decided), decided, _question(action, subject))
 
 
 def visible(query: Select[Any], user: User | None, model: type[Any]) -> Select[Any]:
     """Narrow `query` to the rows of `model` that `user` may view."""
-    if user is None or not user.active:
+    asker = asker_of(user)
+    if asker is None or not asker.active:
         return query.where(false())
-    if user.superuser or model is not JobRecord:
+    if asker.superuser:
         return query.where(true())
-    return query.where(JobRecord.enabled)
+    columns = _COLUMNS.get(model, {})
+    return query.where(
+        or_(
+            false(), *(_condition(grant, asker, columns) for grant in grants_of(asker, "view", _KINDS[model]))
+        )
+    )
 
 
-def _may_view(subject: Any) -> bool:
-    return subject.enabled if isinstance(subject, JobRecord) else True
+# --- Who asks -------------------------------------------------------------------------------------------------
 
 
-def _refusal(action: str, subject: Any) -> str:
-    if action == "cancel":
-        return "Only the person who asked for a run, or a superuser, may cancel it."
+def asker_of(user: User | None) -> Asker | None:
+    """Return a person with all that they may do, asked of the database once for each time they are loaded."""
+    if user is None:
+        return None
+    known: Asker | None = user.__dict__.get("_asker")
+    if known is None:
+        known = Asker(user.username, bool(user.active), bool(user.superuser), _grants(user))
+        user.__dict__["_asker"] = known
+    return known
+
+
+def give(user: User, asker: Asker) -> None:
+    """Have a person who was just loaded be `asker`, who was read a moment ago."""
+    user.__dict__["_asker"] = asker
+
+
+def _grants(user: User) -> tuple[Grant, ...]:
+    if user.superuser or not user.active:
+        return ()
+    db = object_session(user)
+    if db is None:
+        # Nobody that a database knows: who they would be there on the first day.
+        return tuple(
+            Grant(0, name, kind, frozenset(actions), tuple(constraints), "Everyone")
+            for name, kind, actions, constraints in EVERYONE
+        )
+    facts = (Permission.id, Permission.name, Permission.kind, Permission.actions, Permission.constraints)
+    own = (
+        select(*facts, cast("", String).label("via"))
+        .join(permission_users, permission_users.c.permission_id == Permission.id)
+        .where(Permission.enabled, permission_users.c.user_id == user.id)
+    )
+    is_member = exists().where(group_members.c.group_id == Group.id, group_members.c.user_id == user.id)
+    by_group = (
+        select(*facts, Group.name.label("via"))
+        .join(permission_groups, permission_groups.c.permission_id == Permission.id)
+        .join(Group, Group.id == permission_groups.c.group_id)
+        .where(Permission.enabled, or_(Group.everyone, is_member))
+    )
+    rows = _ask(db, own.union_all(by_group))
+    return tuple(Grant(row[0], row[1], row[2], frozenset(row[3]), tuple(row[4]), row[5]) for row in rows)
+
+
+# --- What it is about -----------------------------------------------------------------------------------------
+
+
+class _Known(Mapping[str, Any]):
+    """Facts that are looked up when a constraint speaks of them: mostly none does."""
+
+    def __init__(self, facts: Mapping[str, Callable[[], Any]]) -> None:
+        self._facts = facts
+
+    def __getitem__(self, key: str) -> Any:
+        return self._facts[key]()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._facts)
+
+    def __len__(self) -> int:
+        return len(self._facts)
+
+
+def facts_of(
+    subject: Any,
+    *,
+    data: Mapping[str, Any] | None = None,
+    queue: str | None = None,
+    db: Session | None = None,
+) -> Facts:
+    """Return what constraints may speak of.
+
+    db: where to look up what has not been loaded of a result.
+    """
+    match subject:
+        case JobRecord():
+            return Facts("job", _of_job(subject, queue), data)
+        case JobResult():
+            return Facts("result", _of_result(subject, db), _DataOf(subject, db))
+        case JobSource():
+            return Facts("source", {"source": subject.name})
+        case LoadError():
+            return Facts("source", {"source": subject.source})
+        case WorkerProcess() | Queue():
+            return Facts("worker")
+        case User() | Group() | Permission():
+            return Facts("user")
+    return Facts("object", {"model": getattr(subject, "object_type", "")})
+
+
+def _of_job(job: JobRecord, queue: str | None) -> Mapping[str, Any]:
+    return _Known(
+        {
+            "source": lambda: job.source,
+            "grouping": lambda: job.grouping,
+            "class_path": lambda: job.class_path,
+            "queue": lambda: tuple(job.allowed_queues) if queue is None else queue,
+            "enabled": lambda: bool(job.enabled),
+            "hidden": lambda: bool(job.hidden),
+            "read_only": lambda: bool(job.read_only),
+        }
+    )
+
+
+def _of_result(result: JobResult, db: Session | None) -> Mapping[str, Any]:
+    def own(name: str) -> Any:
+        return _attribute(result, name, db)
+
+    return _Known(
+        {
+            "source": lambda: own("class_path").partition("/")[0],
+            "grouping": lambda: _grouping(result, db),
+            "class_path": lambda: own("class_path"),
+            "queue": lambda: own("queue"),
+            # Of someone who is gone nobody is the owner any more, whatever another one is called later.
+            "owner": lambda: own("username") if own("user_id") is not None else None,
+        }
+    )
+
+
+class _DataOf(Mapping[str, Any]):
+    """The inputs of a result, loaded when a constraint speaks of one."""
+
+    def __init__(self, result: JobResult, db: Session | None) -> None:
+        self._result, self._db = result, db
+
+    def _load(self) -> Mapping[str, Any]:
+        return _attribute(self._result, "data", self._db) or {}
+
+    def __getitem__(self, name: str) -> Any:
+        return self._load()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._load())
+
+    def __len__(self) -> int:
+        return len(self._load())
+
+
+def _attribute(result: JobResult, name: str, db: Session | None) -> Any:
+    # Pages load of a result only what they show.
+    if name in vars(result) or db is None:
+        return getattr(result, name)
+    rows = _ask(db, select(getattr(JobResult, name)).where(JobResult.id == result.id))
+    return rows[0][0] if rows else None
+
+
+def _grouping(result: JobResult, db: Session | None) -> str | None:
+    job: JobRecord | None = vars(result).get("job")
+    if job is not None or db is None:
+        return job.grouping if job is not None else None
+    rows = _ask(db, select(JobRecord.grouping).where(JobRecord.id == _attribute(result, "job_id", db)))
+    return rows[0][0] if rows else None
+
+
+def _ask(db: Session, query: Any) -> Sequence[Any]:
+    """Read what has been committed, beside the session: on SQLite to ask there would take the write turn."""
+    engine = db.get_bind().engine
+    if engine.dialect.name != "sqlite":
+        with db.no_autoflush:
+            return db.execute(query).all()
+    with engine.execution_options(sqlite_begin="DEFERRED").connect() as connection:
+        return connection.execute(query).all()
+
+
+def _may_come_in(asker: Asker | None) -> Decision:
+    if asker is None or not asker.active:
+        return Decision(False, "Only people who have signed in may do anything.")
+    return Decision(True, f"{asker.username} has signed in.")
+
+
+def _any(asker: Asker | None, action: str, kind: str) -> Decision:
+    """Decide about a list, or about any of its rows."""
+    if action == "view" and kind in _LISTED:
+        return _may_come_in(asker)
+    if asker is not None and asker.active and not asker.superuser and (own := grants_of(asker, action, kind)):
+        return Decision(True, f"The permission {own[0].name} allows it.")
+    return decide(asker, action, Facts(kind))
+
+
+def _question(action: str, subject: Any) -> Mapping[str, str]:
+    kind = _KINDS.get(subject if isinstance(subject, type) else type(subject), "object")
+    match subject:
+        case JobRecord():
+            name = subject.class_path
+        case JobResult():
+            name = str(subject.id)
+        case JobSource():
+            name = subject.name
+        case _:
+            name = str(getattr(subject, "object_type", ""))
+    return {"action": action, "kind": kind, "subject": name or ""}
+
+
+def _refusal(action: str, subject: Any, decided: Decision) -> str:
     if action == "run" and isinstance(subject, JobRecord):
         return f"You may not run {subject.name}."
-    return "Only a superuser may do this."
+    if action == "change" and isinstance(subject, JobResult):
+        return "You may not cancel this run."
+    return "You may not do this."
+
+
+# --- The same, asked of a database ----------------------------------------------------------------------------
+
+
+def _condition(grant: Grant, asker: Asker, columns: "Mapping[str, Column]") -> ColumnElement[bool]:
+    if not grant.constraints:
+        return true()
+    return or_(*(and_(true(), *_conditions(one, asker, columns)) for one in grant.constraints))
+
+
+def _conditions(
+    constraint: Mapping[str, Any], asker: Asker, columns: "Mapping[str, Column]"
+) -> list[ColumnElement[bool]]:
+    made = []
+    for key, wanted in constraint.items():
+        column = columns.get(key) or (columns.get(DATA) if key.startswith(DATA) else None)
+        if column is None:
+            # Inputs of a job, which nobody has filled in yet.
+            continue
+        name = key.removeprefix(DATA)
+        made.append(or_(false(), *(column(each, name) for each in alternatives(wanted, asker, key))))
+    return made
+
+
+#: Given a wanted value, and the name of an input, returns the condition.
+Column = Callable[[Any, str], ColumnElement[bool]]
+
+
+class _Like(FunctionElement[bool]):
+    """A text with `*` for anything: SQLite's LIKE takes A for a."""
+
+    inherit_cache = True
+    type = true().type
+
+
+@compiles(_Like, "sqlite")
+def _glob(element: Any, compiler: Any, **options: Any) -> str:
+    column, glob, _like = element.clauses
+    return f"{compiler.process(column, **options)} GLOB {compiler.process(glob, **options)}"
+
+
+@compiles(_Like)
+def _like(element: Any, compiler: Any, **options: Any) -> str:
+    column, _glob, like = element.clauses
+    return f"{compiler.process(column, **options)} LIKE {compiler.process(like, **options)} ESCAPE '/'"
+
+
+def _text(column: InstrumentedAttribute[Any] | ColumnElement[Any], wanted: Any) -> ColumnElement[bool]:
+    if isinstance(wanted, bool):
+        return column.is_(wanted)
+    text = str(wanted)
+    if "*" not in text:
+        return column == text
+    glob = "*".join("".join(f"[{c}]" if c in "?[" else c for c in part) for part in text.split("*"))
+    like = "%".join("".join(f"/{c}" if c in "/%_" else c for c in part) for part in text.split("*"))
+    return _Like(column, glob, like)
+
+
+def _plain(column: InstrumentedAttribute[Any]) -> Column:
+    return lambda wanted, _: _text(column, wanted)
+
+
+def _queue_of_job(wanted: Any, _: str) -> ColumnElement[bool]:
+    # A list of names as JSON has it, and without one the queue that every job has.
+    listed = cast(JobRecord.queues, String)
+    named = listed.contains(f'"{wanted}"', autoescape=True)
+    return or_(named, listed == "[]") if wanted == "default" else named
+
+
+def _source_of_result(wanted: Any, _: str) -> ColumnElement[bool]:
+    return _text(JobResult.class_path, f"{wanted}/*")
+
+
+def _grouping_of_result(wanted: Any, _: str) -> ColumnElement[bool]:
+    return exists().where(JobRecord.id == JobResult.job_id, _text(JobRecord.grouping, wanted))
+
+
+def _owner_of_result(wanted: Any, _: str) -> ColumnElement[bool]:
+    return and_(JobResult.user_id.is_not(None), _text(JobResult.username, wanted))
+
+
+def _data_of_result(wanted: Any, name: str) -> ColumnElement[bool]:
+    value = JobResult.data[name]
+    return (
+        value.as_boolean().is_(wanted)
+        if isinstance(wanted, bool)
+        else _text(cast(value.as_string(), String), wanted)
+    )
+
+
+_COLUMNS: Mapping[type[Any], Mapping[str, Column]] = {
+    JobRecord: {
+        "source": _plain(JobRecord.source),
+        "grouping": _plain(JobRecord.grouping),
+        "class_path": _plain(JobRecord.class_path),
+        "queue": _queue_of_job,
+        "enabled": _plain(JobRecord.enabled),
+        "hidden": _plain(JobRecord.hidden),
+        "read_only": _plain(JobRecord.read_only),
+    },
+    JobResult: {
+        "source": _source_of_result,
+        "grouping": _grouping_of_result,
+        "class_path": _plain(JobResult.class_path),
+        "queue": _plain(JobResult.queue),
+        "owner": _owner_of_result,
+        DATA: _data_of_result,
+    },
+    JobSource: {"source": _plain(JobSource.name)},
+    LoadError: {"source": _plain(LoadError.source)},
+}

@@ -15,6 +15,7 @@ from webapp import (
     errors,
     formats,
     fragments,
+    groups,
     headers,
     home,
     htmx,
@@ -23,9 +24,11 @@ from webapp import (
     login,
     looks,
     objects,
+    permissions,
     plugins,
     results,
     trusted,
+    users,
     workers,
 )
 from webapp.hearing_out import HearingOut
@@ -69,7 +72,7 @@ def create_app(settings: Settings) -> Flask:
     for part in (htmx, auth, errors, assets, formats, fragments, looks, trusted):
         part.init_app(app)
     headers.init_app(app, https=bool(settings.https))
-    for noun in (home, login, jobs, kept_values, results, workers, objects):
+    for noun in (home, login, jobs, kept_values, results, workers, objects, users, groups, permissions):
         app.register_blueprint(noun.blueprint)
     api.register(app)
     plugins.init_app(app, brought)

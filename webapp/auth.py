@@ -1,5 +1,6 @@
 """Who asks: the user of this request, and the question whether they may."""
 
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -8,6 +9,7 @@ from flask_wtf.csrf import CSRFProtect
 from werkzeug.exceptions import BadRequest
 
 from store import permissions
+from store.decisions import Asker
 from store.models import User
 from webapp.database import SAFE_METHODS, db
 from webapp.sessions import BrowserSession
@@ -42,10 +44,11 @@ def takes_files(view: View) -> View:
 
 def init_app(app: Flask) -> None:
     csrf.init_app(app)
+    app.extensions["askers"] = {}
     app.before_request(_identify)
     app.before_request(_refuse_strangers)
     app.before_request(_refuse_foreign_pages)
-    app.context_processor(lambda: {"user": current_user(), "allowed": allowed})
+    app.context_processor(lambda: {"user": current_user(), "allowed": allowed, "people": User})
 
 
 def current_user() -> User | None:
@@ -78,11 +81,34 @@ def below_api() -> bool:
     return request.path.startswith("/api/")
 
 
+#: What somebody may do can be so old for a poll, which only reads. All else asks anew each time.
+ASKER_SECONDS = 1.0
+MOST_ASKERS = 1_000
+
+
 def _identify() -> None:
     g.user = None
     if (user := session_of_request().user) is not None:
         # The row was read on a session of its own; from here on it belongs to the request's.
         g.user = db.session.merge(user, load=False)
+        if request.method in SAFE_METHODS and _marked("is_polled"):
+            _remember_rights(g.user)
+
+
+def _remember_rights(user: User) -> None:
+    """Spare a poll the question what its reader may do, where that was asked a moment ago."""
+    # {user id: (asker, when that was read)}
+    known: dict[int, tuple[Asker, float]] = current_app.extensions["askers"]
+    asker, read_at = known.get(user.id, (None, 0.0))
+    moment = time.monotonic()
+    same = asker is not None and (asker.superuser, asker.active) == (user.superuser, user.active)
+    if asker is not None and same and moment - read_at < ASKER_SECONDS:
+        permissions.give(user, asker)
+        return
+    if len(known) >= MOST_ASKERS:
+        known.clear()
+    if (read := permissions.asker_of(user)) is not None:
+        known[user.id] = (read, moment)
 
 
 def session_of_request() -> BrowserSession:

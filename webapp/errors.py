@@ -71,7 +71,9 @@ def refuse_data(error: InvalidData) -> Answer:
 def forbid(error: Forbidden) -> Answer:
     if below_api():
         return _from_api(error)
-    return _page(403, WORDS[403][0], str(error) or WORDS[403][1])
+    asked = urlencode(error.question or {})
+    why = f"{url_for('permissions.explain')}?{asked}" if asked and current_user() else ""
+    return _page(403, WORDS[403][0], str(error) or WORDS[403][1], why=why)
 
 
 def hide(error: NotVisible) -> Answer:
@@ -137,8 +139,8 @@ def answer_fault(error: Exception) -> Answer:
     return make_response(render_template("errors/fault.html", reference=reference), 500)
 
 
-def _page(status: int, title: str, sentence: str) -> Response:
-    about = {"status": status, "title": title, "sentence": sentence}
+def _page(status: int, title: str, sentence: str, *, why: str = "") -> Response:
+    about = {"status": status, "title": title, "sentence": sentence, "why": why}
     if htmx.wants_fragment():
         return make_response(render_template("errors/_note.html", **about), status)
     # Whoever has not signed in gets nothing of the frame, which shows what runs.

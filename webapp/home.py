@@ -19,7 +19,7 @@ from sqlalchemy import exists, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import load_only
 
-from store.models import JobRecord, JobResult, Status
+from store.models import JobRecord, JobResult, JobSource, Status
 from store.permissions import visible
 from webapp import htmx
 from webapp.advance import advance
@@ -36,7 +36,7 @@ MOST_RUNNING_SHOWN = 5
 @blueprint.get("/")
 def show() -> Response:
     require("view")
-    new = not _has_completed() and allowed("admin")
+    new = not _has_completed() and allowed("change", JobSource)
     return make_response(redirect(url_for("home.welcome" if new else "jobs.index")))
 
 
@@ -53,7 +53,9 @@ def welcome() -> str:
         "queue_reachable": queue_reachable(settings),
         "first_job": _first_job(),
         "completed": _has_completed(),
-        "jobs_folder": str(settings.jobs_roots[0]) if settings.jobs_roots and allowed("admin") else "",
+        "jobs_folder": str(settings.jobs_roots[0])
+        if settings.jobs_roots and allowed("change", JobSource)
+        else "",
     }
     return render_template("home/_steps.html" if htmx.wants_fragment() else "home/welcome.html", **steps)
 

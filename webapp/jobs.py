@@ -63,7 +63,13 @@ def index() -> str:
     everything = known_jobs()
     words = search.lower().split()
     groups = grouped(job for job in everything if job.belongs_to(show) and job.matches(words))
-    page = {"groups": groups, "show": show, "q": search, "total": len(everything)}
+    page = {
+        "groups": groups,
+        "show": show,
+        "q": search,
+        "total": len(everything),
+        "may_refresh": allowed("change", JobSource),
+    }
     if "group" in request.args:
         groups[:] = [group for group in groups if group.name == request.args["group"]]
         fill(groups, after=_cleaned("after"))
@@ -79,13 +85,14 @@ def index() -> str:
         numbers={name: sum(1 for job in everything if job.belongs_to(name)) for name in SHOWS},
         source_count=db.session.scalar(select(func.count()).select_from(JobSource)) or 0,
         load_errors=_load_errors(),
+        may_see_errors=allowed("view", JobSource),
     )
 
 
 @blueprint.post("/refresh")
 def reload() -> Response:
     """Look for jobs in all sources again."""
-    require("refresh", JobRecord)
+    require("change", JobSource)
     report = refresh(db.session(), current_app.extensions["errand"].settings)
     problems = f" {len(report.errors)} could not be loaded." if report.errors else ""
     notes = "".join(f" {note}" for note in report.notes)

@@ -219,14 +219,14 @@ def return_value(result_id: UUID) -> Response:
 @blueprint.get("/<uuid:result_id>/cancel")
 def confirm_cancel(result_id: UUID) -> str:
     result = _find(result_id)
-    require("cancel", result)
+    require("change", result)
     return render_template("results/cancel.html", result=result)
 
 
 @blueprint.post("/<uuid:result_id>/cancel")
 def cancel(result_id: UUID) -> Response:
     result = _find(result_id)
-    require("cancel", result)
+    require("change", result)
     try:
         cancel_run(db.session(), current_app.extensions["errand"].settings, result, signed_in_user())
     except AlreadyFinished:
@@ -318,7 +318,7 @@ def _about(result: JobResult) -> dict[str, Any]:
     return {
         "result": result,
         "job": job,
-        "may_cancel": not result.finished and allowed("cancel", result),
+        "may_cancel": not result.finished and allowed("change", result),
         "files": made_files(result.id) if result.finished else (),
         "asks_again": job is not None and _asks_again(result, job),
         "may_run": job is not None and job.runnable and allowed("run", job),

@@ -102,14 +102,14 @@ def live() -> str:
 
 @blueprint.post("/queues/<path:name>/pause")
 def pause(name: str) -> Response:
-    require("admin", WorkerProcess)
+    require("change", WorkerProcess)
     pause_queue(db.session(), _known(name), signed_in_user())
     return _back(f"Queue {name} is paused: its runs wait.")
 
 
 @blueprint.post("/queues/<path:name>/resume")
 def resume(name: str) -> Response:
-    require("admin", WorkerProcess)
+    require("change", WorkerProcess)
     resume_queue(db.session(), _known(name), signed_in_user())
     return _back(f"Queue {name} goes on.")
 
@@ -162,7 +162,7 @@ def _now() -> dict[str, Any]:
         "lines": lines,
         "any_worker": any(row.kind == WORKER for row in here),
         "problems": [*_of_redis(redis), *_of_scheduler(processes), *_of_workers(lines), *_of_queues(queues)],
-        "may_act": allowed("admin"),
+        "may_act": allowed("change", WorkerProcess),
         "moment": now(),
     }
 

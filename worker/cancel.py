@@ -28,7 +28,7 @@ def cancel(
     Raises Forbidden, or AlreadyFinished.
     """
     if not permitted:
-        require(user, "cancel", result)
+        require(user, "change", result)
     result_id, queue, priority, key = result.id, result.queue, result.priority, result.concurrency_key
     if _end_waiting(db, result, user):
         withdraw(settings, result_id, queue=queue, priority=priority)

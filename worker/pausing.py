@@ -10,13 +10,13 @@ from store.permissions import require
 
 def pause_queue(db: Session, name: str, user: User) -> None:
     """Let the runs of this queue wait. Commits `db`. Raises Forbidden."""
-    require(user, "admin")
+    require(user, "change", Queue)
     set_paused(db, name, paused=True, by=user.username)
 
 
 def resume_queue(db: Session, name: str, user: User) -> None:
     """Have the runs of this queue taken again. Commits `db`. Raises Forbidden."""
-    require(user, "admin")
+    require(user, "change", Queue)
     set_paused(db, name, paused=False, by=user.username)
 
 

@@ -172,7 +172,7 @@ def drain_worker(db: Session, name: str, user: User, *, on: bool = True) -> bool
 
     Returns False when no worker of this name is here. Raises Forbidden.
     """
-    require(user, "admin")
+    require(user, "change", WorkerProcess)
     return set_drain(db, name, on)
 
 

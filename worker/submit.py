@@ -28,6 +28,7 @@ from worker.lookups import object_lookup
 from worker.pushes import push_first
 from worker.questions import Questions
 from worker.queues import withdraw
+from worker.rights import require_inputs
 from worker.run_options import NO_OPTIONS, RunOptions, may_profile
 
 LONGEST_KEY = 200
@@ -88,6 +89,8 @@ def submit(
     chosen = _queue(job, queue)
     questions = questions or Questions(settings, job, username=_name(user))
     data = _checked(db, settings, job, raw, form=form, questions=questions)
+    if not permitted:
+        require_inputs(user, job, _readable(job, data), chosen)
     with run_files.keeping(settings, db, data) as kept:
         result = _row(settings, job, kept.data, user, queue=chosen, commit=commit, options=options)
         result.idempotency_key, result.idempotency_digest = idempotency_key, digest
@@ -177,13 +180,19 @@ def _row(
         memory_limit=job.effective_memory_limit,
         concurrency_key=rules.concurrency_key(job, data, settings.secret_key),
         sensitive=job.has_sensitive_variables,
-        data={name: value for name, value in data.items() if name not in sealed},
+        data=_readable(job, data),
         sealed_data=seal(settings.secret_key, sealed, secret_names(job.variables)) if sealed else None,
         created_at=asked_at,
         # Said before it is done: that saves a write, and what a dying process did not push is found by a reconciler.
         pushed_at=asked_at,
         expires_at=asked_at + timedelta(seconds=job.expires) if job.expires else None,
     )
+
+
+def _readable(job: JobRecord, data: dict[str, Any]) -> dict[str, Any]:
+    """Return the inputs that are stored as they are."""
+    sealed = data if job.has_sensitive_variables else _secrets(job, data)
+    return {name: value for name, value in data.items() if name not in sealed}
 
 
 def _secrets(job: JobRecord, data: Mapping[str, Any]) -> dict[str, Any]:

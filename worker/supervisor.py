@@ -4,7 +4,6 @@ The child says what the job logs and how it ended; everything else is decided he
 can set, cancels, memory, processes that were left behind, and what is written when the child can say nothing more.
 """
 
-import functools
 import logging
 import math
 import os
@@ -27,8 +26,7 @@ from jobs.levels import LEVELS
 from jobs.lifecycle import LONGEST_CAUSE, MOST_BYTES
 from store.data import Data
 from store.files import FileGone, FileStore, file_store
-from store.models import JobRecord, Status, User
-from store.permissions import allowed
+from store.models import Status
 from store.platform import Platform, is_full
 from store.secrets import CannotUnseal, unseal
 from store.settings import Settings
@@ -49,6 +47,7 @@ from worker.profiles import functions_of
 from worker.progress import LONGEST_TEXT, report_of
 from worker.pushes import release
 from worker.redaction import load_rules
+from worker.rights import may_still_run
 from worker.sources import snapshot_of, sources_for_run
 from worker.steps import Step
 
@@ -320,7 +319,7 @@ class _Watch:
     def _prepare(self) -> frames.Order:
         """Return the facts of the run for its child. Asks again whether it may run: much may have changed. Raises CannotBegin."""
         run = self._claim.run
-        _check_may_run(run)
+        _check_may_run(self._supervisor.platform, self._claim)
         self._fresh = bool(run.job_fresh_process)
         return self._order(run)
 
@@ -816,19 +815,16 @@ def _short(result_id: UUID) -> str:
     return result_id.hex[:6]
 
 
-def _check_may_run(run: Run) -> None:
+def _check_may_run(platform: Platform, claimed: Claim) -> None:
+    run = claimed.run
     if not run.job_installed:
         raise CannotBegin(f"Unable to locate job {run.class_path} to run it!")
     if not run.job_enabled:
         raise CannotBegin(f"Job {run.job_name} is not enabled to be run!")
     # A run without a name was asked for on the command line, which needs nobody's permission.
-    if run.username and not _may_run(bool(run.user_active), bool(run.user_superuser)):
+    is_superuser = run.user_active and run.user_superuser
+    if run.username and not is_superuser and not may_still_run(platform, claimed.result_id):
         raise CannotBegin(f"{run.username} may not run {run.job_name} any more.")
-
-
-@functools.cache
-def _may_run(active: bool, superuser: bool) -> bool:
-    return allowed(User(active=active, superuser=superuser), "run", JobRecord(enabled=True))
 
 
 def _entry(facts: list[Any]) -> Entry:

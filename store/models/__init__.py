@@ -6,6 +6,7 @@ from store.models.entry import EntryGroup, LogEntry
 from store.models.favourite import Favourite, SavedFilter
 from store.models.file import FileChunk, RunFile
 from store.models.job import SINGLETON, JobRecord, JobSource, LoadError, SourceSnapshot, class_path_of
+from store.models.permission import Group, Permission, group_members, permission_groups, permission_users
 from store.models.result import JobResult, JobStart
 from store.models.states import FAMILIES, FAMILY_OF, FINAL, LEVELS, Status
 from store.models.user import ApiToken, SignInLink, User, UserSession
@@ -23,6 +24,7 @@ __all__ = [
     "EntryGroup",
     "Favourite",
     "FileChunk",
+    "Group",
     "JobRecord",
     "JobResult",
     "JobSource",
@@ -30,6 +32,7 @@ __all__ = [
     "JobValue",
     "LoadError",
     "LogEntry",
+    "Permission",
     "Queue",
     "RunFile",
     "SavedFilter",
@@ -40,5 +43,8 @@ __all__ = [
     "UserSession",
     "WorkerProcess",
     "class_path_of",
+    "group_members",
     "now",
+    "permission_groups",
+    "permission_users",
 ]

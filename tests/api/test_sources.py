@@ -47,4 +47,4 @@ def test_without_sources_the_list_is_empty(call_as_root):
 
 
 def test_tracebacks_are_for_those_who_may_mend_them(call):
-    assert call("GET", "/sources").status_code == 403
+    assert call("GET", "/sources").status_code == 404

@@ -106,11 +106,11 @@ USE = """
 import json, sys
 from sqlalchemy import select
 from store.models import User
+from store.people import sign_in_path
 from store.platform import Platform
 from store.plugins import load_plugins
 from store.settings import load_settings
 from webapp.app import create_app
-from webapp.cli.user import sign_in_path
 
 settings = load_settings(sys.argv[1])
 app = create_app(settings)

@@ -72,7 +72,7 @@ def report(result_id: str) -> dict[str, Any]:
 def cancel(result_id: str) -> tuple[Response, int]:
     arguments.check_names(())
     row = _find(result_id)
-    require(user(), "cancel", row)
+    require(user(), "change", row)
     cancelling.cancel(db.session(), current_app.extensions["errand"].settings, row, user())
     return jsonify(shapes.result(row)), 202
 

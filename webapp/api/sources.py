@@ -15,7 +15,7 @@ from webapp.database import db
 def sources() -> dict[str, Any]:
     arguments.check_names(())
     # Tracebacks name paths and show code: they are for those who may mend it.
-    require(user(), "refresh", JobSource)
+    require(user(), "view", JobSource)
     found = db.session.scalars(visible(select(JobSource), user(), JobSource).order_by(JobSource.name)).all()
     errors = db.session.scalars(
         visible(select(LoadError), user(), LoadError).order_by(LoadError.path, LoadError.id)

@@ -52,21 +52,21 @@ def queues() -> dict[str, Any]:
 
 def pause(name: str) -> dict[str, Any]:
     arguments.check_names(())
-    require(user(), "admin", WorkerProcess)
+    require(user(), "change", WorkerProcess)
     pause_queue(db.session(), _known(name), user())
     return _queue(name)
 
 
 def resume(name: str) -> dict[str, Any]:
     arguments.check_names(())
-    require(user(), "admin", WorkerProcess)
+    require(user(), "change", WorkerProcess)
     resume_queue(db.session(), _known(name), user())
     return _queue(name)
 
 
 def _drain(name: str, *, on: bool) -> dict[str, Any]:
     arguments.check_names(())
-    require(user(), "admin", WorkerProcess)
+    require(user(), "change", WorkerProcess)
     if not arguments.storable(name) or not drain_worker(db.session(), name, user(), on=on):
         raise NotFound("There is no such worker now.")
     return _shapes(db.session.scalars(select(WorkerProcess).where(WorkerProcess.name == name)).all())[0]

@@ -214,8 +214,8 @@ def start_redis(supervisor: Supervisor, settings: "Settings") -> None:
 def prepare(settings: "Settings", *, demo: bool) -> str:
     """Upgrade the databases, add the demo, look for jobs; return the path that signs the first admin in."""
     from store.migrate import upgrade
+    from store.people import sign_in_path
     from store.platform import Platform
-    from webapp.cli.user import sign_in_path
 
     platform = Platform(settings.database_url)
     try:

@@ -1,8 +1,6 @@
 """`./errand user`: who may sign in."""
 
-import re
 import sys
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -15,11 +13,6 @@ if TYPE_CHECKING:
 
     from store.models import User
     from store.settings import Settings
-
-#: As on most systems, so that a name can stand in a URL, a log line and a mail address.
-USERNAME = re.compile(r"[\w.@+-]{1,150}")
-
-LINK_LIFETIME = timedelta(days=1)
 
 
 @click.group()
@@ -39,6 +32,7 @@ def create(settings: "Settings", username: str, superuser: bool, password_stdin:
     gets none, and the path of a link is printed that signs them in once, within a day.
     """
     from store.models import User
+    from store.people import sign_in_path
 
     with platform_session(settings) as session:
         _check_name(session, username)
@@ -72,6 +66,8 @@ def list_users(settings: "Settings") -> None:
 @with_settings
 def link(settings: "Settings", username: str) -> None:
     """Print the path of a link that signs a user in once, within a day."""
+    from store.people import sign_in_path
+
     with platform_session(settings) as session:
         found = find_user(session, username)
         if not found.active:
@@ -139,18 +135,12 @@ def _line(user: "User") -> str:
 
 
 def _check_name(session: "Session", username: str) -> None:
-    from sqlalchemy import select
+    from store.people import BadUsername, check_username
 
-    from store.models import User
-
-    if not USERNAME.fullmatch(username):
-        raise click.ClickException(
-            "A user's name has 1 to 150 letters, digits and the characters . @ + - _ and no others."
-        )
-    # Two names that differ in case only would be taken for one another.
-    taken = [name for name in session.scalars(select(User.username)) if name.lower() == username.lower()]
-    if taken:
-        raise click.ClickException(f"There is a user {taken[0]!r} already.")
+    try:
+        check_username(session, username)
+    except BadUsername as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _commit_new(session: "Session", username: str) -> None:
@@ -193,17 +183,6 @@ def _hash(password: str | None, username: str) -> str | None:
     except WeakPassword as error:
         raise click.ClickException(f"This password cannot be used. {error}") from error
     return hash_password(password)
-
-
-def sign_in_path(session: "Session", user: "User") -> str:
-    """Make a link that signs `user` in, once; return its path."""
-    from store.models import SignInLink, now
-    from store.secrets import new_token
-
-    token, token_hash = new_token("link")
-    session.add(SignInLink(user_id=user.id, token_hash=token_hash, expires_at=now() + LINK_LIFETIME))
-    session.commit()
-    return f"/login/{token}"
 
 
 def _at_a_terminal() -> bool:
