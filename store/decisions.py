@@ -102,6 +102,29 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What a token may do at most of what its user may."""
+
+    #: What the token is called.
+    name: str
+    read_only: bool = False
+    #: Of jobs and their results only these, with `*` for anything; empty: all.
+    class_paths: tuple[str, ...] = ()
+
+    def refusal(self, kind: str, action: str) -> str:
+        """Say why an action on a whole kind is beyond them; "" where it is not."""
+        if self.read_only and action != "view":
+            return f"The token {self.name} may only read."
+        # To name an object among the inputs one has to find it.
+        if self.class_paths and kind not in ("job", "result") and (kind, action) != ("object", "view"):
+            return f"The token {self.name} is for jobs only."
+        return ""
+
+    def covers(self, class_path: str) -> bool:
+        return not self.class_paths or any(fits(class_path, wanted) for wanted in self.class_paths)
+
+
+@dataclass(frozen=True, slots=True)
 class Asker:
     """Who asks, with all that they may do."""
 
@@ -109,6 +132,7 @@ class Asker:
     active: bool = True
     superuser: bool = False
     grants: tuple[Grant, ...] = ()
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +171,8 @@ def decide(asker: Asker | None, action: str, facts: Facts) -> Decision:
         raise ValueError(f"There is no action {action!r} on {kind.plural}.")
     if asker is None or not asker.active:
         return Decision(False, "Only people who have signed in may do anything.")
+    if refusal := _beyond(asker.limits, action, facts):
+        return Decision(False, refusal)
     if asker.superuser:
         return Decision(True, f"{asker.username} is a superuser, who may do everything.")
     steps = tuple(
@@ -162,6 +188,20 @@ def decide(asker: Asker | None, action: str, facts: Facts) -> Decision:
     if steps:
         return Decision(False, f"No permission by which {what} {kind.plural} fits this one.", steps)
     return Decision(False, f"There is no permission by which {what} {kind.plural}.", steps)
+
+
+def _beyond(limits: Limits | None, action: str, facts: Facts) -> str:
+    if limits is None:
+        return ""
+    if refusal := limits.refusal(facts.kind, action):
+        return refusal
+    if (
+        facts.kind in ("job", "result")
+        and limits.class_paths
+        and not limits.covers(facts.values["class_path"])
+    ):
+        return f"The token {limits.name} is for other jobs."
+    return ""
 
 
 def grants_of(asker: Asker, action: str, kind: str) -> list[Grant]:

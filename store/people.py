@@ -1,19 +1,31 @@
 """What there is to say about accounts, whoever makes or changes them: a page, a command."""
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from store.decisions import ME
-from store.models import SignInLink, User, now
+from store.models import ApiToken, SignInLink, User, now
 from store.secrets import new_token
 
 #: As on most systems, so that a name can stand in a URL, a log line and a mail address.
 _USERNAME = re.compile(r"[\w.@+-]{1,150}")
 
 LINK_LIFETIME = timedelta(days=1)
+
+#: What every token begins with, so that people, and scanners of repositories, know one when they see it.
+PREFIX = "errand"
+
+#: As much of a token as its row shows.
+SHOWN_CHARACTERS = 12
+
+LONGEST_TOKEN_NAME = 255
+MOST_DAYS = 36_500
+MOST_CLASS_PATHS = 50
+LONGEST_CLASS_PATH = 400
 
 
 class BadUsername(ValueError):
@@ -40,3 +52,49 @@ def sign_in_path(db: Session, user: User) -> str:
     db.add(SignInLink(user_id=user.id, token_hash=token_hash, expires_at=now() + LINK_LIFETIME))
     db.commit()
     return f"/login/{token}"
+
+
+class BadToken(ValueError):
+    """A token that cannot be made: `errors` is {"name", "days" or "class_paths": sentence}."""
+
+    def __init__(self, errors: dict[str, str]) -> None:
+        super().__init__(" ".join(errors.values()))
+        self.errors = errors
+
+
+def make_token(
+    db: Session,
+    user: User,
+    *,
+    name: str = "",
+    days: int | None = None,
+    read_only: bool = False,
+    class_paths: Sequence[str] = (),
+) -> str:
+    """Make an API token of this user and return it: only its hash is kept. Commits `db`. Raises BadToken.
+
+    days: for so many it works; None: for ever. class_paths: of jobs only these, with `*` for anything.
+    """
+    errors = {}
+    if len(name) > LONGEST_TOKEN_NAME or not name.isprintable():
+        errors["name"] = f"Use at most {LONGEST_TOKEN_NAME} printable characters."
+    if days is not None and not 1 <= days <= MOST_DAYS:
+        errors["days"] = f"Enter a whole number from 1 to {MOST_DAYS:,}, or nothing."
+    if len(class_paths) > MOST_CLASS_PATHS or any(len(path) > LONGEST_CLASS_PATH for path in class_paths):
+        errors["class_paths"] = f"Name at most {MOST_CLASS_PATHS} jobs."
+    if errors:
+        raise BadToken(errors)
+    plain, token_hash = new_token(PREFIX)
+    db.add(
+        ApiToken(
+            user_id=user.id,
+            name=name,
+            prefix=plain[:SHOWN_CHARACTERS],
+            token_hash=token_hash,
+            expires_at=now() + timedelta(days=days) if days else None,
+            read_only=read_only,
+            class_paths=list(class_paths),
+        )
+    )
+    db.commit()
+    return plain

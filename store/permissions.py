@@ -1,6 +1,7 @@
 """Who may do what: the one door that every page, call and command asks, over the pure function of store.decisions."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Select, String, and_, cast, exists, false, or_, select, true
@@ -9,7 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, object_session
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 
-from store.decisions import DATA, Asker, Decision, Facts, Grant, alternatives, decide, grants_of
+from store.decisions import DATA, Asker, Decision, Facts, Grant, Limits, alternatives, decide, grants_of
 from store.models import (
     Group,
     JobRecord,
@@ -110,6 +111,8 @@ def visible(query: Select[Any], user: User | None, model: type[Any]) -> Select[A
     asker = asker_of(user)
     if asker is None or not asker.active:
         return query.where(false())
+    if asker.limits is not None:
+        query = query.where(_within(asker.limits, model))
     if asker.superuser:
         return query.where(true())
     columns = _COLUMNS.get(model, {})
@@ -129,7 +132,8 @@ def asker_of(user: User | None) -> Asker | None:
         return None
     known: Asker | None = user.__dict__.get("_asker")
     if known is None:
-        known = Asker(user.username, bool(user.active), bool(user.superuser), _grants(user))
+        limits = user.__dict__.get("_limits")
+        known = Asker(user.username, bool(user.active), bool(user.superuser), _grants(user), limits)
         user.__dict__["_asker"] = known
     return known
 
@@ -137,6 +141,11 @@ def asker_of(user: User | None) -> Asker | None:
 def give(user: User, asker: Asker) -> None:
     """Have a person who was just loaded be `asker`, who was read a moment ago."""
     user.__dict__["_asker"] = asker
+
+
+def limit(user: User, limits: Limits) -> None:
+    """Have a person who was just loaded do no more than a token lets them."""
+    user.__dict__["_limits"] = limits
 
 
 def _grants(user: User) -> tuple[Grant, ...]:
@@ -295,11 +304,13 @@ def _may_come_in(asker: Asker | None) -> Decision:
 
 def _any(asker: Asker | None, action: str, kind: str) -> Decision:
     """Decide about a list, or about any of its rows."""
+    if asker is not None and asker.limits is not None and (refusal := asker.limits.refusal(kind, action)):
+        return Decision(False, refusal)
     if action == "view" and kind in _LISTED:
         return _may_come_in(asker)
     if asker is not None and asker.active and not asker.superuser and (own := grants_of(asker, action, kind)):
         return Decision(True, f"The permission {own[0].name} allows it.")
-    return decide(asker, action, Facts(kind))
+    return decide(replace(asker, limits=None) if asker is not None else None, action, Facts(kind))
 
 
 def _question(action: str, subject: Any) -> Mapping[str, str]:
@@ -331,6 +342,14 @@ def _condition(grant: Grant, asker: Asker, columns: "Mapping[str, Column]") -> C
     if not grant.constraints:
         return true()
     return or_(*(and_(true(), *_conditions(one, asker, columns)) for one in grant.constraints))
+
+
+def _within(limits: Limits, model: type[Any]) -> ColumnElement[bool]:
+    if limits.refusal(_KINDS[model], "view"):
+        return false()
+    if model not in (JobRecord, JobResult) or not limits.class_paths:
+        return true()
+    return or_(*(_text(model.class_path, wanted) for wanted in limits.class_paths))
 
 
 def _conditions(

@@ -8,6 +8,7 @@ from store.data import Data
 from store.plugins import load_plugins
 from store.settings import PROJECT_ROOT, Settings
 from webapp import (
+    account,
     api,
     assets,
     auth,
@@ -72,7 +73,19 @@ def create_app(settings: Settings) -> Flask:
     for part in (htmx, auth, errors, assets, formats, fragments, looks, trusted):
         part.init_app(app)
     headers.init_app(app, https=bool(settings.https))
-    for noun in (home, login, jobs, kept_values, results, workers, objects, users, groups, permissions):
+    for noun in (
+        home,
+        login,
+        jobs,
+        kept_values,
+        results,
+        workers,
+        objects,
+        users,
+        groups,
+        permissions,
+        account,
+    ):
         app.register_blueprint(noun.blueprint)
     api.register(app)
     plugins.init_app(app, brought)

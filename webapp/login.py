@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 from store.models import SignInLink, User, now
 from store.secrets import hash_token, verify_password
 from store.text import clean_text
+from webapp import lock_out
 from webapp.auth import current_user, public, session_of_request
 from webapp.database import reading, writing
 from webapp.next_page import safe_path
@@ -30,12 +31,17 @@ def show() -> Response:
 @public
 def sign_in() -> Response:
     username = clean_text(request.form.get("username", ""))[:LONGEST].strip()
+    address = request.remote_addr or ""
+    if seconds := lock_out.seconds_to_wait(username, address):
+        # Not even compared: that costs time, and could tell something.
+        answer = _again(HTTPStatus.TOO_MANY_REQUESTS, username, wait_seconds=seconds)
+        answer.headers["Retry-After"] = str(seconds)
+        return answer
     user = _check(username, request.form.get("password", "")[:LONGEST])
     if user is None:
-        page = render_template(
-            "login/show.html", next=safe_path(request.form.get("next")), username=username, wrong=True
-        )
-        return make_response(page, HTTPStatus.UNPROCESSABLE_ENTITY)
+        lock_out.note_failure(username, address)
+        return _again(HTTPStatus.UNPROCESSABLE_ENTITY, username, wrong=True)
+    lock_out.forget_failures(username, address)
     session_of_request().sign_in(user)
     return _go_on()
 
@@ -60,6 +66,17 @@ def sign_out() -> Response:
     session_of_request().sign_out()
     flash("You have signed out.")
     return make_response(redirect(url_for("login.show"), HTTPStatus.SEE_OTHER))
+
+
+def _again(status: HTTPStatus, username: str, *, wrong: bool = False, wait_seconds: int = 0) -> Response:
+    page = render_template(
+        "login/show.html",
+        next=safe_path(request.form.get("next")),
+        username=username,
+        wrong=wrong,
+        wait_seconds=wait_seconds,
+    )
+    return make_response(page, status)
 
 
 def _go_on() -> Response:

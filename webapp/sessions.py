@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from flask import Flask, Request, Response
+from flask import request as flask_request
 from flask.sessions import SessionInterface, SessionMixin
 from itsdangerous import BadSignature, URLSafeSerializer
 from sqlalchemy import bindparam, delete, select, update
@@ -19,6 +20,7 @@ from werkzeug.datastructures import CallbackDict
 
 from store.models import User, UserSession, now
 from store.secrets import hash_token
+from store.text import clean_text
 from webapp.database import db as request_db
 from webapp.database import reading, writing
 
@@ -27,6 +29,9 @@ LIFETIME = timedelta(days=7)
 
 #: A session in use is not written at every request.
 SEEN_NOTED_EVERY = timedelta(minutes=1)
+
+LONGEST_AGENT = 200
+LONGEST_ADDRESS = 64
 
 #: Below these paths no cookie is read or written.
 WITHOUT_COOKIES = ("/static/", "/api/", "/healthz", "/readyz")
@@ -82,6 +87,8 @@ class BrowserSession(CallbackDict[str, Any], SessionMixin):
                 created_at=moment,
                 last_seen_at=moment,
                 expires_at=moment + LIFETIME,
+                agent=clean_text(flask_request.headers.get("User-Agent", ""))[:LONGEST_AGENT],
+                address=(flask_request.remote_addr or "")[:LONGEST_ADDRESS],
             )
             db.add(self.row)
         self.modified = False

@@ -9,7 +9,7 @@ from store.models.job import SINGLETON, JobRecord, JobSource, LoadError, SourceS
 from store.models.permission import Group, Permission, group_members, permission_groups, permission_users
 from store.models.result import JobResult, JobStart
 from store.models.states import FAMILIES, FAMILY_OF, FINAL, LEVELS, Status
-from store.models.user import ApiToken, SignInLink, User, UserSession
+from store.models.user import ApiToken, SignInFailure, SignInLink, User, UserSession
 from store.models.value import JobValue
 from store.models.worker import Queue, WorkerProcess
 
@@ -36,6 +36,7 @@ __all__ = [
     "Queue",
     "RunFile",
     "SavedFilter",
+    "SignInFailure",
     "SignInLink",
     "SourceSnapshot",
     "Status",

@@ -39,6 +39,9 @@ class UserSession(Base):
     created_at: Mapped[CreatedAt]
     last_seen_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)
+    #: By which browser, and from where, it was begun.
+    agent: Mapped[str] = mapped_column(String(200), default="")
+    address: Mapped[str] = mapped_column(String(64), default="")
 
     user: Mapped[User] = relationship()
 
@@ -56,6 +59,10 @@ class ApiToken(Base):
     created_at: Mapped[CreatedAt]
     last_used_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
+    #: It may look at what its user may, and do nothing.
+    read_only: Mapped[bool] = mapped_column(default=False)
+    #: Of jobs and results only these class paths, with `*` for anything; empty: all.
+    class_paths: Mapped[list[Any]] = mapped_column(default=list)
 
     user: Mapped[User] = relationship()
 
@@ -73,3 +80,17 @@ class SignInLink(Base):
     used_at: Mapped[datetime | None]
 
     user: Mapped[User] = relationship()
+
+
+class SignInFailure(Base):
+    """Wrong passwords for one name from one address, one after the other."""
+
+    __tablename__ = "sign_in_failures"
+
+    id: Mapped[Key]
+    #: SHA-256 of both: what was typed as a name may have been a password.
+    key: Mapped[str] = mapped_column(String(64), unique=True)
+    count: Mapped[int]
+    last_at: Mapped[datetime] = mapped_column(index=True)
+    #: Until then nothing is even compared.
+    locked_until: Mapped[datetime | None]

@@ -53,3 +53,16 @@ def test_create_refuses_a_disabled_user(errand, db, alice):
 @pytest.mark.parametrize("label", ["x" * 256, "a\nb", "\x1b[31m"])
 def test_create_refuses_labels_that_cannot_be_shown(errand, alice, label):
     assert errand("token", "create", "--user", "alice", "--name", label).exit_code == 2
+
+
+def test_a_token_may_be_for_some_jobs_and_for_reading_only(errand, db, alice):
+    made = errand(
+        "token", "create", "--user", "alice", "--read-only", "--job", "local/net/*", "--job", "local/a/A"
+    )
+    assert made.exit_code == 0
+    token = db.scalars(select(ApiToken)).one()
+    assert (token.read_only, token.class_paths) == (True, ["local/net/*", "local/a/A"])
+    db.rollback()
+    refused = errand("token", "create", "--user", "alice", *["--job", "x"] * 60)
+    assert refused.exit_code == 2
+    assert "--job" in refused.output

@@ -1,6 +1,5 @@
 """`./errand token`: what scripts call the API with."""
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -10,12 +9,6 @@ from webapp.cli.platform import find_user, platform_session
 
 if TYPE_CHECKING:
     from store.settings import Settings
-
-#: What every token begins with, so that people, and scanners of repositories, know one when they see it.
-PREFIX = "errand"
-
-#: As much of a token as its row shows.
-SHOWN_CHARACTERS = 12
 
 
 @click.group()
@@ -27,28 +20,36 @@ def token() -> None:
 @click.option("--user", "username", required=True, metavar="NAME", help="Whose token it is.")
 @click.option("--name", "label", default="", metavar="LABEL", help="What it is for.")
 @click.option("--days", type=click.IntRange(1, 36_500), metavar="N", help="It expires after so many days.")
+@click.option("--read-only", is_flag=True, help="It may look, and do nothing.")
+@click.option(
+    "--job",
+    "class_paths",
+    multiple=True,
+    metavar="PATH",
+    help="Of jobs only this one; a * stands for anything.",
+)
 @with_settings
-def create(settings: "Settings", username: str, label: str, days: int | None) -> None:
+def create(
+    settings: "Settings",
+    username: str,
+    label: str,
+    days: int | None,
+    read_only: bool,
+    class_paths: tuple[str, ...],
+) -> None:
     """Print a new token, and nothing else. It is shown this once: only its hash is kept."""
-    from store.models import ApiToken, now
-    from store.secrets import new_token
+    from store.people import BadToken, make_token
 
-    if len(label) > 255 or not label.isprintable():
-        raise click.BadParameter("Use at most 255 printable characters.", param_hint="--name")
     with platform_session(settings) as session:
         user = find_user(session, username)
         if not user.active:
             raise click.ClickException(f"{username} is disabled; a token of theirs would open nothing.")
-        plain, token_hash = new_token(PREFIX)
-        expires_at = now() + timedelta(days=days) if days else None
-        session.add(
-            ApiToken(
-                user_id=user.id,
-                name=label,
-                prefix=plain[:SHOWN_CHARACTERS],
-                token_hash=token_hash,
-                expires_at=expires_at,
+        try:
+            plain = make_token(
+                session, user, name=label, days=days, read_only=read_only, class_paths=class_paths
             )
-        )
-        session.commit()
+        except BadToken as error:
+            hints = {"name": "--name", "days": "--days", "class_paths": "--job"}
+            name, sentence = next(iter(error.errors.items()))
+            raise click.BadParameter(sentence, param_hint=hints[name]) from error
     click.echo(plain)
