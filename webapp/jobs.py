@@ -86,6 +86,7 @@ def index() -> str:
         source_count=db.session.scalar(select(func.count()).select_from(JobSource)) or 0,
         load_errors=_load_errors(),
         may_see_errors=allowed("view", JobSource),
+        may_enable=allowed("change", JobRecord),
     )
 
 

@@ -246,6 +246,8 @@ class _Child:
             sentence = f"{order['class_path']} cannot be loaded: {described(error)}{context.advice(error)}"
             details = "".join(traceback.format_exception(error))
             raise CannotBegin(sentence, f"\n\n```\n{details.rstrip()}\n```") from error
+        # An admin may have said otherwise than the class.
+        job.read_only = order["read_only"]
         job._context = context
         job.job_result = JobResultView(id=order["result_id"], user=order["username"])
         if order["username"]:

@@ -26,6 +26,7 @@ class Order(TypedDict):
     data: dict[str, Any]
     commit: bool
     profile: bool
+    read_only: bool
     soft_time_limit: float
     time_limit: float
     memory_limit: float

@@ -15,6 +15,7 @@ from store.text import clean_text
 from worker.commits import Commits
 from worker.discover import MODULE_SECONDS, Found, discover
 from worker.form_templates import kept_template
+from worker.overrides import take_from_code
 from worker.snapshots import MOST_FILE_BYTES, Snapshot, TooLarge, keep, remove_old, take
 from worker.sources import is_here, job_sources
 
@@ -157,7 +158,7 @@ def _store_records(
         template = kept_template(job["form_template"], module.source)
         for name, value in {**job, "form_template": template}.items():
             setattr(record, name, value)
-        record.name = names[class_path]
+        take_from_code(record, {**job, "name": names[class_path]})
         record.code_digest = module.digest
         record.siblings = module.siblings
         record.code_commit = commits.of(module.path) if commits else ""

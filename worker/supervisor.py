@@ -333,6 +333,7 @@ class _Watch:
             data=self._inputs(run),
             commit=run.commit,
             profile=run.profile,
+            read_only=bool(run.job_read_only),
             soft_time_limit=run.soft_time_limit,
             time_limit=run.time_limit,
             memory_limit=run.memory_limit,

@@ -77,6 +77,10 @@ class JobRecord(Base):
     queues: Mapped[list[Any]] = mapped_column(default=list)
     #: True: the job's own `validate` is asked about the inputs before they are stored.
     has_validate: Mapped[bool] = mapped_column(default=False)
+    #: {fact: value}: what an admin says in place of the code (see worker.overrides); the columns hold what counts.
+    overrides: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    #: The same facts as the code has them.
+    code_facts: Mapped[dict[str, Any]] = mapped_column(default=dict)
     #: Descriptions of the variables, in the order of the form (see jobs.variables).
     variables: Mapped[list[Any]] = mapped_column(default=list)
     #: {name: {variable: value}}: what its author suggests to fill in.

@@ -10,7 +10,7 @@ from examples.inventory.models import Device, DeviceRole, DeviceType, Manufactur
 from jobs.errors import InvalidData
 from store.changes import object_changes
 from store.data import Data
-from store.models import JobResult
+from store.models import JobRecord, JobResult
 from store.settings import Settings
 from tests.waiting import until
 from tests.worker.conftest import Portal, StartWorker
@@ -201,3 +201,13 @@ def test_a_job_in_a_dialect_of_the_plugins_own_plans_and_then_acts(portal: Porta
     assert "plans.py" not in portal.entries(broken)[-1].message.partition("tagging.py")[0]
     with objects(data):
         assert not Device.objects.filter(site=site).exclude(asset_tag=None).exists()
+
+
+def test_what_an_admin_says_of_read_only_counts_in_the_run(portal: Portal, data: Data):
+    result = portal.submit("NewBranch", raw=branch(data, "Bern"))
+    with portal.platform.session() as db:
+        db.get_one(JobRecord, portal.jobs["NewBranch"].id).read_only = True
+        db.commit()
+    assert portal.execute(result).status == "completed"
+    with objects(data):
+        assert Site.objects.count() == 0

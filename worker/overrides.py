@@ -1,0 +1,145 @@
+"""What an admin may say of a job in place of its code: the record's columns hold what counts, whoever said it."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy.orm import Session
+
+from jobs.describe import LONGEST_GROUPING, LONGEST_NAME
+from jobs.errors import InvalidData
+from store.models import JobRecord
+
+#: No limit of time is longer: seconds in ten years.
+LONGEST_SECONDS = 10 * 365 * 24 * 3600.0
+LONGEST_DESCRIPTION = 20_000
+LONGEST_QUEUE = 100
+MOST_QUEUES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One fact of a job that can be overridden."""
+
+    name: str
+    label: str
+    kind: Literal["line", "text", "switch", "seconds", "names"]
+    help: str = ""
+
+
+SETTINGS = (
+    Setting("name", "Name", "line"),
+    Setting("grouping", "Group", "line"),
+    Setting("description", "Description", "text", "Markdown."),
+    Setting("hidden", "Hidden", "switch", "Left out of lists, unless they are asked for it."),
+    Setting("approval_required", "Approval", "switch", "A run waits until somebody has approved it."),
+    Setting(
+        "commit_default", "Commit", "switch", "A run saves its changes, unless it is asked for as a dry run."
+    ),
+    Setting("read_only", "Read only", "switch", "No run ever saves a change."),
+    Setting(
+        "has_sensitive_variables",
+        "Sensitive inputs",
+        "switch",
+        "Inputs are kept encrypted, and only until a run ends.",
+    ),
+    Setting(
+        "soft_time_limit",
+        "Time limit",
+        "seconds",
+        "Seconds until a run is told to end; 0 is the portal’s default.",
+    ),
+    Setting(
+        "time_limit", "Hard time limit", "seconds", "Seconds until a run is ended; 0 is the portal’s default."
+    ),
+    Setting("queues", "Queues", "names", "The first is the default; none stands for `default`."),
+)
+_BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+
+def take_from_code(record: JobRecord, facts: Mapping[str, Any]) -> None:
+    """Bring a record up to what its code says, but for what was overridden."""
+    record.code_facts = {name: facts[name] for name in _BY_NAME}
+    _apply(record)
+
+
+def override(db: Session, record: JobRecord, overrides: Mapping[str, Any]) -> None:
+    """Have these facts count in place of the code's, and the code's for all others. Commits `db`.
+
+    overrides: {name of a setting: value, as its kind has it}. Raises InvalidData, {name: [sentence]}.
+    """
+    errors: dict[str, list[str]] = {}
+    checked: dict[str, Any] = {}
+    for name, value in overrides.items():
+        try:
+            checked[name] = _checked(_BY_NAME[name], value)
+        except KeyError:
+            errors[name] = ["There is no such setting."]
+        except ValueError as error:
+            errors[name] = [str(error)]
+    sensitive, approved = (
+        checked.get(name, _code_fact(record, name))
+        for name in ("has_sensitive_variables", "approval_required")
+    )
+    if not errors and sensitive and approved:
+        last = "approval_required" if "approval_required" in checked else "has_sensitive_variables"
+        errors[last] = ["A job whose inputs nobody may read cannot be approved by anybody."]
+    if errors:
+        raise InvalidData(errors)
+    if not record.code_facts:
+        # It was never refreshed since there are overrides: what it has is the code's.
+        record.code_facts = {name: getattr(record, name) for name in _BY_NAME}
+    record.overrides = checked
+    _apply(record)
+    db.commit()
+
+
+def _apply(record: JobRecord) -> None:
+    for name in _BY_NAME:
+        setattr(record, name, (record.overrides or {}).get(name, record.code_facts[name]))
+    if record.read_only:
+        record.commit_default = False
+
+
+def _code_fact(record: JobRecord, name: str) -> Any:
+    return (record.code_facts or {}).get(name, getattr(record, name))
+
+
+def _checked(setting: Setting, value: Any) -> Any:
+    if setting.kind == "switch":
+        if not isinstance(value, bool):
+            raise ValueError("Enter true or false.")
+        return value
+    if setting.kind == "seconds":
+        return _seconds(value)
+    if setting.kind == "names":
+        return _names(value)
+    if not isinstance(value, str):
+        raise ValueError("Enter text.")
+    text = value.strip()
+    most = {"name": LONGEST_NAME, "grouping": LONGEST_GROUPING}.get(setting.name, LONGEST_DESCRIPTION)
+    if not text and setting.name != "description":
+        raise ValueError("This field is required.")
+    if len(text) > most:
+        raise ValueError(f"Ensure this value has at most {most:,} characters (it has {len(text):,}).")
+    return text
+
+
+def _seconds(value: Any) -> float:
+    try:
+        seconds = float(value) if not isinstance(value, bool) else math.nan
+    except (TypeError, ValueError, OverflowError):
+        seconds = math.nan
+    if not 0 <= seconds <= LONGEST_SECONDS:
+        raise ValueError("Enter a number of seconds, or 0.")
+    return seconds
+
+
+def _names(value: Any) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise ValueError("Enter a list of names.")
+    names = list(dict.fromkeys(each.strip() for each in value if each.strip()))
+    if len(names) > MOST_QUEUES or any(len(name) > LONGEST_QUEUE or not name.isprintable() for name in names):
+        raise ValueError(f"Name at most {MOST_QUEUES} queues, each with at most {LONGEST_QUEUE} characters.")
+    return names
