@@ -97,7 +97,16 @@ def _changed(key: str) -> JobRecord:
 
 
 def _is_set(setting: Setting) -> bool:
-    return request.form.get(f"set-{setting.name}") == "true"
+    """Tell whether a setting is ticked; or was changed where it was not: that must not be lost."""
+    if request.form.get(f"set-{setting.name}") == "true":
+        return True
+    shown = request.form.get(f"was-{setting.name}")
+    sent = request.form.get(setting.name, "false" if setting.kind == "switch" else "")
+    return shown is not None and _plain(shown) != _plain(sent)
+
+
+def _plain(text: str) -> str:
+    return clean_text(text).replace("\r\n", "\n").strip()
 
 
 def _written(setting: Setting, value: Any) -> Any:

@@ -1,5 +1,7 @@
 """What an admin says of a job in place of its code, by the page; and what becomes of it at a refresh."""
 
+import html
+import re
 from pathlib import Path
 
 import pytest
@@ -83,6 +85,20 @@ def test_what_is_ticked_counts_and_stays_when_the_code_changes(root, app, db, fi
     assert (record(db).time_limit, record(db).name) == (500.0, "Hello there")
     root.post(f"{URL}/reset")
     assert (record(db).name, record(db).overrides) == ("Greeting", {})
+
+
+def test_what_was_changed_without_a_tick_counts_as_ticked(root, db):
+    page = text(root.get(URL))
+    shown = {
+        name: html.unescape(value) for name, value in re.findall(r'name="(was-[^"]+)" value="([^"]*)"', page)
+    }
+    assert len(shown) == 11
+    # All as the page had it, with its line ends as browsers send them: nothing is set.
+    as_it_was = {name.removeprefix("was-"): value.replace("\n", "\r\n") for name, value in shown.items()}
+    root.post(URL, {**shown, **as_it_was})
+    assert record(db).overrides == {}
+    root.post(URL, {**shown, **as_it_was, "name": "Typed", "commit_default": "false"})
+    assert record(db).overrides == {"name": "Typed", "commit_default": False}
 
 
 def test_every_setting_is_on_the_page_and_can_be_overridden(root, db):
