@@ -44,4 +44,4 @@ def _changed_at(name: str) -> int:
 
 @cache
 def _digest(name: str, _changed_at: int) -> str:
-    return hashlib.sha256(Path(FOLDER / name).read_bytes()).hexdigest()[:8]
+    return hashlib.sha256(Path(FOLDER / name).read_bytes()).hexdigest()[:6]

@@ -172,7 +172,7 @@ def test_who_may_not_change_the_job_only_reads(call, db, kept):
     kept(a=1)
     for method in ("PUT", "DELETE"):
         answer = call(method, f"{PLAIN}/a", **({"json": {"value": 2}} if method == "PUT" else {}))
-        assert (answer.status_code, answer.json) == (403, {"error": "Only a superuser may do this."})
+        assert (answer.status_code, answer.json) == (403, {"error": "You may not do this."})
     assert stored(db) == {"a": 1}
 
 
