@@ -7,6 +7,7 @@ from datetime import timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from store.audit import note
 from store.decisions import ME
 from store.models import ApiToken, SignInLink, User, now
 from store.secrets import new_token
@@ -85,6 +86,12 @@ def make_token(
     if errors:
         raise BadToken(errors)
     plain, token_hash = new_token(PREFIX)
+    note(
+        db,
+        "token.create",
+        user.username,
+        after={"name": name, "days": days, "read_only": read_only, "class_paths": list(class_paths)},
+    )
     db.add(
         ApiToken(
             user_id=user.id,

@@ -6,6 +6,7 @@ from typing import Any
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
 from sqlalchemy import delete, select, update
 
+from store import audit
 from store.models import ApiToken, User, UserSession, now
 from store.people import BadToken, make_token
 from store.permissions import NotVisible
@@ -43,6 +44,7 @@ def password() -> Response:
     with writing() as session:
         session.execute(update(User).where(User.id == user.id).values(password_hash=kept))
         session.execute(delete(UserSession).where(*_others(user)))
+        audit.note(session, "user.password", user.username)
     flash("Your password is set. You are signed out everywhere else.")
     return _back()
 
@@ -101,6 +103,8 @@ def end_token(token_id: int) -> Response:
     with writing() as session:
         own = (ApiToken.id == token_id, ApiToken.user_id == signed_in_user().id)
         ended = session.execute(delete(ApiToken).where(*own)).rowcount  # type: ignore[attr-defined]
+        if ended:
+            audit.note(session, "token.end", str(token_id))
     if not ended:
         raise NotVisible
     flash("That token opens nothing any more.")

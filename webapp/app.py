@@ -11,6 +11,7 @@ from webapp import (
     account,
     api,
     assets,
+    audit,
     auth,
     database,
     errors,
@@ -87,6 +88,7 @@ def create_app(settings: Settings) -> Flask:
         groups,
         permissions,
         account,
+        audit,
     ):
         app.register_blueprint(noun.blueprint)
     api.register(app)

@@ -8,7 +8,7 @@ from flask import Flask, current_app, g, request, session
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.exceptions import BadRequest
 
-from store import permissions
+from store import audit, permissions
 from store.decisions import Asker
 from store.models import User
 from webapp.database import SAFE_METHODS, db
@@ -46,6 +46,7 @@ def init_app(app: Flask) -> None:
     csrf.init_app(app)
     app.extensions["askers"] = {}
     app.before_request(_identify)
+    app.before_request(_say_who_acts)
     app.before_request(_refuse_strangers)
     app.before_request(_refuse_foreign_pages)
     app.context_processor(lambda: {"user": current_user(), "allowed": allowed, "people": User})
@@ -93,6 +94,11 @@ def _identify() -> None:
         g.user = db.session.merge(user, load=False)
         if request.method in SAFE_METHODS and _marked("is_polled"):
             _remember_rights(g.user)
+
+
+def _say_who_acts() -> None:
+    """Whatever is written down from here on was done by whoever asks."""
+    audit.act_as(audit.Actor(g.user.username if g.user else "", "page", request.remote_addr or ""))
 
 
 def _remember_rights(user: User) -> None:

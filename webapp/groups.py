@@ -1,11 +1,13 @@
 """Groups of people."""
 
 from http import HTTPStatus
+from typing import Any
 
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
+from store import audit
 from store.models import Group, Permission, group_members, permission_groups
 from store.permissions import NotVisible
 from webapp.admin_forms import LONGEST_DESCRIPTION, AdminForm, as_lines, check_name, line, people_named
@@ -58,6 +60,7 @@ def delete(group_id: int) -> Response:
         flash("The group of everyone cannot be deleted; its permissions can be taken from it.", "warn")
         return make_response(redirect(url_for("groups.show", group_id=group.id), HTTPStatus.SEE_OTHER))
     name = group.name
+    audit.note(db.session(), "group.delete", name, before=_told(group))
     db.session.delete(group)
     db.session.commit()
     flash(f"Deleted the group {name}.")
@@ -82,8 +85,11 @@ def _save(group: Group, known: Group | None) -> Response:
     with db.session.no_autoflush:
         members = [] if known is not None and known.everyone else people_named(db.session(), form, "members")
     if not form.errors:
+        before = _told(group) if known is not None else None
         group.name, group.description, group.members = form.text("name"), form.text("description"), members
         db.session.add(group)
+        action = "group.create" if known is None else "group.change"
+        audit.note(db.session(), action, group.name, before=before, after=_told(group))
         try:
             db.session.commit()
         except IntegrityError:
@@ -95,6 +101,14 @@ def _save(group: Group, known: Group | None) -> Response:
         return make_response(_page(shown, form), HTTPStatus.UNPROCESSABLE_ENTITY)
     flash(f"Saved the group {group.name}.")
     return make_response(redirect(url_for("groups.index"), HTTPStatus.SEE_OTHER))
+
+
+def _told(group: Group) -> dict[str, Any]:
+    return {
+        "name": group.name,
+        "description": group.description,
+        "members": sorted(user.username for user in group.members),
+    }
 
 
 def _page(group: Group | None, form: AdminForm) -> str:

@@ -7,6 +7,7 @@ from flask import Blueprint, Response, flash, make_response, redirect, render_te
 from sqlalchemy import select
 
 from jobs.errors import InvalidData
+from store import audit
 from store.models import JobRecord
 from store.permissions import visible
 from store.text import clean_text
@@ -70,6 +71,7 @@ def delete(key: str) -> Response:
         )
         return make_response(redirect(url_for("jobs.show", key=job.class_path), HTTPStatus.SEE_OTHER))
     name = job.name
+    audit.note(db.session(), "job.delete", job.class_path)
     db.session.delete(job)
     db.session.commit()
     flash(f"Removed {name}. Its results are kept.")
@@ -85,6 +87,9 @@ def enable_all() -> Response:
     chosen = [job for job in waiting if allowed("change", job)]
     for job in chosen:
         job.enabled = True
+        audit.note(
+            db.session(), "job.enable", job.class_path, before={"enabled": False}, after={"enabled": True}
+        )
     db.session.commit()
     flash(f"Enabled {plural(len(chosen), 'job')}.")
     return make_response(redirect(url_for("jobs.index"), HTTPStatus.SEE_OTHER))

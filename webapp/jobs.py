@@ -25,6 +25,7 @@ from werkzeug.datastructures import MultiDict
 from jobs.errors import InvalidData
 from jobs.files import Upload
 from jobs.kinds import file_names, secret_names
+from store import audit
 from store.models import JobRecord, JobResult, JobSource, LoadError, class_path_of
 from store.permissions import NotVisible, visible
 from store.text import clean_text
@@ -428,7 +429,14 @@ def _commit_of(earlier: JobResult | None, given: str | None) -> bool | None:
 def _switch(key: str, *, enabled: bool) -> Response:
     job = find_job(key)
     require("change", job)
-    job.enabled = enabled
+    before, job.enabled = job.enabled, enabled
+    audit.note(
+        db.session(),
+        "job.enable" if enabled else "job.disable",
+        job.class_path,
+        before={"enabled": before},
+        after={"enabled": enabled},
+    )
     db.session.commit()
     flash(f"{job.name} is {'enabled' if enabled else 'disabled'} now.")
     if htmx.wants_fragment():

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
 from sqlalchemy import select, update
 
+from store import audit
 from store.models import SignInLink, User, now
 from store.secrets import hash_token, verify_password
 from store.text import clean_text
@@ -40,8 +41,10 @@ def sign_in() -> Response:
     user = _check(username, request.form.get("password", "")[:LONGEST])
     if user is None:
         lock_out.note_failure(username, address)
+        _note("sign-in.refused", username)
         return _again(HTTPStatus.UNPROCESSABLE_ENTITY, username, wrong=True)
     lock_out.forget_failures(username, address)
+    _note("sign-in", user.username, by=user)
     session_of_request().sign_in(user)
     return _go_on()
 
@@ -56,6 +59,7 @@ def use_link(token: str) -> Response:
     user = _use_up(token)
     if user is None:
         return make_response(render_template("login/used.html"), HTTPStatus.NOT_FOUND)
+    _note("sign-in.link", user.username, by=user)
     session_of_request().sign_in(user)
     # Not to a page in the link: it would be the sender who chooses where its reader goes.
     return make_response(redirect(url_for("home.show"), HTTPStatus.SEE_OTHER))
@@ -66,6 +70,11 @@ def sign_out() -> Response:
     session_of_request().sign_out()
     flash("You have signed out.")
     return make_response(redirect(url_for("login.show"), HTTPStatus.SEE_OTHER))
+
+
+def _note(action: str, username: str, by: User | None = None) -> None:
+    with writing() as db:
+        audit.note(db, action, username, actor=by.username if by else "")
 
 
 def _again(status: HTTPStatus, username: str, *, wrong: bool = False, wait_seconds: int = 0) -> Response:

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import selectinload
 
+from store import audit
 from store.decisions import KINDS, BadPermission, Facts, check, decide
 from store.models import Group, JobRecord, JobResult, Permission, User, class_path_of
 from store.permissions import NotVisible, asker_of, facts_of, visible
@@ -89,6 +90,7 @@ def delete(permission_id: int) -> Response:
     row = _find(permission_id)
     require("delete", row)
     name = row.name
+    audit.note(db.session(), "permission.delete", name, before=_told(row))
     db.session.delete(row)
     db.session.commit()
     flash(f"Deleted the permission {name}.")
@@ -182,12 +184,15 @@ def _answer(row: Permission | None) -> Response:
     if "_preview" in request.form:
         return make_response(_page(row, form, changes=preview(db.session(), given)))
     made = row or Permission()
+    before = _told(row) if row is not None else None
     made.name, made.description = form.text("name"), form.text("description")
     made.enabled, made.kind = bool(form.values["enabled"]), given.kind
     made.actions = [action for action in KINDS[given.kind].actions if action in given.actions]
     made.constraints = list(given.constraints)
     made.users, made.groups = users, groups
     db.session.add(made)
+    action = "permission.create" if row is None else "permission.change"
+    audit.note(db.session(), action, made.name, before=before, after=_told(made))
     try:
         db.session.commit()
     except IntegrityError:
@@ -232,6 +237,18 @@ def _sent(row: Permission | None) -> tuple[AdminForm, Given, list[User], list[Gr
         bool(form.values["enabled"]),
     )
     return form, given, users, groups
+
+
+def _told(row: Permission) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "enabled": row.enabled,
+        "kind": row.kind,
+        "actions": list(row.actions),
+        "constraints": list(row.constraints),
+        "groups": sorted(group.name for group in row.groups),
+        "users": sorted(user.username for user in row.users),
+    }
 
 
 def _given(row: Permission) -> Given:

@@ -8,6 +8,7 @@ from sqlalchemy import delete as delete_rows
 from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 
+from store import audit
 from store.models import Group, User, UserSession, group_members
 from store.people import BadUsername, check_username, sign_in_path
 from store.permissions import Forbidden, NotVisible, asker_of
@@ -69,6 +70,7 @@ def create() -> Response:
     try:
         db.session.flush()
         _set_groups(user)
+        audit.note(db.session(), "user.create", user.username, after=_told(user))
         db.session.commit()
     except IntegrityError:
         db.session.rollback()
@@ -104,10 +106,12 @@ def change(user_id: int) -> Response:
     if form.errors:
         return make_response(_page(user, form), HTTPStatus.UNPROCESSABLE_ENTITY)
     lost = user.active and not form.values["active"]
+    before = _told(user)
     _take_over(user, form)
     _set_groups(user)
     if lost:
         db.session.execute(delete_rows(UserSession).where(UserSession.user_id == user.id))
+    audit.note(db.session(), "user.change", user.username, before=before, after=_told(user))
     db.session.commit()
     flash(f"Saved {user.username}.")
     return _to(user)
@@ -120,6 +124,7 @@ def link(user_id: int) -> Response:
     if not user.active:
         flash(f"{user.username} is not active: nobody can sign in as them.", "warn")
         return _to(user)
+    audit.note(db.session(), "user.link", user.username)
     address = request.host_url.rstrip("/") + sign_in_path(db.session(), user)
     return make_response(render_template("admin/link.html", person=user, address=address))
 
@@ -153,6 +158,15 @@ def _sent() -> AdminForm:
     if form.values["superuser"] and not signed_in_user().superuser:
         form.refuse("superuser", "Only a superuser may say who is one.")
     return form
+
+
+def _told(user: User) -> dict[str, Any]:
+    return {
+        "display_name": user.display_name,
+        "active": user.active,
+        "superuser": user.superuser,
+        "groups": _groups_of([user.id]).get(user.id, []),
+    }
 
 
 def _take_over(user: User, form: AdminForm) -> None:

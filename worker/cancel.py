@@ -6,6 +6,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+from store.audit import note
 from store.models import JobResult, Status, User, now
 from store.permissions import require
 from store.settings import Settings
@@ -74,5 +75,8 @@ def _write(db: Session, result: JobResult, expected: tuple[Status, ...], **value
         .values(**values)
         .execution_options(synchronize_session=False)
     )
+    done = bool(written.rowcount)  # type: ignore[attr-defined]
+    if done:
+        note(db, "run.cancel", str(result.id), actor=str(values.get("canceled_by") or ""))
     db.commit()
-    return bool(written.rowcount)  # type: ignore[attr-defined]
+    return done

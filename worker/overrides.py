@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from jobs.describe import LONGEST_GROUPING, LONGEST_NAME
 from jobs.errors import InvalidData
+from store.audit import note
 from store.models import JobRecord
 
 #: No limit of time is longer: seconds in ten years.
@@ -90,6 +91,7 @@ def override(db: Session, record: JobRecord, overrides: Mapping[str, Any]) -> No
     if not record.code_facts:
         # It was never refreshed since there are overrides: what it has is the code's.
         record.code_facts = {name: getattr(record, name) for name in _BY_NAME}
+    note(db, "job.settings", record.class_path, before=record.overrides or {}, after=checked)
     record.overrides = checked
     _apply(record)
     db.commit()

@@ -4,6 +4,7 @@ from sqlalchemy import ColumnElement, Connection, exists, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from store.audit import note
 from store.models import JobResult, Queue, User, now
 from store.permissions import require
 
@@ -11,12 +12,14 @@ from store.permissions import require
 def pause_queue(db: Session, name: str, user: User) -> None:
     """Let the runs of this queue wait. Commits `db`. Raises Forbidden."""
     require(user, "change", Queue)
+    note(db, "queue.pause", name, actor=user.username)
     set_paused(db, name, paused=True, by=user.username)
 
 
 def resume_queue(db: Session, name: str, user: User) -> None:
     """Have the runs of this queue taken again. Commits `db`. Raises Forbidden."""
     require(user, "change", Queue)
+    note(db, "queue.resume", name, actor=user.username)
     set_paused(db, name, paused=False, by=user.username)
 
 

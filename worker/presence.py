@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 from sqlalchemy.orm import Session
 
+from store.audit import note
 from store.models import User, WorkerProcess, now
 from store.permissions import require
 from store.platform import Platform
@@ -173,6 +174,7 @@ def drain_worker(db: Session, name: str, user: User, *, on: bool = True) -> bool
     Returns False when no worker of this name is here. Raises Forbidden.
     """
     require(user, "change", WorkerProcess)
+    note(db, "worker.drain" if on else "worker.resume", name, actor=user.username)
     return set_drain(db, name, on)
 
 

@@ -7,6 +7,7 @@ import threading
 
 from sqlalchemy import delete
 
+from store.audit import BATCH, seal
 from store.files import file_store
 from store.models import SignInLink, UserSession, now
 from store.platform import Platform
@@ -55,6 +56,8 @@ def tidy(settings: Settings, platform: Platform) -> None:
         db.execute(delete(SignInLink).where(SignInLink.expires_at < now()))
         forget_gone(db)
         db.commit()
+        while seal(db) == BATCH:
+            pass
     try:
         sweep(platform.engine, file_store(settings, platform.engine))
     except SettingsError as error:

@@ -18,6 +18,7 @@ from jobs.errors import InvalidData
 from jobs.files import Upload
 from jobs.kinds import secret_names
 from jobs.variables import DRY_RUN
+from store.audit import note
 from store.models import JobRecord, JobResult, Status, User, now
 from store.permissions import Forbidden, require
 from store.secrets import seal
@@ -98,6 +99,13 @@ def submit(
         policy = rules.admit(db, result, limit=job.concurrency_limit, policy=job.concurrency_policy)
         replaced = [(old.id, old.queue, old.priority) for old in policy]
         db.add(result)
+        note(
+            db,
+            "run.submit",
+            job.class_path,
+            after={"result": str(result.id), "commit": result.commit},
+            actor=_name(user),
+        )
         kept.give(db, result.id)
         result_id, class_path, priority, skipped = result.id, job.class_path, result.priority, result.finished
         # Commit before pushing: a fast worker must find the row. And read nothing in between: on SQLite that

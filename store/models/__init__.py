@@ -1,6 +1,7 @@
 """The tables of the PLATFORM database, one file a noun."""
 
 from store.columns import now
+from store.models.audit import AuditRecord
 from store.models.base import Base
 from store.models.entry import EntryGroup, LogEntry
 from store.models.favourite import Favourite, SavedFilter
@@ -20,6 +21,7 @@ __all__ = [
     "LEVELS",
     "SINGLETON",
     "ApiToken",
+    "AuditRecord",
     "Base",
     "EntryGroup",
     "Favourite",

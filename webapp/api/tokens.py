@@ -10,7 +10,7 @@ from sqlalchemy.orm import joinedload
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
-from store import permissions
+from store import audit, permissions
 from store.decisions import Limits
 from store.models import ApiToken, User, now
 from store.secrets import hash_token
@@ -30,6 +30,7 @@ def identify() -> None:
     _note_use(token)
     # Without a statement, so without a transaction: that begins when the request has come in whole.
     g.user = db.session.merge(token.user, load=False)
+    audit.act_as(audit.Actor(token.user.username, "api", request.remote_addr or ""))
     if token.read_only or token.class_paths:
         permissions.limit(
             g.user, Limits(token.name or token.prefix, token.read_only, tuple(token.class_paths))

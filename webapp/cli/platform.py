@@ -26,8 +26,11 @@ def platform_session(settings: "Settings") -> "Iterator[Session]":
 
 @contextmanager
 def open_platform(settings: "Settings") -> "Iterator[Platform]":
+    from store.audit import Actor, act_as
     from store.migrate import is_current
     from store.platform import Platform
+
+    act_as(Actor(via="command"))
 
     with clear_errors():
         if not is_current(settings):
