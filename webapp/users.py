@@ -9,7 +9,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 
 from store import audit
-from store.models import Group, User, UserSession, group_members
+from store.models import Group, SignInLink, User, UserSession, group_members
 from store.people import BadUsername, check_username, sign_in_path
 from store.permissions import Forbidden, NotVisible, asker_of
 from store.text import clean_text
@@ -110,7 +110,8 @@ def change(user_id: int) -> Response:
     _take_over(user, form)
     _set_groups(user)
     if lost:
-        db.session.execute(delete_rows(UserSession).where(UserSession.user_id == user.id))
+        for opened in (UserSession, SignInLink):
+            db.session.execute(delete_rows(opened).where(opened.user_id == user.id))
     audit.note(db.session(), "user.change", user.username, before=before, after=_told(user))
     db.session.commit()
     flash(f"Saved {user.username}.")

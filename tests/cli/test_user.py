@@ -130,3 +130,16 @@ def test_password_sets_it_and_ends_the_sessions(errand, db, alice):
     )
     assert verify_password(user_named(db, "alice").password_hash, "der Zug um halb sieben")
     assert db.scalars(select(UserSession)).all() == []
+
+
+def test_what_is_done_to_accounts_is_written_down(errand, db):
+    from store.models import AuditRecord
+
+    for arguments in (["create", "dora"], ["disable", "dora"], ["enable", "dora"], ["link", "dora"]):
+        assert errand("user", *arguments).exit_code == 0
+    rows = [
+        (row.via, row.action, row.subject) for row in db.scalars(select(AuditRecord).order_by(AuditRecord.id))
+    ]
+    assert rows == [
+        ("command", action, "dora") for action in ("user.create", "user.change", "user.change", "user.link")
+    ]

@@ -147,6 +147,8 @@ def _in_a_line(text: str) -> str:
 
 
 def _switch(settings: "Settings", class_paths: Sequence[str], *, every: bool, enabled: bool) -> None:
+    from store.audit import note
+
     if every == bool(class_paths):
         raise click.UsageError("Name the class paths of jobs, or give --all.")
     with platform_session(settings) as session:
@@ -157,6 +159,13 @@ def _switch(settings: "Settings", class_paths: Sequence[str], *, every: bool, en
         changed = [record for record in chosen if record.enabled != enabled]
         for record in changed:
             record.enabled = enabled
+            note(
+                session,
+                "job.enable" if enabled else "job.disable",
+                record.class_path,
+                before={"enabled": not enabled},
+                after={"enabled": enabled},
+            )
         session.commit()
     click.echo(f"{'Enabled' if enabled else 'Disabled'} {_count(len(changed), 'job')}.", err=True)
 

@@ -31,6 +31,7 @@ def create(settings: "Settings", username: str, superuser: bool, password_stdin:
     Without --password-stdin the password is asked for; where there is no terminal to ask at, the user
     gets none, and the path of a link is printed that signs them in once, within a day.
     """
+    from store.audit import note
     from store.models import User
     from store.people import sign_in_path
 
@@ -41,6 +42,7 @@ def create(settings: "Settings", username: str, superuser: bool, password_stdin:
         password = _ask_password(username, from_stdin=password_stdin)
         created = User(username=username, superuser=superuser, password_hash=_hash(password, username))
         session.add(created)
+        note(session, "user.create", username, after={"superuser": superuser})
         _commit_new(session, username)
         click.echo(f"Created {'superuser' if superuser else 'user'} {username}.", err=True)
         if password is None:
@@ -66,6 +68,7 @@ def list_users(settings: "Settings") -> None:
 @with_settings
 def link(settings: "Settings", username: str) -> None:
     """Print the path of a link that signs a user in once, within a day."""
+    from store.audit import note
     from store.people import sign_in_path
 
     with platform_session(settings) as session:
@@ -74,6 +77,7 @@ def link(settings: "Settings", username: str) -> None:
             raise click.ClickException(
                 f"{username} is disabled. Enable first: ./errand user enable {username}"
             )
+        note(session, "user.link", username)
         click.echo(sign_in_path(session, found))
 
 
@@ -85,6 +89,7 @@ def password(settings: "Settings", username: str, password_stdin: bool) -> None:
     """Set a user's password. Whoever is signed in with the old one is signed out."""
     from sqlalchemy import delete
 
+    from store.audit import note
     from store.models import UserSession
 
     with platform_session(settings) as session:
@@ -96,6 +101,7 @@ def password(settings: "Settings", username: str, password_stdin: bool) -> None:
         found = find_user(session, username)
         found.password_hash = _hash(given, username)
         session.execute(delete(UserSession).where(UserSession.user_id == found.id))
+        note(session, "user.password", username)
         session.commit()
     click.echo(f"Set the password of {username}.", err=True)
 
@@ -105,8 +111,11 @@ def password(settings: "Settings", username: str, password_stdin: bool) -> None:
 @with_settings
 def enable(settings: "Settings", username: str) -> None:
     """Let a disabled user in again."""
+    from store.audit import note
+
     with platform_session(settings) as session:
         find_user(session, username).active = True
+        note(session, "user.change", username, after={"active": True})
         session.commit()
     click.echo(f"Enabled {username}.", err=True)
 
@@ -118,6 +127,7 @@ def disable(settings: "Settings", username: str) -> None:
     """End a user's sessions and let neither them nor their tokens in any more. What they did stays."""
     from sqlalchemy import delete
 
+    from store.audit import note
     from store.models import SignInLink, UserSession
 
     with platform_session(settings) as session:
@@ -125,6 +135,7 @@ def disable(settings: "Settings", username: str) -> None:
         found.active = False
         session.execute(delete(UserSession).where(UserSession.user_id == found.id))
         session.execute(delete(SignInLink).where(SignInLink.user_id == found.id))
+        note(session, "user.change", username, after={"active": False})
         session.commit()
     click.echo(f"Disabled {username}.", err=True)
 
