@@ -1,0 +1,249 @@
+"""Every address as a stranger, as somebody without any permission and as a member asks for it, by page and by token.
+
+A route that is not in the table fails a test: whoever adds one says here who may.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+from werkzeug.routing import Map
+
+from examples.inventory.models import Site, Status
+from store.models import ApiToken, Group, SavedFilter
+from store.secrets import new_token
+from worker.host import this_process
+from worker.presence import Presence
+
+from .conftest import Browser, running, signed_in
+
+#: What a stranger gets: the way to sign in; what is for all; a token is asked for.
+SIGN_IN, OPEN, TOKEN = 303, 200, 401
+
+#: {(method, address): (endpoint, stranger, without any permission, a member)}. What changes something as a member is in here, too:
+#: each is asked for in an instance of its own. `*` is a result of somebody else's, `+` one of the member's own.
+JOB, API = "/jobs/local/net/Ping", "/api/v1"
+TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
+    ("GET", "/"): ("home.show", SIGN_IN, 302, 302),
+    ("GET", "/welcome"): ("home.welcome", SIGN_IN, 200, 200),
+    ("GET", "/now"): ("home.now_running", SIGN_IN, 302, 302),
+    ("GET", "/healthz"): ("home.healthz", OPEN, 200, 200),
+    ("GET", "/readyz"): ("home.readyz", 503, 503, 503),
+    ("GET", "/static/x/errand.css"): ("static", OPEN, 200, 200),
+    ("GET", "/login"): ("login.show", OPEN, 303, 303),
+    ("POST", "/login"): ("login.sign_in", 422, 422, 422),
+    ("GET", "/login/nonsense"): ("login.use_link", 404, 404, 404),
+    ("POST", "/logout"): ("login.sign_out", SIGN_IN, 303, 303),
+    # One's own account.
+    ("GET", "/account/"): ("account.show", SIGN_IN, 200, 200),
+    ("POST", "/account/password"): ("account.password", SIGN_IN, 422, 422),
+    ("POST", "/account/sessions/999/end"): ("account.end_session", SIGN_IN, 404, 404),
+    ("POST", "/account/sessions/end-others"): ("account.end_others", SIGN_IN, 303, 303),
+    ("POST", "/account/tokens"): ("account.create_token", SIGN_IN, 200, 200),
+    ("POST", "/account/tokens/999/end"): ("account.end_token", SIGN_IN, 404, 404),
+    ("GET", "/admin/permissions/explain"): ("permissions.explain", SIGN_IN, 200, 200),
+    # People.
+    **{
+        ("GET", f"/admin/{path}"): (endpoint, SIGN_IN, 404, 404)
+        for path, endpoint in (
+            ("audit/", "audit.index"),
+            ("audit/audit.csv", "audit.download"),
+            ("groups/", "groups.index"),
+            ("groups/1", "groups.show"),
+            ("groups/new", "groups.new"),
+            ("permissions/", "permissions.index"),
+            ("permissions/1", "permissions.show"),
+            ("permissions/new", "permissions.new"),
+            ("users/", "users.index"),
+            ("users/1", "users.show"),
+            ("users/new", "users.new"),
+        )
+    },
+    **{
+        ("POST", f"/admin/{path}"): (endpoint, SIGN_IN, 404, 404)
+        for path, endpoint in (
+            ("groups/1", "groups.change"),
+            ("groups/1/delete", "groups.delete"),
+            ("groups/new", "groups.create"),
+            ("permissions/1", "permissions.change"),
+            ("permissions/1/delete", "permissions.delete"),
+            ("permissions/new", "permissions.create"),
+            ("users/1", "users.change"),
+            ("users/1/link", "users.link"),
+            ("users/new", "users.create"),
+        )
+    },
+    # Jobs.
+    ("GET", "/jobs/"): ("jobs.index", SIGN_IN, 200, 200),
+    ("POST", "/jobs/refresh"): ("jobs.reload", SIGN_IN, 404, 404),
+    ("POST", "/jobs/enable-all"): ("job_settings.enable_all", SIGN_IN, 403, 403),
+    ("GET", f"{JOB}/"): ("jobs.show", SIGN_IN, 404, 200),
+    ("POST", f"{JOB}/"): ("jobs.run", SIGN_IN, 404, 303),
+    ("POST", f"{JOB}/inputs"): ("jobs.react", SIGN_IN, 404, 200),
+    ("GET", f"{JOB}/choices/site"): ("jobs.choices", SIGN_IN, 404, 200),
+    ("GET", f"{JOB}/form.css"): ("jobs.form_style", SIGN_IN, 404, 404),
+    ("GET", f"{JOB}/form.js"): ("jobs.form_script", SIGN_IN, 404, 404),
+    ("POST", f"{JOB}/star"): ("jobs.star", SIGN_IN, 404, 303),
+    ("POST", f"{JOB}/unstar"): ("jobs.unstar", SIGN_IN, 404, 303),
+    ("POST", f"{JOB}/enable"): ("jobs.enable", SIGN_IN, 404, 403),
+    ("POST", f"{JOB}/disable"): ("jobs.disable", SIGN_IN, 404, 403),
+    ("GET", f"{JOB}/settings"): ("job_settings.show", SIGN_IN, 404, 403),
+    ("POST", f"{JOB}/settings"): ("job_settings.change", SIGN_IN, 404, 403),
+    ("POST", f"{JOB}/settings/reset"): ("job_settings.reset", SIGN_IN, 404, 403),
+    ("POST", f"{JOB}/delete"): ("job_settings.delete", SIGN_IN, 404, 403),
+    ("GET", f"{JOB}/values"): ("kept_values.index", SIGN_IN, 404, 200),
+    ("GET", f"{JOB}/value?key=x"): ("kept_values.show", SIGN_IN, 404, 404),
+    ("GET", f"{JOB}/forget"): ("kept_values.confirm", SIGN_IN, 404, 403),
+    ("POST", f"{JOB}/forget"): ("kept_values.delete", SIGN_IN, 404, 403),
+    # Results.
+    ("GET", "/results/"): ("results.index", SIGN_IN, 200, 200),
+    ("GET", "/results/results.csv"): ("results.download_list", SIGN_IN, 200, 200),
+    ("GET", "/results/choices/job"): ("results.choices", SIGN_IN, 302, 302),
+    ("POST", "/results/filters"): ("results.save_filter", SIGN_IN, 422, 422),
+    ("POST", "/results/filters/1/delete"): ("results.forget_filter", SIGN_IN, 404, 404),
+    ("GET", "/results/*"): ("results.show", SIGN_IN, 404, 200),
+    ("GET", "/results/*/log"): ("results.poll", SIGN_IN, 404, 200),
+    ("GET", "/results/*/log.txt"): ("results.download", SIGN_IN, 404, 200),
+    ("GET", "/results/*/log.csv"): ("results.download", SIGN_IN, 404, 200),
+    ("GET", "/results/*/output.txt"): ("results.output", SIGN_IN, 404, 200),
+    ("GET", "/results/*/return-value.json"): ("results.return_value", SIGN_IN, 404, 200),
+    ("GET", "/results/*/files/1"): ("results.file", SIGN_IN, 404, 404),
+    ("GET", "/results/*/cancel"): ("results.confirm_cancel", SIGN_IN, 404, 403),
+    ("GET", "/results/+/cancel"): ("results.confirm_cancel", SIGN_IN, 404, 200),
+    ("POST", "/results/*/cancel"): ("results.cancel", SIGN_IN, 404, 403),
+    ("POST", "/results/+/cancel"): ("results.cancel", SIGN_IN, 404, 303),
+    ("POST", "/results/*/rerun"): ("results.rerun", SIGN_IN, 404, 303),
+    # Objects, workers, plugins.
+    ("GET", "/objects/"): ("objects.index", SIGN_IN, 200, 200),
+    ("GET", "/objects/inventory.site/"): ("objects.search", SIGN_IN, 404, 200),
+    ("GET", "/objects/inventory.site/1"): ("objects.show", SIGN_IN, 404, 200),
+    ("GET", "/plugins/inventory/"): ("plugins.inventory.index", SIGN_IN, 404, 200),
+    ("GET", "/workers/"): ("workers.index", SIGN_IN, 404, 200),
+    ("GET", "/workers/live"): ("workers.live", SIGN_IN, 404, 200),
+    ("POST", "/workers/w-1/drain"): ("workers.drain", SIGN_IN, 404, 403),
+    ("POST", "/workers/w-1/resume"): ("workers.keep", SIGN_IN, 404, 403),
+    ("POST", "/workers/queues/default/pause"): ("workers.pause", SIGN_IN, 404, 403),
+    ("POST", "/workers/queues/default/resume"): ("workers.resume", SIGN_IN, 404, 403),
+    # The API.
+    ("GET", f"{API}/jobs"): ("api.jobs", TOKEN, 200, 200),
+    ("GET", f"{API}{JOB}"): ("api.job", TOKEN, 404, 200),
+    ("POST", f"{API}{JOB}/run"): ("api.run", TOKEN, 404, 201),
+    ("GET", f"{API}{JOB}/values"): ("api.values", TOKEN, 404, 200),
+    ("GET", f"{API}{JOB}/values/k"): ("api.value", TOKEN, 404, 404),
+    ("PUT", f"{API}{JOB}/values/k"): ("api.put_value", TOKEN, 404, 403),
+    ("DELETE", f"{API}{JOB}/values/k"): ("api.delete_value", TOKEN, 404, 403),
+    ("GET", f"{API}/objects/inventory.site"): ("api.objects", TOKEN, 404, 200),
+    ("GET", f"{API}/results"): ("api.results", TOKEN, 200, 200),
+    ("GET", f"{API}/results/*"): ("api.result", TOKEN, 404, 200),
+    ("GET", f"{API}/results/*/entries"): ("api.entries", TOKEN, 404, 200),
+    ("GET", f"{API}/results/*/files"): ("api.files", TOKEN, 404, 200),
+    ("GET", f"{API}/results/*/files/1"): ("api.file", TOKEN, 404, 404),
+    ("GET", f"{API}/results/*/report"): ("api.report", TOKEN, 404, 404),
+    ("POST", f"{API}/results/*/cancel"): ("api.cancel", TOKEN, 404, 403),
+    ("POST", f"{API}/results/+/cancel"): ("api.cancel", TOKEN, 404, 202),
+    ("GET", f"{API}/sources"): ("api.sources", TOKEN, 404, 404),
+    ("GET", f"{API}/workers"): ("api.workers", TOKEN, 404, 200),
+    ("POST", f"{API}/workers/w-1/drain"): ("api.drain", TOKEN, 404, 403),
+    ("POST", f"{API}/workers/w-1/resume"): ("api.keep", TOKEN, 404, 403),
+    ("GET", f"{API}/queues"): ("api.queues", TOKEN, 404, 200),
+    ("POST", f"{API}/queues/default/pause"): ("api.pause", TOKEN, 404, 403),
+    ("POST", f"{API}/queues/default/resume"): ("api.resume", TOKEN, 404, 403),
+}
+
+#: What a token for reading gets of a member in place of what changes something.
+READ_ONLY = {201: 403, 202: 403}
+
+
+@pytest.fixture
+def app(inventory_settings: Any) -> Iterator[Flask]:
+    for app in running(inventory_settings):
+        with app.extensions["errand"].data.run_session(wait_seconds=5, on_wait=lambda: None) as session:
+            active = Status(name="Active", slug="active")
+            active.save()
+            Site(name="Bern", slug="bern", status=active).save()
+            session.commit()
+        yield app
+
+
+@pytest.fixture
+def fill(db: Any, cast: Any, make_job: Any, make_result: Any, platform: Any) -> Callable[[str], str]:
+    """Make one of everything; carol has no permission, and alice those of everybody. Returns how to fill in an address."""
+    variable = {
+        "name": "site",
+        "type": "ObjectVar",
+        "model": "inventory.site",
+        "label": "Site",
+        "description": "",
+        "required": False,
+        "default": None,
+    }
+    job = make_job("Ping", class_path="local/net/Ping", variables=[variable])
+    bobs = make_result(job, "running", username="bob", data={"site": None}, return_value=1, output="x")
+    own = make_result(job, "running", username="alice", data={"site": None})
+    with db.begin():
+        everyone = db.scalars(select(Group).where(Group.everyone)).one()
+        everyone.everyone, everyone.members = False, [cast["alice"]]
+        db.add(SavedFilter(user_id=cast["bob"].id, name="his", arguments={}))
+    Presence(platform, kind="worker", name="w-1", queues=["default"], process=this_process()).enter()
+    return lambda path: path.replace("*", str(bobs.id)).replace("+", str(own.id))
+
+
+def token_of(db: Any, user: Any, **limits: Any) -> dict[str, str]:
+    plain, token_hash = new_token("errand")
+    with db.begin():
+        db.add(ApiToken(user_id=user.id, prefix=plain[:12], token_hash=token_hash, **limits))
+    return {"Authorization": f"Token {plain}"}
+
+
+def test_every_route_is_in_the_table(app: Flask, fill: Callable[[str], str]):
+    rules: Map = app.url_map
+    adapter = rules.bind("localhost")
+    for (method, path), (endpoint, *_) in TABLE.items():
+        assert adapter.match(fill(path).partition("?")[0], method=method)[0] == endpoint, path
+    assert {endpoint for endpoint, *_ in TABLE.values()} == {rule.endpoint for rule in rules.iter_rules()}
+    asked = {(endpoint, method) for (method, _), (endpoint, *_) in TABLE.items()}
+    there = {
+        (rule.endpoint, method)
+        for rule in rules.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    assert asked == there
+
+
+@pytest.mark.parametrize(("method", "path"), TABLE, ids=[f"{method} {path}" for method, path in TABLE])
+def test_who_gets_what(app: Flask, db: Any, cast: Any, fill: Callable[[str], str], method: str, path: str):
+    _, stranger, nothing, member = TABLE[method, path]
+    address = fill(path)
+    if path.startswith(API):
+        client = app.test_client()
+        body: dict[str, Any] = {"json": {"value": 1}} if method == "PUT" else {}
+        assert client.open(address, method=method, **body).status_code == stranger
+        for user, expected in (("carol", nothing), ("alice", member)):
+            # A token of this kind first: it changes nothing.
+            read_only = READ_ONLY.get(expected, expected)
+            limited = client.open(
+                address, method=method, headers=token_of(db, cast[user], read_only=True), **body
+            )
+            assert limited.status_code == read_only, limited.text
+            elsewhere = client.open(
+                address, method=method, headers=token_of(db, cast[user], class_paths=["local/x/*"]), **body
+            )
+            assert (
+                elsewhere.status_code in (403, 404)
+                or elsewhere.json.get("results") == []
+                or path.endswith("inventory.site")
+            )
+            answer = client.open(address, method=method, headers=token_of(db, cast[user]), **body)
+            assert answer.status_code == expected, answer.text
+        return
+    for browser, expected in (
+        (Browser(app.test_client()), stranger),
+        (signed_in(app, db, cast["carol"]), nothing),
+        (signed_in(app, db, cast["alice"]), member),
+    ):
+        answer = browser.get(address) if method == "GET" else browser.post(address)
+        assert answer.status_code == expected, path
+        # Files are sent as they are read.
+        answer.close()
