@@ -8,10 +8,20 @@ is what comes from `local` and is in one of two groups, or what comes from any p
 a key means is written beside each kind below. Nobody may do what no permission gives; nothing takes away what one gives.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from store.text import clean_text
+
+#: What one permission may hold.
+MOST_CONSTRAINTS, MOST_VALUES, LONGEST_VALUE = 50, 100, 400
+
+#: Whole numbers up to here are the same to every database.
+LARGEST_NUMBER = 2**53
+
+#: Keys whose values are true or false.
+_SWITCHES = frozenset({"enabled", "hidden", "read_only"})
 
 #: Stands for who asks, as the owner of a run.
 ME = "me"
@@ -227,18 +237,37 @@ def check(kind: str, actions: Iterable[str], constraints: Any) -> None:
 def _problem(kind: Kind, constraints: Any) -> str:
     if not isinstance(constraints, list) or not all(isinstance(one, Mapping) and one for one in constraints):
         return "Write a list of conditions, each with at least one key; an empty list sets none."
+    if len(constraints) > MOST_CONSTRAINTS:
+        return f"Write at most {MOST_CONSTRAINTS} conditions."
     for one in constraints:
         for key, value in one.items():
-            is_data = kind.has_data and key.startswith(DATA) and key.removeprefix(DATA).isidentifier()
+            name = key.removeprefix(DATA)
+            is_data = kind.has_data and key.startswith(DATA) and name.isidentifier() and name.isascii()
             if not is_data and key not in kind.keys:
                 keys = ", ".join([*kind.keys, *([f"{DATA}<input>"] if kind.has_data else [])]) or "none"
                 return f"There is no {key!r} of {kind.plural}. Keys are: {keys}."
             values = value if isinstance(value, list) else [value]
-            if not values or not all(isinstance(each, str | int | float | bool) for each in values):
-                return f"{key} must be a text, a number, true or false, or a list of such."
+            if problem := _problem_of_values(key, values):
+                return problem
             # Of a job these are a list, in which a database cannot look for a part of a name.
             if key == "queue" and any("*" in str(each) for each in values):
                 return "queue takes no *: write a list of names."
+    return ""
+
+
+def _problem_of_values(key: str, values: Sequence[Any]) -> str:
+    if not 0 < len(values) <= MOST_VALUES:
+        return f"{key} must be one value, or a list of at most {MOST_VALUES}."
+    if key in _SWITCHES:
+        return "" if all(isinstance(each, bool) for each in values) else f"{key} must be true or false."
+    if not key.startswith(DATA) and not all(isinstance(each, str) for each in values):
+        return f"{key} must be a text, or a list of texts."
+    for each in values:
+        if isinstance(each, str):
+            if len(each) > LONGEST_VALUE or clean_text(each) != each:
+                return f"{key} must be texts of at most {LONGEST_VALUE} visible characters."
+        elif not isinstance(each, int | float) or not abs(each) <= LARGEST_NUMBER:
+            return f"{key} must be a text, a number, true or false, or a list of such."
     return ""
 
 
@@ -276,17 +305,29 @@ def alternatives(wanted: Any, asker: Asker, key: str) -> Sequence[Any]:
 
 
 def fits(actual: Any, wanted: Any) -> bool:
-    """Tell whether one value is as a constraint wants it. Upper and lower case are different."""
+    """Tell whether one value is as a constraint wants it: of the same kind, and upper and lower case are different."""
     if isinstance(wanted, bool) or isinstance(actual, bool):
         return actual is wanted
-    if isinstance(wanted, str) and "*" in wanted:
-        return actual is not None and re.fullmatch(pattern(wanted), str(actual), re.DOTALL) is not None
-    return actual is not None and str(actual) == str(wanted)
+    if isinstance(wanted, str):
+        return isinstance(actual, str) and matches(actual, wanted)
+    return isinstance(actual, int | float) and float(actual) == float(wanted)
 
 
-def pattern(wanted: str) -> str:
-    """Return a text with `*` as a regular expression."""
-    return ".*".join(map(re.escape, wanted.split("*")))
+def matches(text: str, wanted: str) -> bool:
+    """Tell whether a text is `wanted`, in which `*` stands for anything. Takes time in proportion to both."""
+    first, *rest = wanted.split("*")
+    if not rest:
+        return text == wanted
+    last = rest.pop()
+    if not text.startswith(first) or not text.endswith(last) or len(text) < len(first) + len(last):
+        return False
+    at, end = len(first), len(text) - len(last)
+    for part in rest:
+        at = text.find(part, at, end)
+        if at < 0:
+            return False
+        at += len(part)
+    return True
 
 
 def _said(key: str, wanted: Any) -> str:

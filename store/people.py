@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from store.audit import note
@@ -42,9 +42,10 @@ def check_username(db: Session, username: str) -> None:
     if username == ME:
         raise BadUsername(f"Nobody can be called {ME}: in permissions that is whoever asks.")
     # Two names that differ in case only would be taken for one another.
-    taken = db.scalar(select(User.username).where(func.lower(User.username) == username.lower()).limit(1))
-    if taken is not None:
-        raise BadUsername(f"There is a user {taken!r} already.")
+    # Compared here: a database may know only the small letters of English.
+    taken = [name for name in db.scalars(select(User.username)) if name.lower() == username.lower()]
+    if taken:
+        raise BadUsername(f"There is a user {taken[0]!r} already.")
 
 
 def sign_in_path(db: Session, user: User) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Select, String, and_, cast, exists, false, or_, select, true
+from sqlalchemy import Select, String, and_, case, cast, exists, false, or_, select, true
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute, Session, object_session
 from sqlalchemy.sql.elements import ColumnElement
@@ -153,11 +153,8 @@ def _grants(user: User) -> tuple[Grant, ...]:
         return ()
     db = object_session(user)
     if db is None:
-        # Nobody that a database knows: who they would be there on the first day.
-        return tuple(
-            Grant(0, name, kind, frozenset(actions), tuple(constraints), "Everyone")
-            for name, kind, actions, constraints in EVERYONE
-        )
+        # Of somebody whom no database is asked about nothing is known: see `give`.
+        return ()
     facts = (Permission.id, Permission.name, Permission.kind, Permission.actions, Permission.constraints)
     own = (
         select(*facts, cast("", String).label("via"))
@@ -341,7 +338,29 @@ def _refusal(action: str, subject: Any, decided: Decision) -> str:
 def _condition(grant: Grant, asker: Asker, columns: "Mapping[str, Column]") -> ColumnElement[bool]:
     if not grant.constraints:
         return true()
-    return or_(*(and_(true(), *_conditions(one, asker, columns)) for one in grant.constraints))
+    return _any_of([and_(true(), *_conditions(one, asker, columns)) for one in grant.constraints])
+
+
+class _AnyOf(FunctionElement[bool]):
+    """One of many conditions. SQLAlchemy would write them in one row, which SQLite takes for one in another."""
+
+    inherit_cache = True
+    type = true().type
+
+
+@compiles(_AnyOf)
+def _nested(element: Any, compiler: Any, **options: Any) -> str:
+    parts = [f"({compiler.process(each, **options)})" for each in element.clauses]
+    while len(parts) > 1:
+        parts = [f"({' OR '.join(parts[start : start + 8])})" for start in range(0, len(parts), 8)]
+    return parts[0]
+
+
+def _any_of(conditions: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
+    """Return the conditions joined by OR."""
+    if len(conditions) <= 1:
+        return conditions[0] if conditions else false()
+    return _AnyOf(*conditions)
 
 
 def _within(limits: Limits, model: type[Any]) -> ColumnElement[bool]:
@@ -349,7 +368,7 @@ def _within(limits: Limits, model: type[Any]) -> ColumnElement[bool]:
         return false()
     if model not in (JobRecord, JobResult) or not limits.class_paths:
         return true()
-    return or_(*(_text(model.class_path, wanted) for wanted in limits.class_paths))
+    return _any_of([_text(model.class_path, wanted) for wanted in limits.class_paths])
 
 
 def _conditions(
@@ -362,7 +381,7 @@ def _conditions(
             # Inputs of a job, which nobody has filled in yet.
             continue
         name = key.removeprefix(DATA)
-        made.append(or_(false(), *(column(each, name) for each in alternatives(wanted, asker, key))))
+        made.append(_any_of([column(each, name) for each in alternatives(wanted, asker, key)]))
     return made
 
 
@@ -404,15 +423,73 @@ def _plain(column: InstrumentedAttribute[Any]) -> Column:
     return lambda wanted, _: _text(column, wanted)
 
 
+class _Has(FunctionElement[bool]):
+    """A JSON list of texts has this one among them."""
+
+    inherit_cache = True
+    type = true().type
+
+
+@compiles(_Has, "sqlite")
+def _has_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    listed, wanted = (compiler.process(each, **options) for each in element.clauses)
+    return f"EXISTS (SELECT 1 FROM json_each({listed}) AS each_one WHERE each_one.value = {wanted})"  # noqa: S608
+
+
+@compiles(_Has)
+def _has(element: Any, compiler: Any, **options: Any) -> str:
+    listed, wanted = (compiler.process(each, **options) for each in element.clauses)
+    return f"EXISTS (SELECT 1 FROM json_array_elements_text({listed}) AS each_one WHERE each_one = {wanted})"  # noqa: S608
+
+
+class _Source(FunctionElement[str]):
+    """The part of a class path before its first slash."""
+
+    inherit_cache = True
+    type = String()
+
+
+@compiles(_Source, "sqlite")
+def _source_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    [path] = (compiler.process(each, **options) for each in element.clauses)
+    return f"substr({path}, 1, instr({path} || '/', '/') - 1)"
+
+
+@compiles(_Source)
+def _source(element: Any, compiler: Any, **options: Any) -> str:
+    [path] = (compiler.process(each, **options) for each in element.clauses)
+    return f"split_part({path}, '/', 1)"
+
+
+class _Kind(FunctionElement[str]):
+    """What kind of JSON value there is under a name."""
+
+    inherit_cache = True
+    type = String()
+
+
+@compiles(_Kind, "sqlite")
+def _kind_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    data, name = (compiler.process(each, **options) for each in element.clauses)
+    return f"json_type({data}, '$.' || {name})"
+
+
+@compiles(_Kind)
+def _kind(element: Any, compiler: Any, **options: Any) -> str:
+    data, name = (compiler.process(each, **options) for each in element.clauses)
+    return f"json_typeof({data} -> {name})"
+
+
 def _queue_of_job(wanted: Any, _: str) -> ColumnElement[bool]:
-    # A list of names as JSON has it, and without one the queue that every job has.
-    listed = cast(JobRecord.queues, String)
-    named = listed.contains(f'"{wanted}"', autoescape=True)
-    return or_(named, listed == "[]") if wanted == "default" else named
+    # Without a list there is the queue that every job has.
+    empty = cast(JobRecord.queues, String) == "[]"
+    return (
+        or_(_Has(JobRecord.queues, wanted), empty) if wanted == "default" else _Has(JobRecord.queues, wanted)
+    )
 
 
 def _source_of_result(wanted: Any, _: str) -> ColumnElement[bool]:
-    return _text(JobResult.class_path, f"{wanted}/*")
+    return _text(_Source(JobResult.class_path), wanted)
 
 
 def _grouping_of_result(wanted: Any, _: str) -> ColumnElement[bool]:
@@ -424,12 +501,16 @@ def _owner_of_result(wanted: Any, _: str) -> ColumnElement[bool]:
 
 
 def _data_of_result(wanted: Any, name: str) -> ColumnElement[bool]:
-    value = JobResult.data[name]
-    return (
-        value.as_boolean().is_(wanted)
-        if isinstance(wanted, bool)
-        else _text(cast(value.as_string(), String), wanted)
-    )
+    kind, value = _Kind(JobResult.data, name), JobResult.data[name]
+    if isinstance(wanted, bool):
+        # SQLite says which of the two it is, PostgreSQL only that it is one.
+        text = "true" if wanted else "false"
+        return or_(kind == text, and_(kind == "boolean", cast(value.as_string(), String) == text))
+    if isinstance(wanted, str):
+        return and_(kind.in_(("text", "string")), _text(cast(value.as_string(), String), wanted))
+    # Only where it is one: PostgreSQL refuses to take anything else for a number.
+    number = case((kind.in_(("integer", "real", "number")), value.as_float()), else_=None)
+    return number == float(wanted)
 
 
 _COLUMNS: Mapping[type[Any], Mapping[str, Column]] = {

@@ -11,6 +11,7 @@ from store.models import ApiToken, User, UserSession, now
 from store.people import BadToken, make_token
 from store.permissions import NotVisible
 from store.secrets import WeakPassword, check_password_rules, hash_password, verify_password
+from webapp import lock_out
 from webapp.admin_forms import AdminForm, line
 from webapp.auth import session_of_request, signed_in_user
 from webapp.database import db, reading, writing
@@ -18,6 +19,9 @@ from webapp.database import db, reading, writing
 blueprint = Blueprint("account", __name__, url_prefix="/account")
 
 LONGEST_PASSWORD = 256
+
+#: Where tries of one's own password are made from: wherever that is.
+OWN_ACCOUNT = "own account"
 
 
 @blueprint.get("/")
@@ -32,8 +36,13 @@ def password() -> Response:
     form = AdminForm({"days": "90"})
     old, new = (request.form.get(name, "")[:LONGEST_PASSWORD] for name in ("old_password", "new_password"))
     # Hashing takes its time: the write turn of SQLite is not held meanwhile.
-    if user.password_hash is not None and not verify_password(user.password_hash, old):
-        form.refuse("old_password", "This is not your password.")
+    if user.password_hash is not None:
+        if seconds := lock_out.seconds_to_wait(user.username, OWN_ACCOUNT):
+            form.refuse("old_password", f"Too many tries. Wait {seconds} seconds, then try again.")
+        elif not verify_password(user.password_hash, old):
+            form.refuse("old_password", "This is not your password.")
+        else:
+            lock_out.forget_failures(user.username, OWN_ACCOUNT)
     try:
         check_password_rules(new, user.username)
     except WeakPassword as error:
@@ -49,7 +58,7 @@ def password() -> Response:
     return _back()
 
 
-@blueprint.post("/sessions/<int:session_id>/end")
+@blueprint.post("/sessions/<int(max=2147483647):session_id>/end")
 def end_session(session_id: int) -> Response:
     """Sign out one of one's own browsers."""
     with writing() as session:
@@ -98,7 +107,7 @@ def create_token() -> Response:
     return make_response(_page(form), HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
-@blueprint.post("/tokens/<int:token_id>/end")
+@blueprint.post("/tokens/<int(max=2147483647):token_id>/end")
 def end_token(token_id: int) -> Response:
     with writing() as session:
         own = (ApiToken.id == token_id, ApiToken.user_id == signed_in_user().id)

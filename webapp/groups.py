@@ -37,7 +37,7 @@ def create() -> Response:
     return _save(Group(), None)
 
 
-@blueprint.get("/<int:group_id>")
+@blueprint.get("/<int(max=2147483647):group_id>")
 def show(group_id: int) -> str:
     group = _find(group_id)
     require("view", group)
@@ -45,14 +45,14 @@ def show(group_id: int) -> str:
     return _page(group, AdminForm(values))
 
 
-@blueprint.post("/<int:group_id>")
+@blueprint.post("/<int(max=2147483647):group_id>")
 def change(group_id: int) -> Response:
     group = _find(group_id)
     require("change", group)
     return _save(group, group)
 
 
-@blueprint.post("/<int:group_id>/delete")
+@blueprint.post("/<int(max=2147483647):group_id>/delete")
 def delete(group_id: int) -> Response:
     group = _find(group_id)
     require("delete", group)

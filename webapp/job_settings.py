@@ -16,7 +16,7 @@ from webapp.auth import allowed, current_user, require
 from webapp.database import db
 from webapp.formats import plural
 from webapp.jobs import find_job
-from worker.overrides import SETTINGS, Setting, override
+from worker.overrides import SETTINGS, Setting, override, version_of
 
 blueprint = Blueprint("job_settings", __name__, url_prefix="/jobs")
 
@@ -40,11 +40,20 @@ def change(key: str) -> Response:
         for setting in SETTINGS
     }
     try:
-        override(db.session(), job, {each.name: _read(each, form) for each in SETTINGS if _is_set(each)})
+        override(
+            db.session(),
+            job,
+            {each.name: _read(each, form) for each in SETTINGS if _is_set(each)},
+            version=request.form.get("_version"),
+            still_allowed=lambda changed: allowed("change", changed),
+        )
     except InvalidData as refusal:
+        job = find_job(key)
         if isinstance(refusal.errors, dict):
             for name, sentences in refusal.errors.items():
                 form.refuse(name, " ".join(sentences))
+        else:
+            form.refuse("", " ".join(refusal.errors))
         return make_response(_page(job, form), HTTPStatus.UNPROCESSABLE_ENTITY)
     flash(f"Saved: {plural(len(job.overrides), 'setting')} of {job.name} by an administrator.")
     return make_response(redirect(url_for("jobs.show", key=job.class_path), HTTPStatus.SEE_OTHER))
@@ -54,7 +63,7 @@ def change(key: str) -> Response:
 def reset(key: str) -> Response:
     """Have the code's word count again in everything."""
     job = _changed(key)
-    override(db.session(), job, {})
+    override(db.session(), job, {}, still_allowed=lambda changed: allowed("change", changed))
     flash(f"{job.name} is as its code says.")
     return make_response(redirect(url_for("job_settings.show", key=job.class_path), HTTPStatus.SEE_OTHER))
 
@@ -117,7 +126,8 @@ def _plain(text: str) -> str:
 def _written(setting: Setting, value: Any) -> Any:
     if setting.kind == "names":
         return "\n".join(value)
-    return f"{value:g}" if setting.kind == "seconds" else value
+    # Whole numbers as people write them; all others with every digit they have.
+    return repr(value).removesuffix(".0") if setting.kind == "seconds" else value
 
 
 def _read(setting: Setting, form: AdminForm) -> Any:
@@ -130,4 +140,6 @@ def _page(job: JobRecord, form: AdminForm) -> str:
         setting.name: _written(setting, job.code_facts.get(setting.name, getattr(job, setting.name)))
         for setting in SETTINGS
     }
-    return render_template("jobs/settings.html", job=job, form=form, settings=SETTINGS, codes=codes)
+    return render_template(
+        "jobs/settings.html", job=job, form=form, settings=SETTINGS, codes=codes, version=version_of(job)
+    )

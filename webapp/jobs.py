@@ -86,7 +86,7 @@ def index() -> str:
         numbers={name: sum(1 for job in everything if job.belongs_to(name)) for name in SHOWS},
         source_count=db.session.scalar(select(func.count()).select_from(JobSource)) or 0,
         load_errors=_load_errors(),
-        may_see_errors=allowed("view", JobSource),
+        error_count=db.session.scalar(select(func.count()).select_from(LoadError)) or 0,
         may_enable=allowed("change", JobRecord),
     )
 
@@ -260,7 +260,8 @@ def _mark(key: str, *, starred: bool) -> Response:
 
 
 def _load_errors() -> Sequence[LoadError]:
-    return db.session.scalars(select(LoadError).order_by(LoadError.source, LoadError.module)).all()
+    shown = visible(select(LoadError), current_user(), LoadError)
+    return db.session.scalars(shown.order_by(LoadError.source, LoadError.module)).all()
 
 
 # --- The form -------------------------------------------------------------------------------------------------

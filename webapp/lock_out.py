@@ -4,11 +4,11 @@ import hashlib
 from datetime import datetime, timedelta
 from math import ceil
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 
 from store.models import SignInFailure, now
-from webapp.database import reading, writing
+from webapp.database import writing
 
 #: So many wrong passwords for a name from one address are mistakes; each further one doubles the wait.
 FREE_TRIES = 5
@@ -20,22 +20,17 @@ FORGOTTEN_AFTER = timedelta(hours=24)
 
 
 def seconds_to_wait(username: str, address: str) -> int:
-    """Return for how long nobody may try this name from there; 0 for no time."""
-    with reading() as db:
-        until = db.scalar(
-            select(SignInFailure.locked_until).where(SignInFailure.key == _key(username, address))
-        )
-    return max(0, ceil((until - now()).total_seconds())) if until is not None else 0
+    """Count a try, and return for how long it may not be made; 0 where it may.
 
-
-def note_failure(username: str, address: str) -> None:
-    """Count one more wrong password. Whether there is somebody of that name makes no difference."""
-    key, moment = _key(username, address), now()
+    Counted before anything is compared: of many at once no more than a few get as far. A try that was right is
+    forgotten afterwards. Whether there is somebody of that name makes no difference.
+    """
+    key = _key(username, address)
     try:
-        _write(key, moment)
+        return _count(key, now())
     except IntegrityError:
         # Another one in the same moment made the row.
-        _write(key, moment)
+        return _count(key, now())
 
 
 def forget_failures(username: str, address: str) -> None:
@@ -43,17 +38,19 @@ def forget_failures(username: str, address: str) -> None:
         db.execute(delete(SignInFailure).where(SignInFailure.key == _key(username, address)))
 
 
-def _write(key: str, moment: datetime) -> None:
+def _count(key: str, moment: datetime) -> int:
     with writing() as db:
         db.execute(delete(SignInFailure).where(SignInFailure.last_at < moment - FORGOTTEN_AFTER))
-        counted = update(SignInFailure).where(SignInFailure.key == key)
-        count = db.scalar(
-            counted.values(count=SignInFailure.count + 1, last_at=moment).returning(SignInFailure.count)
-        )
-        if count is None:
+        row = db.scalar(select(SignInFailure).where(SignInFailure.key == key).with_for_update())
+        if row is None:
             db.add(SignInFailure(key=key, count=1, last_at=moment))
-        elif count >= FREE_TRIES:
-            db.execute(counted.values(locked_until=moment + _wait(count)))
+            return 0
+        if row.locked_until is not None and row.locked_until > moment:
+            return max(1, ceil((row.locked_until - moment).total_seconds()))
+        row.count, row.last_at = row.count + 1, moment
+        if row.count >= FREE_TRIES:
+            row.locked_until = moment + _wait(row.count)
+        return 0
 
 
 def _wait(count: int) -> timedelta:

@@ -40,7 +40,6 @@ def sign_in() -> Response:
         return answer
     user = _check(username, request.form.get("password", "")[:LONGEST])
     if user is None:
-        lock_out.note_failure(username, address)
         _note("sign-in.refused", username)
         return _again(HTTPStatus.UNPROCESSABLE_ENTITY, username, wrong=True)
     lock_out.forget_failures(username, address)

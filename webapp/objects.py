@@ -11,7 +11,7 @@ from store.models import JobResult, LogEntry
 from store.permissions import NotVisible, visible
 from store.text import clean_text
 from webapp import htmx
-from webapp.auth import current_user, require
+from webapp.auth import allowed, current_user, require
 from webapp.database import db
 
 blueprint = Blueprint("objects", __name__, url_prefix="/objects")
@@ -30,7 +30,9 @@ def index() -> str:
     require("view")
     with current_app.extensions["errand"].data.session() as data:
         kinds = [
-            (info, registry.search(data, info.name, limit=1).total) for info in registry.models().values()
+            (info, registry.search(data, info.name, limit=1).total)
+            for info in registry.models().values()
+            if allowed("view", info.model)
         ]
         return render_template("objects/index.html", kinds=kinds)
 
@@ -101,6 +103,7 @@ def _related(
             registry.search(data, other.name, params={parameter: instance.pk}, limit=RELATED_SHOWN),
         )
         for other, parameter in registry.referring(info)
+        if allowed("view", other.model)
     ]
     return [(other, parameter, page) for other, parameter, page in found if page.objects]
 

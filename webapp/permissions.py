@@ -61,7 +61,7 @@ def create() -> Response:
     return _answer(None)
 
 
-@blueprint.get("/<int:permission_id>")
+@blueprint.get("/<int(max=2147483647):permission_id>")
 def show(permission_id: int) -> str:
     row = _find(permission_id)
     require("view", row)
@@ -78,14 +78,14 @@ def show(permission_id: int) -> str:
     return _page(row, AdminForm(values))
 
 
-@blueprint.post("/<int:permission_id>")
+@blueprint.post("/<int(max=2147483647):permission_id>")
 def change(permission_id: int) -> Response:
     row = _find(permission_id)
     require("change", row)
     return _answer(row)
 
 
-@blueprint.post("/<int:permission_id>/delete")
+@blueprint.post("/<int(max=2147483647):permission_id>/delete")
 def delete(permission_id: int) -> Response:
     row = _find(permission_id)
     require("delete", row)

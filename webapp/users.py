@@ -80,7 +80,7 @@ def create() -> Response:
     return _to(user)
 
 
-@blueprint.get("/<int:user_id>")
+@blueprint.get("/<int(max=2147483647):user_id>")
 def show(user_id: int) -> str:
     user = _find(user_id)
     require("view", user)
@@ -94,7 +94,7 @@ def show(user_id: int) -> str:
     return _page(user, AdminForm(values))
 
 
-@blueprint.post("/<int:user_id>")
+@blueprint.post("/<int(max=2147483647):user_id>")
 def change(user_id: int) -> Response:
     user = _changed(user_id)
     form = _sent()
@@ -106,19 +106,22 @@ def change(user_id: int) -> Response:
     if form.errors:
         return make_response(_page(user, form), HTTPStatus.UNPROCESSABLE_ENTITY)
     lost = user.active and not form.values["active"]
+    # A link that was made for somebody with other rights must not sign in one with these.
+    links_end = lost or bool(form.values["superuser"]) != user.superuser
     before = _told(user)
     _take_over(user, form)
     _set_groups(user)
     if lost:
-        for opened in (UserSession, SignInLink):
-            db.session.execute(delete_rows(opened).where(opened.user_id == user.id))
+        db.session.execute(delete_rows(UserSession).where(UserSession.user_id == user.id))
+    if links_end:
+        db.session.execute(delete_rows(SignInLink).where(SignInLink.user_id == user.id))
     audit.note(db.session(), "user.change", user.username, before=before, after=_told(user))
     db.session.commit()
     flash(f"Saved {user.username}.")
     return _to(user)
 
 
-@blueprint.post("/<int:user_id>/link")
+@blueprint.post("/<int(max=2147483647):user_id>/link")
 def link(user_id: int) -> Response:
     """Make a link that signs them in, once. It is shown this one time."""
     user = _changed(user_id)

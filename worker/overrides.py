@@ -1,7 +1,9 @@
 """What an admin may say of a job in place of its code: the record's columns hold what counts, whoever said it."""
 
+import hashlib
+import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,6 +18,8 @@ from store.models import JobRecord
 LONGEST_SECONDS = 10 * 365 * 24 * 3600.0
 LONGEST_DESCRIPTION = 20_000
 LONGEST_QUEUE = 100
+
+CHANGED_MEANWHILE = "Somebody else has changed these settings meanwhile. Look at them again, then save yours."
 MOST_QUEUES = 50
 
 
@@ -65,11 +69,29 @@ def take_from_code(record: JobRecord, facts: Mapping[str, Any]) -> None:
     _apply(record)
 
 
-def override(db: Session, record: JobRecord, overrides: Mapping[str, Any]) -> None:
+def version_of(record: JobRecord) -> str:
+    """Return what changes when somebody overrides something else."""
+    said = json.dumps([record.overrides or {}, record.code_facts or {}], sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def override(
+    db: Session,
+    record: JobRecord,
+    overrides: Mapping[str, Any],
+    *,
+    version: str | None = None,
+    still_allowed: Callable[[JobRecord], bool] = lambda _: True,
+) -> None:
     """Have these facts count in place of the code's, and the code's for all others. Commits `db`.
 
-    overrides: {name of a setting: value, as its kind has it}. Raises InvalidData, {name: [sentence]}.
+    overrides: {name of a setting: value, as its kind has it}. version: of what the caller knew (see `version_of`).
+    still_allowed: asked about the record as it would be: nobody moves a job out of, or into, what permissions give them.
+    Raises InvalidData, {name: [sentence]}, or a list of sentences.
     """
+    db.refresh(record, with_for_update=True)
+    if version is not None and version != version_of(record):
+        raise InvalidData([CHANGED_MEANWHILE])
     errors: dict[str, list[str]] = {}
     checked: dict[str, Any] = {}
     for name, value in overrides.items():
@@ -94,6 +116,9 @@ def override(db: Session, record: JobRecord, overrides: Mapping[str, Any]) -> No
     note(db, "job.settings", record.class_path, before=record.overrides or {}, after=checked)
     record.overrides = checked
     _apply(record)
+    if not still_allowed(record):
+        db.rollback()
+        raise InvalidData(["With that you could not change this job any more: somebody else has to."])
     db.commit()
 
 
@@ -120,6 +145,8 @@ def _checked(setting: Setting, value: Any) -> Any:
     if not isinstance(value, str):
         raise ValueError("Enter text.")
     text = value.strip()
+    if setting.kind == "line" and not text.isprintable():
+        raise ValueError("Use one line.")
     most = {"name": LONGEST_NAME, "grouping": LONGEST_GROUPING}.get(setting.name, LONGEST_DESCRIPTION)
     if not text and setting.name != "description":
         raise ValueError("This field is required.")

@@ -139,7 +139,9 @@ def _store_records(
     if of_module is not None:
         known = known.where(JobRecord.source == of_module[0], JobRecord.module == of_module[1])
         old_errors = old_errors.where(LoadError.source == of_module[0], LoadError.module == of_module[1])
-    records = {record.class_path: record for record in db.scalars(known)}
+    # As they are now, and nobody else may change them meanwhile: an administrator may be at it.
+    current = known.with_for_update().execution_options(populate_existing=True)
+    records = {record.class_path: record for record in db.scalars(current)}
     described = {
         f"{module.source}/{module.module}/{job['class_name']}": (module, job)
         for module in found

@@ -34,6 +34,8 @@ def may_still_run(platform: Platform, result_id: UUID) -> bool:
         if result is None or result.job_id is None or result.user_id is None:
             return False
         user, job = db.get(User, result.user_id), db.get(JobRecord, result.job_id)
+        if result.permitted:
+            return user is not None and user.active
         return job is not None and allowed(user, "run", job, data=result.data or {}, queue=result.queue)
 
 

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Select, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, object_session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from jobs.data import clean
@@ -76,6 +76,9 @@ def submit(
     be reached is no error: the row has `pushed_at` None then, and the reconciler pushes it later. A rule of the job
     may have canceled it already: it says so in its cause.
     """
+    if user is not None and object_session(user) is not db:
+        # What somebody may do is asked of the database that the run is stored in.
+        user = db.get(User, user.id)
     if not permitted:
         require(user, "run", job)
     user_id, digest = user.id if user else None, None
@@ -94,6 +97,7 @@ def submit(
         require_inputs(user, job, _readable(job, data), chosen)
     with run_files.keeping(settings, db, data) as kept:
         result = _row(settings, job, kept.data, user, queue=chosen, commit=commit, options=options)
+        result.permitted = permitted
         result.idempotency_key, result.idempotency_digest = idempotency_key, digest
         result.request, result.uploads = request, len(kept.keys)
         policy = rules.admit(db, result, limit=job.concurrency_limit, policy=job.concurrency_policy)

@@ -1,4 +1,4 @@
-"""Who did what."""
+"""Who did what, and which runs nobody's permission was asked for."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -30,7 +30,11 @@ def upgrade() -> None:
     for column in ("created_at", "actor", "action", "subject"):
         op.create_index(op.f(f"ix_audit_records_{column}"), "audit_records", [column])
     op.create_index("ix_audit_records_unsealed", "audit_records", ["position", "id"])
+    op.add_column(
+        "job_results", sa.Column("permitted", sa.Boolean(), nullable=False, server_default=sa.false())
+    )
 
 
 def downgrade() -> None:
+    op.drop_column("job_results", "permitted")
     op.drop_table("audit_records")

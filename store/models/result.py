@@ -79,6 +79,8 @@ class JobResult(LevelCounts, Base):
     #: What was asked for this run alone (see worker.run_options).
     profile: Mapped[bool] = mapped_column(default=False)
     ignore_singleton_lock: Mapped[bool] = mapped_column(default=False)
+    #: Asked for on the command line, where nobody's permission counts.
+    permitted: Mapped[bool] = mapped_column(default=False)
     queue: Mapped[str] = mapped_column(String(100), default="default")
     #: Which of the runs that wait on its queue goes first: "high", "normal", "low".
     priority: Mapped[str] = mapped_column(String(10), default="normal")

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from store.decisions import KINDS
+from store.decisions import KINDS, Asker, Grant
 from store.models import JobRecord, JobResult, JobSource, User, WorkerProcess
-from store.permissions import Forbidden, NotVisible, allowed, require, visible
+from store.permissions import EVERYONE, Forbidden, NotVisible, allowed, give, require, visible
 from store.secrets import (
     WeakPassword,
     check_password_rules,
@@ -47,9 +47,20 @@ def test_tokens_are_random_and_only_their_hash_is_kept():
     assert kept not in token
 
 
+def first_day(user: User) -> Asker:
+    """Return somebody whom no database knows, with what everybody may do from the first day on."""
+    grants = [
+        Grant(0, name, kind, frozenset(actions), tuple(where), "Everyone")
+        for name, kind, actions, where in EVERYONE
+    ]
+    return Asker(user.username, user.active, user.superuser, tuple(grants))
+
+
 ALICE = User(id=1, username="alice", active=True, superuser=False)
 ROOT = User(id=2, username="root", active=True, superuser=True)
 GONE = User(id=3, username="gone", active=False, superuser=True)
+for _somebody in (ALICE, ROOT, GONE):
+    give(_somebody, first_day(_somebody))
 ENABLED = JobRecord(name="On", queues=[], enabled=True)
 DISABLED = JobRecord(name="Off", queues=[], enabled=False)
 HERS = JobResult(user_id=1, username="alice", class_path="local/a/A", data={})
@@ -113,3 +124,7 @@ def test_unseen_and_not_allowed_are_different():
 def test_lists_are_narrowed_by_the_query():
     assert "enabled" in str(visible(select(JobRecord), ALICE, JobRecord))
     assert "enabled = " not in str(visible(select(JobRecord), ROOT, JobRecord).whereclause)
+
+
+def test_of_somebody_no_database_is_asked_about_nothing_is_known():
+    assert not allowed(User(username="alice", active=True), "run", ENABLED)

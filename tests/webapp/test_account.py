@@ -1,6 +1,7 @@
 """One's own account, and what becomes of guessed passwords."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -173,6 +174,23 @@ def test_who_guesses_waits_longer_and_longer_whoever_it_is(app, db, alice_with_p
     assert sign_in(app, username.upper(), "wrong").status_code == 422
     assert 30 < int(sign_in(app, username, "wrong").headers["Retry-After"]) <= 60
     assert all(username not in row.key for row in rows(db, select(SignInFailure)))
+
+
+def test_many_tries_at_once_are_not_all_compared(app, db, alice_with_password):
+    with ThreadPoolExecutor(12) as threads:
+        answers = list(threads.map(lambda _: sign_in(app, "alice", "wrong").status_code, range(12)))
+    assert answers.count(422) == lock_out.FREE_TRIES
+    assert answers.count(429) == 12 - lock_out.FREE_TRIES
+
+
+def test_ones_own_password_is_not_guessed_either(alice_with_password):
+    for _ in range(lock_out.FREE_TRIES):
+        alice_with_password.post("/account/password", {"old_password": "x", "new_password": SENTENCE})
+    refused = alice_with_password.post(
+        "/account/password", {"old_password": SENTENCE, "new_password": SENTENCE + "!"}
+    )
+    assert refused.status_code == 422
+    assert "Too many tries" in text(refused)
 
 
 def test_the_right_password_begins_anew(app, db, alice_with_password):

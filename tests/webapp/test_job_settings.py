@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from store.models import JobRecord, JobResult
+from store.models import JobRecord, JobResult, Permission
 from store.settings import load_settings
 from worker.overrides import SETTINGS
 from worker.refresh import refresh
@@ -201,3 +201,57 @@ def test_all_that_wait_are_enabled_at_once(root, db):
     assert "Enable all" in text(root.get("/jobs/?show=disabled"))
     assert "Enabled 1 job." in text(root.post("/jobs/enable-all", follow_redirects=True))
     assert record(db).enabled is True
+
+
+def version(page: str) -> str:
+    return re.search(r'name="_version" value="(\w+)"', page)[1]
+
+
+def test_what_somebody_else_saved_meanwhile_is_not_lost(root, db):
+    opened = version(text(root.get(URL)))
+    root.post(URL, {"set-hidden": "true", "hidden": "true"})
+    refused = root.post(URL, {"set-name": "true", "name": "Mine", "_version": opened})
+    assert refused.status_code == 422
+    assert "Somebody else has changed these settings meanwhile" in text(refused)
+    assert 'value="Mine"' in text(refused)
+    assert record(db).overrides == {"hidden": True}
+    assert (
+        root.post(URL, {"set-name": "true", "name": "Mine", "_version": version(text(refused))}).status_code
+        == 303
+    )
+
+
+def test_nobody_moves_a_job_to_where_they_may_do_more(alice, db, cast):
+    with db.begin():
+        for old in db.scalars(select(Permission)):
+            db.delete(old)
+        db.add_all(
+            [
+                Permission(
+                    name="a",
+                    kind="job",
+                    actions=["view", "change"],
+                    constraints=[{"grouping": "greet"}],
+                    users=[cast["alice"]],
+                ),
+                Permission(
+                    name="b",
+                    kind="job",
+                    actions=["view", "run"],
+                    constraints=[{"grouping": "Lab"}],
+                    users=[cast["alice"]],
+                ),
+            ]
+        )
+    refused = alice.post(URL, {"set-grouping": "true", "grouping": "Lab"})
+    assert refused.status_code == 422
+    assert "somebody else has to" in text(refused)
+    assert record(db).grouping == "greet"
+    assert alice.post("/jobs/local/greet/Greet/").status_code == 403
+
+
+def test_seconds_keep_every_digit(root, db):
+    root.post(URL, {"set-time_limit": "true", "time_limit": "1234567"})
+    assert 'value="1234567"' in text(root.get(URL))
+    refused = root.post(URL, {"set-name": "true", "name": "two\nlines"})
+    assert "Use one line." in text(refused)

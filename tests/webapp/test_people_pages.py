@@ -6,9 +6,9 @@ import re
 import pytest
 from sqlalchemy import select
 
-from store.models import Group, Permission, User, UserSession
+from store.models import Group, LoadError, Permission, User, UserSession, now
 
-from .conftest import text
+from .conftest import running, signed_in, text
 
 PERMISSION = {
     "name": "Network",
@@ -301,3 +301,61 @@ def test_inputs_may_be_limited(root, alice, db, cast, make_job):
     assert "You may not run Deploy on the queue fast." in text(
         alice.post(url, {"v-environment": "test", "_queue": "fast"})
     )
+
+
+def test_a_link_made_before_somebody_got_other_rights_is_none_any_more(root, app, db, cast):
+    page = text(root.post(f"/admin/users/{cast['bob'].id}/link"))
+    address = re.search(r"http://localhost(/login/[\w-]+)", page)[1]
+    root.post(f"/admin/users/{cast['bob'].id}", {"active": "true", "superuser": "true"})
+    assert app.test_client().get(address).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "admin/users/{}",
+        "admin/groups/{}",
+        "admin/permissions/{}",
+        "account/tokens/{}/end",
+        "account/sessions/{}/end",
+    ],
+)
+def test_numbers_that_no_database_takes_are_not_found(root, path):
+    address = f"/{path.format(10**25)}"
+    assert {root.get(address).status_code, root.post(address).status_code} <= {404, 405}
+
+
+def test_objects_that_may_not_be_seen_are_not_counted(inventory_settings, db, cast):
+    for app in running(inventory_settings):
+        alice = signed_in(app, db, cast["alice"])
+        only(
+            db,
+            Permission(
+                name="Sites",
+                kind="object",
+                actions=["view"],
+                constraints=[{"model": "inventory.site"}],
+                users=[cast["alice"]],
+            ),
+        )
+        page = text(alice.get("/objects/"))
+        assert "inventory.site" in page
+        assert "inventory.device" not in page
+
+
+def test_load_errors_of_sources_that_may_not_be_seen_are_only_counted(alice, db, cast):
+    with db.begin():
+        db.add(LoadError(source="plugins", module="m", path="/p", message="SECRET", seen_at=now()))
+    only(
+        db,
+        Permission(
+            name="Local",
+            kind="source",
+            actions=["view"],
+            constraints=[{"source": "local"}],
+            users=[cast["alice"]],
+        ),
+    )
+    page = text(alice.get("/jobs/"))
+    assert "SECRET" not in page
+    assert "1 job file could not be loaded" in page

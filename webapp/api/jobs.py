@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from store.models import JobRecord, class_path_of
-from store.permissions import require, visible
+from store.permissions import allowed, require, visible
 from webapp.api import arguments, shapes
 from webapp.api.bodies import receive, values_for
 from webapp.api.paging import page
@@ -71,11 +71,17 @@ def run(reference: str) -> tuple[Response, int, dict[str, str]]:
     )
     # The answer to the first request may have been lost on its way: the caller gets it now.
     status = 200 if result.repeated else 201
-    return jsonify(shapes.result(result)), status, {"Location": url_for("api.result", result_id=result.id)}
+    shown = shapes.result(result) if allowed(user(), "view", result) else shapes.result_reference(result)
+    return jsonify(shown), status, {"Location": url_for("api.result", result_id=result.id)}
 
 
 def _find(reference: str, session: Session) -> JobRecord | None:
     """Find a job by its id or class path, if the user may see it."""
+    record = _look(reference, session)
+    return record if record is not None and allowed(user(), "view", record) else None
+
+
+def _look(reference: str, session: Session) -> JobRecord | None:
     query = visible(select(JobRecord), user(), JobRecord)
     if "/" in reference:
         if not arguments.storable(reference):

@@ -10,7 +10,7 @@ from sqlalchemy.orm import defer
 from werkzeug.exceptions import NotFound
 
 from store.models import LEVELS, JobResult, LogEntry, Status, class_path_of
-from store.permissions import require, visible
+from store.permissions import allowed, require, visible
 from webapp.api import arguments, shapes
 from webapp.api.errors import InvalidRequest
 from webapp.api.paging import page
@@ -84,7 +84,7 @@ def _find(result_id: str) -> JobResult:
         raise _no_result() from None
     query = visible(select(JobResult), user(), JobResult).where(JobResult.id == key)
     row: JobResult | None = db.session.scalars(query).one_or_none()
-    if row is None:
+    if row is None or not allowed(user(), "view", row):
         raise _no_result()
     return row
 

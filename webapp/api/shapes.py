@@ -106,6 +106,11 @@ def kept(row: Kept, *, hidden: bool) -> dict[str, Any]:
     }
 
 
+def result_reference(row: JobResult) -> dict[str, Any]:
+    """A result for somebody who asked for its run, and may not see what comes of it."""
+    return {"id": str(row.id), "url": f"/results/{row.id}", "status": str(row.status)}
+
+
 def result_line(row: JobResult) -> dict[str, Any]:
     """A result in a list: without what may be large."""
     return {

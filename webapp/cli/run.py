@@ -68,7 +68,7 @@ def run(
         job = runnable_job(platform, settings, class_path)
         with platform.reading() as db:
             user = _who(db, username)
-        require(user, "run", job)
+            require(user, "run", job)
         given = {**from_preset(job, preset), **from_json(data), **from_pairs(job.variables, pairs)}
 
         def through(raw: Mapping[str, Any]) -> "JobResult":
