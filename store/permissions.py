@@ -143,6 +143,19 @@ def give(user: User, asker: Asker) -> None:
     user.__dict__["_asker"] = asker
 
 
+def look_up(db: Session, user: User) -> User | None:
+    """Return somebody of no session as the database knows them now, with what they may do; None for nobody any more.
+
+    Read beside `db`: on SQLite that would take the write turn.
+    """
+    with Session(db.get_bind().engine.execution_options(sqlite_begin="DEFERRED")) as reading:
+        found = reading.get(User, user.id)
+        if found is not None:
+            asker_of(found)
+            reading.expunge(found)
+        return found
+
+
 def limit(user: User, limits: Limits) -> None:
     """Have a person who was just loaded do no more than a token lets them."""
     user.__dict__["_limits"] = limits

@@ -20,7 +20,7 @@ from jobs.kinds import secret_names
 from jobs.variables import DRY_RUN
 from store.audit import note
 from store.models import JobRecord, JobResult, Status, User, now
-from store.permissions import Forbidden, require
+from store.permissions import Forbidden, look_up, require
 from store.secrets import seal
 from store.settings import Settings
 from worker import rules, run_files
@@ -76,9 +76,9 @@ def submit(
     be reached is no error: the row has `pushed_at` None then, and the reconciler pushes it later. A rule of the job
     may have canceled it already: it says so in its cause.
     """
-    if user is not None and object_session(user) is not db:
+    if user is not None and object_session(user) is None:
         # What somebody may do is asked of the database that the run is stored in.
-        user = db.get(User, user.id)
+        user = look_up(db, user)
     if not permitted:
         require(user, "run", job)
     user_id, digest = user.id if user else None, None

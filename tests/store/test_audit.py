@@ -13,6 +13,12 @@ from store.models import AuditRecord
 from .test_decisions import db  # noqa: F401
 
 
+@pytest.fixture(autouse=True)
+def nobody_acts():
+    with acting(Actor()):
+        yield
+
+
 def write(db: Session, count: int) -> None:  # noqa: F811
     for number in range(count):
         note(db, "job.enable", f"local/a/A{number}", before={"enabled": False}, after={"enabled": True})
