@@ -339,10 +339,10 @@ def _question(action: str, subject: Any) -> Mapping[str, str]:
 
 def _refusal(action: str, subject: Any, decided: Decision) -> str:
     if action == "run" and isinstance(subject, JobRecord):
-        return f"You may not run {subject.name}."
+        return f"You may not run {subject.name}. {decided.reason}"
     if action == "change" and isinstance(subject, JobResult):
-        return "You may not cancel this run."
-    return "You may not do this."
+        return f"You may not cancel this run. {decided.reason}"
+    return decided.reason
 
 
 # --- The same, asked of a database ----------------------------------------------------------------------------

@@ -106,7 +106,11 @@ def test_a_token_is_shown_once_and_does_no_more_than_it_may(alice, app, db, make
 
     assert [job["class_path"] for job in call("GET", "/jobs").json["results"]] == ["local/net/Ping"]
     assert call("GET", "/jobs/local/backup/Save").status_code == 404
-    assert call("POST", "/jobs/local/net/Ping/run").status_code == 403
+    refused = call("POST", "/jobs/local/net/Ping/run")
+    assert (refused.status_code, refused.json["error"]) == (
+        403,
+        "You may not run Ping. The token CI may only read.",
+    )
     alice.post(f"/account/tokens/{row.id}/end")
     assert call("GET", "/jobs").status_code == 401
 
