@@ -151,6 +151,17 @@ def restore(
     return restored
 
 
+def as_given(descriptions: Sequence[Mapping[str, Any]], data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the data of a run as `clean` takes it."""
+    nullable = {description["name"] for description in descriptions if description.get("null_option")}
+    return {
+        name: "null" if value is None and name in nullable else value
+        for name, value in data.items()
+        # What was left empty is left out: nobody had to fill it in then, and defaults are for those who did not choose.
+        if value is not None or name in nullable
+    }
+
+
 def _given(variable: Variable, raw: Mapping[str, Any], *, form: bool) -> Any:
     if variable.name in raw:
         return raw[variable.name]

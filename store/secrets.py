@@ -1,29 +1,19 @@
-"""Passwords, tokens and sensitive inputs: how they are made, kept and compared."""
+"""Passwords and tokens: how they are made, kept and compared."""
 
-import base64
 import functools
 import hashlib
-import hmac
-import json
 import secrets
-from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-# argon2 and cryptography are imported where they are used: a worker without sensitive inputs needs neither, and
-# together they take more memory than all of our own code.
+# argon2 is imported where it is used: a worker needs none of its memory.
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
-    from cryptography.fernet import Fernet
 
 SHORTEST_PASSWORD = 12
 LONGEST_PASSWORD = 128
 
 #: Compared against when there is no user or no password, so that both cases take the same time.
 _NOBODY: list[str] = []
-
-
-class CannotUnseal(Exception):
-    """Sealed inputs that this process's SECRET_KEY does not open."""
 
 
 class WeakPassword(ValueError):
@@ -70,39 +60,8 @@ def hash_token(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-#: No variable begins with an underscore.
-_SECRETS = "_secrets"
-
-
-def seal(secret_key: str, data: dict[str, Any], secrets: Collection[str] = ()) -> bytes:
-    """Encrypt inputs that nobody may read. secrets: the names of those that must not be told in the log, either."""
-    return _cipher(secret_key).encrypt(json.dumps({**data, _SECRETS: list(secrets)}).encode())
-
-
-def unseal(secret_key: str, sealed: bytes) -> tuple[dict[str, Any], list[str]]:
-    """Decrypt what `seal` made: the inputs, and the values of the secrets among them. Raises CannotUnseal."""
-    from cryptography.fernet import InvalidToken
-
-    try:
-        data: dict[str, Any] = json.loads(_cipher(secret_key).decrypt(sealed))
-    except InvalidToken as error:
-        raise CannotUnseal(
-            "The inputs of this run cannot be opened: its worker has another SECRET_KEY than the web server."
-        ) from error
-    hidden = data.pop(_SECRETS, [])
-    return data, [str(data[name]) for name in hidden if data.get(name)]
-
-
 @functools.cache
 def _hasher() -> "PasswordHasher":
     from argon2 import PasswordHasher
 
     return PasswordHasher()
-
-
-def _cipher(secret_key: str) -> "Fernet":
-    from cryptography.fernet import Fernet
-
-    # A key of its own, derived: what signs cookies must not also open inputs.
-    key = hmac.digest(secret_key.encode(), b"errand sealed inputs", "sha256")
-    return Fernet(base64.urlsafe_b64encode(key))

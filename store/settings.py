@@ -32,6 +32,7 @@ VARIABLES = (
     "DATA_DATABASE_URL",
     "REDIS_URL",
     "SECRET_KEY",
+    "WORKER_KEY",
     "JOBS_ROOT",
     "ERRAND_PLUGINS",
     "ERRAND_HTTPS",
@@ -40,6 +41,8 @@ VARIABLES = (
     "ERRAND_UPLOAD_MB",
     "ERRAND_CREATED_FILE_MB",
     "ERRAND_REDACTION",
+    "ERRAND_SECRETS",
+    "ERRAND_SEALED_DAYS",
     "ERRAND_DEBUG",
 )
 
@@ -75,6 +78,10 @@ class Settings:
     created_file_bytes: int = 10 * MEGABYTE
     #: Rules that take credentials out of what runs say (see worker.redaction); None: the default ones.
     redaction_file: Path | None = None
+    #: Files, or folders of files, that hold values which no run may tell (see worker.known_secrets).
+    secrets_paths: tuple[Path, ...] = ()
+    #: How many days sealed inputs are kept for another run; 0: until the run ends.
+    sealed_days: int = 30
     #: For those who write jobs: everybody may have their runs profiled, and forms offer it.
     debug: bool = False
 
@@ -113,6 +120,8 @@ def load_settings(
         upload_bytes=_megabytes(environ, "ERRAND_UPLOAD_MB", 100),
         created_file_bytes=_megabytes(environ, "ERRAND_CREATED_FILE_MB", 10),
         redaction_file=_redaction_file(environ),
+        secrets_paths=_paths(environ, "ERRAND_SECRETS"),
+        sealed_days=_days(environ, "ERRAND_SEALED_DAYS", 30),
         debug=_flag(environ, "ERRAND_DEBUG") or False,
     )
 
@@ -133,7 +142,7 @@ def environment_of_jobs() -> dict[str, str]:
 def remember(instance: Path, **values: Any) -> None:
     """Keep `values` (JSON) in the instance folder, for every later command on it."""
     path = instance / "settings.json"
-    _write_privately(path, json.dumps({**_remembered(instance), **values}, indent=2) + "\n")
+    write_privately(path, json.dumps({**_remembered(instance), **values}, indent=2) + "\n")
 
 
 def redis_socket(instance: Path) -> Path:
@@ -243,6 +252,18 @@ def _megabytes(environ: Mapping[str, str], name: str, default: int) -> int:
     return int(given) * MEGABYTE
 
 
+def _days(environ: Mapping[str, str], name: str, default: int) -> int:
+    given = environ.get(name, "").strip() or str(default)
+    if not re.fullmatch(r"[0-9]{1,5}", given):
+        raise SettingsError(f"{name} is {given!r}; write a whole number of days, such as {default}.")
+    return int(given)
+
+
+def _paths(environ: Mapping[str, str], name: str) -> tuple[Path, ...]:
+    parts = filter(None, environ.get(name, "").split(os.pathsep))
+    return tuple(Path(part).expanduser().absolute() for part in parts)
+
+
 def _redaction_file(environ: Mapping[str, str]) -> Path | None:
     given = environ.get("ERRAND_REDACTION", "").strip()
     return Path(given).expanduser().absolute() if given else None
@@ -259,7 +280,7 @@ def _own_secret_key(folder: Path) -> str:
     path = folder / "secret_key"
     try:
         # "x": two processes that start at once agree on the key of whichever came first.
-        _write_privately(path, secrets.token_urlsafe(48), exclusive=True)
+        write_privately(path, secrets.token_urlsafe(48), exclusive=True)
     except FileExistsError:
         pass
     except OSError as error:
@@ -273,7 +294,7 @@ def _own_secret_key(folder: Path) -> str:
     return key
 
 
-def _write_privately(path: Path, text: str, *, exclusive: bool = False) -> None:
+def write_privately(path: Path, text: str, *, exclusive: bool = False) -> None:
     """Write a whole file, readable by its owner only, or none: others never see half of it."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)

@@ -39,6 +39,9 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         "ERRAND_JOBS_FROM",
         "ERRAND_FILES_URL",
         "ERRAND_REDACTION",
+        "ERRAND_SECRETS",
+        "ERRAND_SEALED_DAYS",
+        "WORKER_KEY",
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("ERRAND_PLUGINS", "")

@@ -8,13 +8,10 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from jobs.files import in_units
-from jobs.kinds import secret_names
 from jobs.variables import flat_choices
 from store import objects
 from store.models import JobRecord, JobResult
-
-#: What is shown of a secret, however long it is.
-HIDDEN = "•" * 8
+from store.sealing import SHOWN_DIGITS
 
 #: Longer text is folded away.
 LONGEST_LINE = 200
@@ -26,6 +23,8 @@ class ShownInput:
     text: str = ""
     #: (text, url) of objects.
     objects: list[tuple[str, str]] = field(default_factory=list)
+    #: It is, or was, sealed: `text` tells of it what may be told.
+    sealed: bool = False
 
     @property
     def folded(self) -> bool:
@@ -35,23 +34,22 @@ class ShownInput:
 def shown_inputs(result: JobResult, job: JobRecord | None, data: Session) -> list[ShownInput]:
     """Return the inputs in the form's order; those the job no longer has come last, by their names."""
     variables = {variable["name"]: variable for variable in (job.variables if job else [])}
-    # A secret that was given is not among them; one that was left empty is.
-    secrets = [] if result.sensitive else secret_names(job.variables if job else ())
-    given = {**dict.fromkeys(secrets, HIDDEN), **result.data}
+    sealed = result.sealed_facts or {}
+    given = {*sealed, *result.data}
     ordered = [name for name in variables if name in given]
-    ordered += [name for name in given if name not in variables]
-    return [_shown(variables.get(name, {"name": name, "type": ""}), given[name], data) for name in ordered]
+    ordered += sorted(given - variables.keys())
+    return [
+        _sealed(variables.get(name, {}), name, sealed[name])
+        if name in sealed
+        else _shown(variables.get(name, {"name": name, "type": ""}), result.data[name], data)
+        for name in ordered
+    ]
 
 
-def again(job: JobRecord, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the inputs of an earlier run as `submit` takes them."""
-    nullable = {variable["name"] for variable in job.variables if variable.get("null_option")}
-    return {
-        name: "null" if value is None and name in nullable else value
-        for name, value in inputs.items()
-        # What was left empty is left out: nobody had to fill it in then, and defaults are for those who did not choose.
-        if value is not None or name in nullable
-    }
+def _sealed(variable: Mapping[str, Any], name: str, fact: Mapping[str, Any]) -> ShownInput:
+    length = f"{fact['length']:,} character{'s' * (fact['length'] != 1)}, " if "length" in fact else ""
+    text = f"Set, {length}fingerprint {fact['fingerprint'][:SHOWN_DIGITS]}"
+    return ShownInput(variable.get("label") or name, text, sealed=True)
 
 
 def _shown(variable: Mapping[str, Any], value: Any, data: Session) -> ShownInput:

@@ -21,6 +21,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 from werkzeug.datastructures import MultiDict
 
+from jobs.data import as_given
 from jobs.errors import InvalidData
 from jobs.kinds import file_names, secret_names
 from jobs.lifecycle import LONGEST_CAUSE
@@ -33,7 +34,7 @@ from webapp.database import db
 from webapp.fragments import Fragments
 from webapp.glance import Glances
 from webapp.history import Run, newest_runs, usual_seconds
-from webapp.inputs import again, shown_inputs
+from webapp.inputs import shown_inputs
 from webapp.looks import look, pulse
 from webapp.pace import Pace
 from webapp.paging import page_of_results
@@ -52,7 +53,7 @@ from webapp.result_list import (
 )
 from worker.cancel import AlreadyFinished
 from worker.cancel import cancel as cancel_run
-from worker.submit import submit
+from worker.submit import Reused, reusable, submit
 
 #: What the readers of one run share: a look at it, and answers to the same question.
 glances = Glances()
@@ -246,7 +247,8 @@ def rerun(result_id: UUID) -> Response:
     if job is None or not allowed("view", job):
         raise NotVisible
     require("run", job)
-    if _asks_again(earlier, job):
+    sealed = reusable(earlier, current_user())
+    if _asks_again(earlier, job, sealed):
         # What was typed or chosen then was not kept: it has to be given again.
         return make_response(redirect(_form_of(earlier, job), HTTPStatus.SEE_OTHER))
     try:
@@ -254,7 +256,8 @@ def rerun(result_id: UUID) -> Response:
             db.session(),
             current_app.extensions["errand"].settings,
             job=job,
-            raw=again(job, earlier.data),
+            raw=as_given(job.variables, earlier.data),
+            sealed=sealed,
             user=signed_in_user(),
             commit=earlier.commit,
             queue=earlier.queue if earlier.queue in job.allowed_queues else None,
@@ -271,9 +274,11 @@ def file(result_id: UUID, file_id: int) -> Response:
     return send_made_file(_find(result_id).id, file_id)
 
 
-def _asks_again(result: JobResult, job: JobRecord) -> bool:
+def _asks_again(result: JobResult, job: JobRecord, sealed: Reused | None) -> bool:
     """Tell whether the inputs of a run are not all there any more."""
-    return result.sensitive or bool(secret_names(job.variables) or file_names(job.variables))
+    if file_names(job.variables):
+        return True
+    return sealed is None and (result.sensitive or bool(secret_names(job.variables)))
 
 
 def _form_of(result: JobResult, job: JobRecord) -> str:
@@ -320,7 +325,7 @@ def _about(result: JobResult) -> dict[str, Any]:
         "job": job,
         "may_cancel": not result.finished and allowed("change", result),
         "files": made_files(result.id) if result.finished else (),
-        "asks_again": job is not None and _asks_again(result, job),
+        "asks_again": job is not None and _asks_again(result, job, reusable(result, current_user())),
         "may_run": job is not None and job.runnable and allowed("run", job),
         "state": _state(result),
         "word": look(result).word,

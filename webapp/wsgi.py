@@ -4,6 +4,7 @@ import gc
 
 import argon2
 import cryptography.fernet
+import nacl.public
 from sqlalchemy.orm import configure_mappers
 
 from store.html import warm_up
@@ -12,8 +13,8 @@ from webapp.app import create_app
 
 app = create_app(load_settings())
 
-#: Loaded here for all processes of the server; elsewhere they are loaded where they are used (see store.secrets).
-LOADED = (argon2, cryptography.fernet)
+#: Loaded here for all processes of the server; elsewhere they are loaded where they are used (see store.secrets, store.sealing).
+LOADED = (argon2, cryptography.fernet, nacl.public)
 
 # Done once here, before the server forks: otherwise the first reader of each page waits for it, in every process.
 configure_mappers()

@@ -61,6 +61,7 @@ from worker.hygiene import Baseline
 from worker.line import Interruptions, Line
 from worker.markers import Changes, has_changed_anything
 from worker.progress import Progress
+from worker.rejudging import is_refused, misfits
 from worker.values import Values
 
 #: A program of a job's should not fill the disk by mistake. A job may raise it, up to what its system allows.
@@ -206,6 +207,8 @@ class _Child:
             job = self._make_job(order, context)
             if job._warns_of_limits:
                 _warn_of_limits(order, context)
+            if order["reused"]:
+                _judge_again(job, order, objects)
             data = _restore(job, order["data"], objects)
             # Only now: what modules did when they were imported stays, as they do.
             self._baseline.note_loggers()
@@ -273,6 +276,18 @@ def _warn_of_limits(order: Order, context: "_Context") -> None:
 def _stored(job: BaseJob, data: dict[str, Any]) -> dict[str, Any]:
     """Return the inputs as they were stored; the job may have got others since."""
     return {name: data.get(name, variable.empty) for name, variable in type(job)._get_vars().items()}
+
+
+def _judge_again(job: BaseJob, order: Order, objects: ObjectLookup) -> None:
+    """Refuse sealed inputs of an earlier run that do not fit today; no web server could look."""
+    wrong = misfits(job, order["data"], objects)
+    if wrong:
+        names = ", ".join(f"`{name}`" for name in wrong)
+        raise CannotBegin(f"Sealed inputs of an earlier run do not fit any more: {names}. Give them anew.")
+    if is_refused(job, _restore(job, order["data"], objects)):
+        raise CannotBegin(
+            "The job does not take the sealed inputs of the earlier run any more. Give them anew."
+        )
 
 
 def _restore(job: BaseJob, data: dict[str, Any], objects: ObjectLookup) -> dict[str, Any]:

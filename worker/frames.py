@@ -36,6 +36,8 @@ class Order(TypedDict):
     folder: str
     #: See jobs.request; None: it was not asked for over the web.
     request: dict[str, Any] | None
+    #: The inputs that were sealed for an earlier run: only here they can be judged.
+    reused: list[str]
 
 
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode

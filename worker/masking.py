@@ -1,8 +1,9 @@
 """What a run says loses its secrets before it is stored: the values of its own secret inputs, then what rules find."""
 
 import base64
+import html
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -21,14 +22,17 @@ class Mask:
     looks like one.
     """
 
-    def __init__(self, rules: Rules, secrets: Collection[str] = ()) -> None:
+    def __init__(self, rules: Rules, secrets: Collection[str] = (), *, forms: Sequence[str] = ()) -> None:
+        """forms: of secrets that are known to all runs, as `forms_of` returns them."""
         self._redaction = Redaction(rules)
         self._may_match = self._redaction.may_match
-        self._forms = _forms(secrets)
+        self._forms = list(forms)
+        if secrets:
+            self.hide(secrets)
 
     def hide(self, secrets: Collection[str]) -> None:
         """Mask these values too, from now on."""
-        self._forms = _longest_first({*self._forms, *_forms(secrets)})
+        self._forms = _longest_first({*self._forms, *forms_of(secrets)})
 
     def message(self, text: str, *, cut: bool = False) -> str:
         """Return a clean message without secret values, and without what the rules find."""
@@ -101,7 +105,8 @@ def _unlike(name: str, taken: set[str]) -> str:
 # The forms in which a value may appear
 
 
-def _forms(secrets: Iterable[str]) -> list[str]:
+def forms_of(secrets: Iterable[str]) -> list[str]:
+    """Return all the ways in which these values may be written, the longest first."""
     return _longest_first({form for secret in secrets for form in _forms_of(secret)})
 
 
@@ -121,7 +126,10 @@ def _forms_of(secret: str) -> Iterator[str]:
     for quoted in _quoted(secret):
         yield quoted
         yield _in_small_hex(quoted)
-    yield from _in_base64(secret.encode("utf-8", "surrogatepass"))
+    data = secret.encode("utf-8", "surrogatepass")
+    yield from _in_base64(data)
+    yield data.hex()
+    yield data.hex().upper()
 
 
 def _spelled(text: str) -> Iterator[str]:
@@ -132,6 +140,8 @@ def _spelled(text: str) -> Iterator[str]:
     yield json.dumps(text)[1:-1]
     yield json.dumps(text, ensure_ascii=False)[1:-1]
     yield repr(text)[1:-1]
+    yield html.escape(text)
+    yield html.escape(text, quote=False)
 
 
 def _quoted(secret: str) -> Iterator[str]:

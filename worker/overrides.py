@@ -13,6 +13,7 @@ from jobs.describe import LONGEST_GROUPING, LONGEST_NAME
 from jobs.errors import InvalidData
 from store.audit import note
 from store.models import JobRecord
+from store.sealing import current_key
 
 #: No limit of time is longer: seconds in ten years.
 LONGEST_SECONDS = 10 * 365 * 24 * 3600.0
@@ -21,6 +22,12 @@ LONGEST_QUEUE = 100
 
 CHANGED_MEANWHILE = "Somebody else has changed these settings meanwhile. Look at them again, then save yours."
 MOST_QUEUES = 50
+
+#: Of NB-90: without a key its inputs would have to lie about in a form that the web server can read.
+UNSEALED = (
+    "A job whose inputs are sensitive can only wait for an approval where the workers have a key: "
+    "`./errand keys rotate` makes one."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +54,7 @@ SETTINGS = (
         "has_sensitive_variables",
         "Sensitive inputs",
         "switch",
-        "Inputs are kept encrypted, and only until a run ends.",
+        "Inputs are sealed: nobody can read them but the job.",
     ),
     Setting(
         "soft_time_limit",
@@ -105,9 +112,9 @@ def override(
         checked.get(name, _code_fact(record, name))
         for name in ("has_sensitive_variables", "approval_required")
     )
-    if not errors and sensitive and approved:
+    if not errors and sensitive and approved and current_key(db) is None:
         last = "approval_required" if "approval_required" in checked else "has_sensitive_variables"
-        errors[last] = ["A job whose inputs nobody may read cannot be approved by anybody."]
+        errors[last] = [UNSEALED]
     if errors:
         raise InvalidData(errors)
     if not record.code_facts:

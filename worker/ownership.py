@@ -62,7 +62,9 @@ class Run(NamedTuple):
     class_path: str
     username: str
     data: dict[str, Any]
-    sealed_data: bytes | None
+    box: bytes | None
+    sealed_facts: dict[str, Any] | None
+    sealed_for: UUID | None
     uploads: int
     request: dict[str, Any] | None
     commit: bool
@@ -171,7 +173,9 @@ _TOLD = (
     JobResult.class_path,
     JobResult.username,
     JobResult.data,
-    JobResult.sealed_data,
+    func.coalesce(JobResult.sealed_data, JobResult.kept_box),
+    JobResult.sealed_facts,
+    JobResult.sealed_for,
     JobResult.uploads,
     JobResult.request,
     JobResult.commit,

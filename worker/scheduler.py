@@ -5,11 +5,12 @@ import os
 import signal
 import threading
 
-from sqlalchemy import delete
+from sqlalchemy import delete, update
+from sqlalchemy.orm import Session
 
 from store.audit import BATCH, seal
 from store.files import file_store
-from store.models import SignInLink, UserSession, now
+from store.models import FINAL, JobResult, SignInLink, UserSession, now
 from store.platform import Platform
 from store.settings import Settings, SettingsError
 from worker.duty import Duty, Facts
@@ -50,11 +51,12 @@ def _tidy_at_times(settings: Settings, platform: Platform, number: int) -> None:
 
 
 def tidy(settings: Settings, platform: Platform) -> None:
-    """Remove sessions and links that nobody can use any more, processes that have long ended, and files of no run."""
+    """Remove what nobody can use any more: sessions, links, processes that ended long ago, sealed inputs, files of no run."""
     with platform.session() as db:
         db.execute(delete(UserSession).where(UserSession.expires_at < now()))
         db.execute(delete(SignInLink).where(SignInLink.expires_at < now()))
         forget_gone(db)
+        forget_sealed(db)
         db.commit()
         while seal(db) == BATCH:
             pass
@@ -62,3 +64,9 @@ def tidy(settings: Settings, platform: Platform) -> None:
         sweep(platform.engine, file_store(settings, platform.engine))
     except SettingsError as error:
         logger.error("Files that nobody needs any more stay: %s", error)
+
+
+def forget_sealed(db: Session) -> None:
+    """Have ended runs lose the sealed inputs that were kept long enough."""
+    over = (JobResult.kept_until < now(), JobResult.status.in_(FINAL))
+    db.execute(update(JobResult).where(*over).values(kept_box=None, kept_until=None))

@@ -3,7 +3,8 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -21,11 +22,12 @@ from jobs.variables import DRY_RUN
 from store.audit import note
 from store.models import JobRecord, JobResult, Status, User, now
 from store.permissions import Forbidden, look_up, require
-from store.secrets import seal
+from store.sealing import Box, close, current_key
 from store.settings import Settings
 from worker import rules, run_files
 from worker.failpoints import reach
 from worker.lookups import object_lookup
+from worker.overrides import UNSEALED
 from worker.pushes import push_first
 from worker.questions import Questions
 from worker.queues import withdraw
@@ -37,6 +39,35 @@ LONGEST_KEY = 200
 
 class NotRunnable(Forbidden):
     """The job as such cannot be run now, whoever asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reused:
+    """The sealed inputs of an earlier run, for another one of the same job and the same person."""
+
+    result_id: UUID
+    box: Box
+    concurrency_key: str | None
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(self.box.facts)
+
+
+def reusable(result: JobResult, user: User | None) -> Reused | None:
+    """Return the sealed inputs of a run if this user may use them again: who typed them may, nobody else."""
+    job = result.job
+    if job is None or user is None or result.user_id != user.id or not result.kept_box:
+        return None
+    box = Box(result.kept_box, result.sealed_facts or {})
+    # What of the inputs is readable must be the same for both.
+    if (
+        result.kept_until is None
+        or result.kept_until <= now()
+        or result.sensitive != job.has_sensitive_variables
+    ):
+        return None
+    return Reused(result.sealed_for or result.id, box, result.concurrency_key)
 
 
 class KeyReused(InvalidData):
@@ -58,6 +89,7 @@ def submit(
     idempotency_key: str | None = None,
     questions: Questions | None = None,
     request: dict[str, Any] | None = None,
+    sealed: Reused | None = None,
     push: bool = True,
 ) -> JobResult:
     """Store one run of `job`, queue it, and return its row. Commits `db`.
@@ -71,6 +103,7 @@ def submit(
     row of the first request is returned, with `repeated` set.
     questions: what the job's code is asked, where the caller asks more of it for the same request.
     request: what the job is told of the web request that this came by (see jobs.request).
+    sealed: the inputs that nobody here can read, of an earlier run; `raw` has the others.
     push: False for a caller who executes it at once: its queue does not hear of it.
     Raises InvalidData (KeyReused among them), NotRunnable or Forbidden, before anything is stored. That Redis cannot
     be reached is no error: the row has `pushed_at` None then, and the reconciler pushes it later. A rule of the job
@@ -88,15 +121,20 @@ def submit(
         if _is_known(db, user_id, idempotency_key):
             return _repeated(db, user_id, idempotency_key, digest)
     require_runnable(job)
+    if job.approval_required and job.has_sensitive_variables and current_key(db) is None:
+        raise NotRunnable(f"{job.name} cannot be run as it is. {UNSEALED}")
     _check_commit(job, commit)
     options.check(job, may_profile=permitted or may_profile(user, debug=settings.debug))
     chosen = _queue(job, queue)
     questions = questions or Questions(settings, job, username=_name(user))
-    data = _checked(db, settings, job, raw, form=form, questions=questions)
+    reused = sealed.names if sealed else frozenset()
+    data = _checked(db, settings, job, raw, form=form, questions=questions, sealed=reused)
     if not permitted:
         require_inputs(user, job, _readable(job, data), chosen)
     with run_files.keeping(settings, db, data) as kept:
-        result = _row(settings, job, kept.data, user, queue=chosen, commit=commit, options=options)
+        result = _row(
+            db, settings, job, kept.data, user, queue=chosen, commit=commit, options=options, sealed=sealed
+        )
         result.permitted = permitted
         result.idempotency_key, result.idempotency_digest = idempotency_key, digest
         result.request, result.uploads = request, len(kept.keys)
@@ -146,9 +184,10 @@ def _checked(
     *,
     form: bool,
     questions: Questions,
+    sealed: Collection[str],
 ) -> dict[str, Any]:
-    """Return the data of the run. Raises InvalidData."""
-    variables: Sequence[Mapping[str, Any]] = job.variables
+    """Return the data of the run, without what is sealed. Raises InvalidData."""
+    variables = [variable for variable in job.variables if variable["name"] not in sealed]
     if questions.needed():
         # The job's code may take its time, and on SQLite whatever was read so far keeps every other writer waiting.
         db.commit()
@@ -156,13 +195,15 @@ def _checked(
         complete = questions.of_submit(raw, form=form)
         data = clean(variables, raw, objects=objects, form=form, complete=complete)
     run_files.check_sizes(data, settings.upload_bytes)
-    if questions.validates:
+    # Of sealed inputs a worker judges the whole (see worker.rejudging).
+    if questions.validates and not sealed:
         with run_files.on_disk(data) as readable:
             questions.validate(readable)
     return data
 
 
 def _row(
+    db: Session,
     settings: Settings,
     job: JobRecord,
     data: dict[str, Any],
@@ -171,10 +212,10 @@ def _row(
     queue: str,
     commit: bool | None,
     options: RunOptions,
+    sealed: Reused | None,
 ) -> JobResult:
     asked_at = now()
-    sealed = data if job.has_sensitive_variables else _secrets(job, data)
-    return JobResult(
+    result = JobResult(
         id=uuid4(),
         job_id=job.id,
         class_path=job.class_path,
@@ -193,12 +234,29 @@ def _row(
         concurrency_key=rules.concurrency_key(job, data, settings.secret_key),
         sensitive=job.has_sensitive_variables,
         data=_readable(job, data),
-        sealed_data=seal(settings.secret_key, sealed, secret_names(job.variables)) if sealed else None,
         created_at=asked_at,
         # Said before it is done: that saves a write, and what a dying process did not push is found by a reconciler.
         pushed_at=asked_at,
         expires_at=asked_at + timedelta(seconds=job.expires) if job.expires else None,
     )
+    if sealed:
+        _seal_with(result, sealed.box, settings)
+        result.sealed_for = sealed.result_id
+        if sealed.names.intersection(job.concurrency_key):
+            result.concurrency_key = sealed.concurrency_key
+    elif hidden := data if job.has_sensitive_variables else _secrets(job, data):
+        names = secret_names(job.variables)
+        _seal_with(result, close(db, settings.secret_key, job.class_path, hidden, names), settings)
+    return result
+
+
+def _seal_with(result: JobResult, box: Box, settings: Settings) -> None:
+    result.sealed_facts = box.facts
+    if not box.lasting or not settings.sealed_days:
+        result.sealed_data = box.content
+    else:
+        result.kept_box = box.content
+        result.kept_until = result.created_at + timedelta(days=settings.sealed_days)
 
 
 def _readable(job: JobRecord, data: dict[str, Any]) -> dict[str, Any]:

@@ -28,8 +28,8 @@ from store.data import Data
 from store.files import FileGone, FileStore, file_store
 from store.models import Status
 from store.platform import Platform, is_full
-from store.secrets import CannotUnseal, unseal
-from store.settings import Settings
+from store.sealing import CannotOpen, open_box
+from store.settings import Settings, SettingsError
 from store.text import clean_text, entry_text
 from worker import frames, rules, run_files
 from worker.capture import Lines, cut
@@ -38,10 +38,12 @@ from worker.entries import LONGEST_GROUPING, LONGEST_OBJECT_TEXT, Entry, RunLog,
 from worker.failpoints import reach
 from worker.host import Process, memory_bytes, memory_of
 from worker.job_values import KeptValues
+from worker.keyring import Keyring
+from worker.known_secrets import known_secrets
 from worker.line import END_SIGNAL, LOST_LINE
 from worker.made_files import MadeFiles
 from worker.markers import bury
-from worker.masking import Mask
+from worker.masking import Mask, forms_of
 from worker.ownership import Claim, Fenced, Run, beat, began, claim, end_values
 from worker.profiles import functions_of
 from worker.progress import LONGEST_TEXT, report_of
@@ -137,6 +139,8 @@ class Supervisor:
         self.worker = worker
         self.process = process
         self.rules = load_rules(settings.redaction_file)
+        self.known_forms = forms_of(known_secrets(settings))
+        self.keyring = Keyring(settings)
         self.writer = Writer(platform)
         self.data = Data(settings.data_database_url)
         self._files: FileStore | None = None
@@ -255,7 +259,7 @@ class _Watch:
     def __init__(self, supervisor: Supervisor, claimed: Claim) -> None:
         self._supervisor = supervisor
         self._claim = claimed
-        self._mask = Mask(supervisor.rules)
+        self._mask = Mask(supervisor.rules, forms=supervisor.known_forms)
         self._log = RunLog(supervisor.writer, claimed, self._mask)
         self._outcome: dict[str, Any] | None = None
         self._sticks: list[str] = []
@@ -341,6 +345,7 @@ class _Watch:
             sources=self._sources(run),
             folder=str(self._folder),
             request=run.request,
+            reused=sorted(run.sealed_facts or ()) if run.sealed_for else [],
         )
 
     def _say_ignored_lock(self) -> None:
@@ -359,14 +364,23 @@ class _Watch:
 
     def _inputs(self, run: Run) -> dict[str, Any]:
         data = run.data
-        if run.sealed_data:
-            try:
-                sealed, secrets = unseal(self._supervisor.settings.secret_key, run.sealed_data)
-            except CannotUnseal as error:
-                raise CannotBegin(str(error)) from error
-            self._mask.hide(secrets)
-            data = {**data, **sealed}
+        if run.box:
+            data = {**data, **self._opened(run, run.box)}
         return {**data, **self._lend()} if run.uploads else data
+
+    def _opened(self, run: Run, box: bytes) -> dict[str, Any]:
+        try:
+            opened = open_box(
+                box,
+                class_path=run.class_path,
+                facts=run.sealed_facts or {},
+                private_key_of=self._supervisor.keyring.get,
+                secret_key=self._supervisor.settings.secret_key,
+            )
+        except (CannotOpen, SettingsError) as error:
+            raise CannotBegin(str(error)) from error
+        self._mask.hide(opened.secrets)
+        return opened.data
 
     def _lend(self) -> dict[str, Any]:
         try:

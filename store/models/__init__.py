@@ -12,7 +12,7 @@ from store.models.result import JobResult, JobStart
 from store.models.states import FAMILIES, FAMILY_OF, FINAL, LEVELS, Status
 from store.models.user import ApiToken, SignInFailure, SignInLink, User, UserSession
 from store.models.value import JobValue
-from store.models.worker import Queue, WorkerProcess
+from store.models.worker import Queue, WorkerKey, WorkerProcess
 
 __all__ = [
     "FAMILIES",
@@ -44,6 +44,7 @@ __all__ = [
     "Status",
     "User",
     "UserSession",
+    "WorkerKey",
     "WorkerProcess",
     "class_path_of",
     "group_members",

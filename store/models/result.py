@@ -58,6 +58,7 @@ class JobResult(LevelCounts, Base):
         Index("ix_job_results_concurrency_key_status", "concurrency_key", "status"),
         # Of the few that do not simply wait on their queue: they cost the others nothing.
         _index_of_pending("ix_job_results_unpushed", "not_before", "pushed_at IS NULL"),
+        Index("ix_job_results_kept_until", "kept_until"),
         _index_of_pending("ix_job_results_expiring", "expires_at", "expires_at IS NOT NULL"),
         # One run for one key, however often its request arrives.
         UniqueConstraint("user_id", "idempotency_key"),
@@ -97,8 +98,15 @@ class JobResult(LevelCounts, Base):
     concurrency_key: Mapped[str | None] = mapped_column(String(500))
     #: The inputs; empty where some may be sensitive.
     data: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    #: The inputs that nobody may read, encrypted (store.secrets.seal), until the run ends: all, or its secrets.
+    #: The inputs that nobody may read, all or its secrets, in a box (see store.sealing) that goes when the run ends;
     sealed_data: Mapped[bytes | None] = mapped_column(LargeBinary)
+    #: or in one that is kept for another run, until then.
+    kept_box: Mapped[bytes | None] = mapped_column(LargeBinary)
+    kept_until: Mapped[datetime | None]
+    #: What may be told of them: {name: {"fingerprint", "length"}}. It stays when the box is gone.
+    sealed_facts: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    #: The run for which they were typed, if it was an earlier one.
+    sealed_for: Mapped[uuid.UUID | None]
     sensitive: Mapped[bool] = mapped_column(default=False)
     #: How many files it was given.
     uploads: Mapped[int] = mapped_column(default=0)

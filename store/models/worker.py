@@ -1,10 +1,10 @@
-"""Who works: worker and scheduler processes, and the queues they take runs from."""
+"""Who works: worker and scheduler processes, the queues they take runs from, and the keys they open inputs with."""
 
 import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, String
+from sqlalchemy import BigInteger, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from store.models.base import Base, CreatedAt, Key
@@ -65,3 +65,16 @@ class Queue(Base):
     paused: Mapped[bool] = mapped_column(default=False)
     paused_by: Mapped[str | None] = mapped_column(String(150))
     paused_at: Mapped[datetime | None]
+
+
+class WorkerKey(Base):
+    """The public half of a key; the private one is with the workers alone (see worker.keyring)."""
+
+    __tablename__ = "worker_keys"
+
+    id: Mapped[Key]
+    fingerprint: Mapped[str] = mapped_column(String(16), unique=True)
+    public_key: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[CreatedAt]
+    #: None: inputs are sealed with it, if it is the last of those.
+    retired_at: Mapped[datetime | None]

@@ -1,12 +1,18 @@
 """Jobs that are handed files and secrets, make files, and say how far they are."""
 
+import base64
 import csv
 import io
+import json
+import logging
 import os
+import subprocess
+import sys
 import time
+import warnings
 from pathlib import Path
 
-from jobs import FileVar, InvalidValue, Job, SecretVar, StringVar
+from jobs import ChoiceVar, FileVar, InvalidValue, Job, SecretVar, StringVar
 
 
 class ReadsAFile(Job):
@@ -86,6 +92,52 @@ class NamesItsSecret(Job):
     def run(self, password):
         self.progress(1, 2, f"as {password}")
         self.create_file(f"{password}.txt", "x")
+
+
+class SpillsItsSecret(Job):
+    """Says its secret by every way there is, in pieces and in disguise, and breaks with it."""
+
+    password = SecretVar()
+    at = StringVar(default="1")
+
+    def run(self, password, at):
+        first, second = password[: int(at)], password[int(at) :]
+        for piece in (first, second, "\n"):
+            sys.stdout.write(piece)
+            sys.stdout.flush()
+        for piece in (first, second, "\n"):
+            os.write(2, piece.encode())
+        subprocess.run(["sh", "-c", 'printf %s "$1"; printf "%s\\n" "$2"', "-", first, second], check=True)
+        subprocess.run(["printf", "%s\x1b[1m%s\x1b[0m\n", first, second], check=True)
+        print(json.dumps({"user": "alice", "password": password}))
+        print("Authorization: Basic", base64.b64encode(f"alice:{password}".encode()).decode())
+        logging.getLogger("some.library").warning("with %s", password)
+        warnings.warn(password, stacklevel=1)
+        self.log_info(f"| a | b |\n|---|---|\n| {password} | x |")
+        self.logger.info("As somebody", extra={"grouping": f"as {password}"})
+        self.progress(1, 2, password)
+        self.job_result.data = {"nested": [{password: password}]}
+        self.create_file(f"{password}.txt", "x")
+        if at == "1":
+            return {"said": password}
+        raise ValueError(f"not {password}")
+
+
+class PicksAHost(Job):
+    """All it is given is nobody's business; whom it takes changes."""
+
+    host = ChoiceVar(choices=lambda: [(name, name) for name in os.environ.get("TEST_HOSTS", "a b").split()])
+    note = StringVar(required=False)
+
+    class Meta:
+        has_sensitive_variables = True
+
+    def validate(self, data):
+        if os.path.exists(data["note"]):
+            raise InvalidValue("not that")
+
+    def run(self, host, note):
+        return len(host)
 
 
 class MakesFiles(Job):

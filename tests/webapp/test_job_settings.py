@@ -156,7 +156,7 @@ def test_sensitive_inputs_and_approval_do_not_go_together(root, db):
     }
     refused = root.post(URL, both)
     assert refused.status_code == 422
-    assert "cannot be approved by anybody" in text(refused)
+    assert "can only wait for an approval where the workers have a key" in text(refused)
 
 
 def test_a_job_read_only_by_an_admin_saves_nothing(root, alice, db):

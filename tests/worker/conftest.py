@@ -169,6 +169,9 @@ class Web:
         inputs = {f"v-{name}": value for name, value in data.items()}
         return self._root.post(f"/jobs/{self._portal.jobs[job].class_path}/", inputs)
 
+    def post(self, path: str) -> TestResponse:
+        return self._root.post(path)
+
     def page(self, path: str) -> TestResponse:
         """Open a page as root does."""
         return self._root.get(path)

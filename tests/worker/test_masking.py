@@ -1,6 +1,7 @@
 """What a run says loses its credentials and its secret values before it is stored."""
 
 import base64
+import html
 import json
 import logging
 from dataclasses import replace
@@ -223,8 +224,11 @@ SECRET = 's3cr?t/ü "x"\'\\\t&'
         .replace("%5C", "%5c"),
         base64.b64encode(SECRET.encode()).decode(),
         base64.urlsafe_b64encode(SECRET.encode()).decode().rstrip("="),
+        SECRET.encode().hex(),
+        SECRET.encode().hex().upper(),
+        html.escape(SECRET),
     ],
-    ids=range(10),
+    ids=range(13),
 )
 def test_a_secret_value_is_masked_however_it_is_written(form: str):
     mask = Mask(Rules(()), [SECRET])

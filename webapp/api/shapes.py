@@ -139,6 +139,8 @@ def result(row: JobResult) -> dict[str, Any]:
         "profile": row.profile,
         "ignore_singleton_lock": row.ignore_singleton_lock,
         "data": row.data,
+        # Of inputs that nobody may read: {name: {"fingerprint", of secrets "length"}}.
+        "sealed": row.sealed_facts or {},
         "return_value": row.return_value,
         "output": row.output,
         "results": row.results,

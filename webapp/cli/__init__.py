@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "jobs": ("webapp.cli.jobs", "jobs", "List, refresh, enable and disable jobs."),
     "queues": ("webapp.cli.workers", "queues", "List queues, pause and resume them."),
     "audit": ("webapp.cli.audit", "audit", "See who did what, and check that nobody has altered it."),
+    "keys": ("webapp.cli.keys", "keys", "See and change the keys that sensitive inputs are sealed for."),
     "token": ("webapp.cli.token", "token", "Create API tokens."),
     "user": ("webapp.cli.user", "user", "Create users."),
     "workers": ("webapp.cli.workers", "workers", "List workers, and have one end after its run."),

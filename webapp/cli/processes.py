@@ -30,6 +30,8 @@ def web(settings: "Settings", host: str, port: int) -> None:
     """Serve the pages and the JSON API (gunicorn; GUNICORN_CMD_ARGS may add to its settings)."""
     check_host(host, settings.https)
     hand_on(settings)
+    # Whoever takes requests only closes boxes.
+    os.environ.pop("WORKER_KEY", None)
     serve(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
 
 
@@ -104,14 +106,15 @@ def is_loopback(host: str) -> bool:
 @with_settings
 def worker(settings: "Settings", queues: str, count: int, burst: bool, grace: float) -> None:
     """Execute runs from the queues."""
+    from worker.known_secrets import known_secrets
     from worker.redaction import load_rules
 
     names = [name.strip() for name in queues.split(",") if name.strip()]
     if not names:
         raise click.BadParameter("Name at least one queue.", param_hint="--queues")
-    load_rules(
-        settings.redaction_file
-    )  # What is wrong with them is told here, not by each process again and again.
+    # What is wrong with them is told here, not by each process again and again.
+    load_rules(settings.redaction_file)
+    known_secrets(settings)
     hand_on(settings)
     if count > 1:
         supervise_workers(names, count, burst=burst, grace_seconds=grace)
@@ -119,6 +122,7 @@ def worker(settings: "Settings", queues: str, count: int, burst: bool, grace: fl
     from worker.run_worker import main
 
     wait_for_redis(settings, patient=not burst)
+    warn_of_key(settings)
     main(settings, names, burst=burst, stop_grace_seconds=grace)
 
 
@@ -138,6 +142,25 @@ def wait_for_redis(settings: "Settings", *, patient: bool) -> None:
             click.echo(f"The Redis {where} cannot be used: {trouble}. Waiting for it.", err=True)
             said = trouble
         time.sleep(1)
+
+
+def warn_of_key(settings: "Settings") -> None:
+    """Say that this machine cannot open what is sealed; a database that is away is no reason not to begin."""
+    from sqlalchemy.exc import DBAPIError
+
+    from store.platform import Platform
+    from worker.keyring import what_is_missing
+
+    platform = Platform(settings.database_url)
+    try:
+        with platform.reading() as db:
+            missing = what_is_missing(db, settings)
+    except DBAPIError:
+        missing = None
+    finally:
+        platform.dispose()
+    if missing:
+        click.echo(missing, err=True)
 
 
 def supervise_workers(queues: list[str], count: int, *, burst: bool, grace_seconds: float) -> None:
@@ -185,6 +208,10 @@ def hand_on(settings: "Settings") -> None:
     from store.settings import environment
 
     os.environ.update(environment(settings))
+
+
+def without_worker_key(environment: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name != "WORKER_KEY"}
 
 
 def end_on_signals() -> None:

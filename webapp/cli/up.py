@@ -22,6 +22,7 @@ from webapp.cli.processes import (
     check_host,
     end_on_signals,
     is_loopback,
+    without_worker_key,
     worker_programs,
 )
 from webapp.cli.supervisor import Program, Supervisor
@@ -79,6 +80,7 @@ def up(
     Prints a link that signs the first admin in, once. Ctrl-C ends everything. DATABASE_URL, DATA_DATABASE_URL
     and REDIS_URL switch to servers of your own; then none is started here.
     """
+    from worker.known_secrets import known_secrets
     from worker.redaction import load_rules
 
     if more_jobs_folders and not jobs_folders:
@@ -90,6 +92,7 @@ def up(
         https = False
     check_host(host, https)
     load_rules(settings.redaction_file)
+    known_secrets(settings)
     with locked(settings.instance):
         check_port(host, port)
         settings = configured(settings, demo=demo, jobs_folders=(*jobs_folders, *more_jobs_folders))
@@ -114,7 +117,7 @@ def run_all(settings: "Settings", *, host: str, port: int, workers: int, demo: b
             supervisor.start(*worker_programs(["default"], workers, environment, grace_seconds=grace))
         supervisor.start(Program("scheduler", ours=["scheduler"], environment=environment))
         address = ["--host", host, "--port", str(port)]
-        supervisor.start(Program("web", ours=["web", *address], environment=environment))
+        supervisor.start(Program("web", ours=["web", *address], environment=without_worker_key(environment)))
         announce(supervisor, host, port, link)
         supervisor.run()
     except KeyboardInterrupt:
@@ -216,6 +219,7 @@ def prepare(settings: "Settings", *, demo: bool) -> str:
     from store.migrate import upgrade
     from store.people import sign_in_path
     from store.platform import Platform
+    from worker.keyring import ensure
 
     platform = Platform(settings.database_url)
     try:
@@ -224,6 +228,7 @@ def prepare(settings: "Settings", *, demo: bool) -> str:
             demo_is_new = demo and load_demo(settings)
             refresh_jobs(platform, settings, demo=demo, demo_is_new=demo_is_new)
             with platform.session() as db:
+                ensure(db, settings)
                 admin = first_admin(db)
                 return sign_in_path(db, admin) if admin else "/login"
     finally:
