@@ -42,10 +42,10 @@ def test_a_key_that_is_elsewhere_is_not_replaced_by_accident(errand, db, setting
 
 def test_make_prints_a_key_and_keeps_none(errand, db, settings, monkeypatch: pytest.MonkeyPatch):
     key = errand("keys", "make").stdout.strip()
+    assert len(key) == 44
     assert not path_of(settings).exists()
     monkeypatch.setenv("WORKER_KEY", key)
     assert errand("keys", "rotate").exit_code == 0
     assert errand("keys", "list").stdout.split("\t")[2:4] == ["in use", "here"]
     again = errand("keys", "rotate")
-    print(again.output, key)
     assert (again.exit_code, "Put a new one before it" in again.stderr) == (1, True)

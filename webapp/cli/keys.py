@@ -35,7 +35,8 @@ def list_keys(settings: "Settings") -> None:
 
 
 @keys.command()
-def make() -> None:
+@with_settings
+def make(_settings: "Settings") -> None:
     """Print a new private key, for WORKER_KEY. Nothing is changed."""
     from worker.keyring import make_key
 
