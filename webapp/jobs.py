@@ -440,6 +440,8 @@ def _switch(key: str, *, enabled: bool) -> Response:
     )
     db.session.commit()
     flash(f"{job.name} is {'enabled' if enabled else 'disabled'} now.")
+    # Whoever enables a job in order to run it is not sent away from its form.
+    page = url_for("jobs.show", key=key) if request.form.get("then") == "run" else url_for("jobs.index")
     if htmx.wants_fragment():
-        return htmx.go_to(url_for("jobs.index"))
-    return make_response(redirect(url_for("jobs.index"), HTTPStatus.SEE_OTHER))
+        return htmx.go_to(page)
+    return make_response(redirect(page, HTTPStatus.SEE_OTHER))

@@ -509,4 +509,7 @@ def test_disabling_asks_first_and_works_without_javascript(root, make_job, db):
     page = text(root.get("/jobs/local/greetings/Greet/"))
     assert "hx-confirm" not in page
     assert root.post("/jobs/local/greetings/Greet/enable").status_code == 303
+    # In order to run it: back to its form.
+    enabled = root.post("/jobs/local/greetings/Greet/enable", {"then": "run"})
+    assert enabled.headers["Location"] == "/jobs/local/greetings/Greet/"
     assert root.post(form[1]).headers["Location"] == "/jobs/"
