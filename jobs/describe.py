@@ -96,6 +96,7 @@ def describe(cls: type[BaseJob], *, grouping: str) -> dict[str, Any]:
         "grouping": grouping.strip()[:LONGEST_GROUPING],
         "description": _description(cls, facts["description"]),
         "dialect": dialect,
+        "receives": cls._receives,
         "commit_default": facts["commit_default"] and not facts["read_only"],
         "read_only": facts["read_only"],
         "hidden": facts["hidden"],

@@ -105,6 +105,8 @@ class BaseJob:
 
     #: What subclasses may speak (see jobs.dialects).
     dialect: ClassVar[str] = "errand"
+    #: "hook" or "button": what alone runs it; "": people do.
+    _receives: ClassVar[str] = ""
     #: Whether a run says that its hard limit comes before the soft one. With us a hard limit alone is no mistake.
     _warns_of_limits: ClassVar[bool] = False
     #: `<source>/<module>/<Class>`; set when the class is loaded.

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import ScalarSelect, func, select
 
@@ -14,9 +14,6 @@ from webapp.database import db
 from webapp.favourites import favourite_paths
 from webapp.history import Run, as_runs, runs_of_job
 from webapp.looks import FAILING, Pulse, pulse
-
-Show = Literal["all", "favourites", "failing", "running", "disabled", "hidden"]
-SHOWS: tuple[Show, ...] = ("all", "favourites", "failing", "running", "disabled", "hidden")
 
 #: A page opens with so many jobs; those of the groups further down come when the reader gets there.
 SHOWN = 16
@@ -40,17 +37,19 @@ class Known(NamedTuple):
     installed: bool
     enabled: bool
     hidden: bool
+    read_only: bool
+    approval_required: bool
+    commit_default: bool
+    has_sensitive_variables: bool
+    receives: str
 
-    def belongs_to(self, show: Show) -> bool:
-        if show == "favourites":
-            return self.favourite
-        if show == "hidden":
-            return self.hidden
-        if show == "disabled":
-            return not (self.installed and self.enabled)
-        if self.hidden:
-            return False
-        return show == "all" or (self.failing if show == "failing" else self.running > 0)
+    @property
+    def is_job_hook_receiver(self) -> bool:
+        return self.receives == "hook"
+
+    @property
+    def is_job_button_receiver(self) -> bool:
+        return self.receives == "button"
 
     def matches(self, words: Sequence[str]) -> bool:
         if not words:
@@ -110,6 +109,11 @@ def known_jobs() -> list[Known]:
         JobRecord.installed,
         JobRecord.enabled,
         JobRecord.hidden,
+        JobRecord.read_only,
+        JobRecord.approval_required,
+        JobRecord.commit_default,
+        JobRecord.has_sensitive_variables,
+        JobRecord.receives,
     ]
     query = visible(select(*columns), current_user(), JobRecord)
     rows = db.session.execute(query.order_by(JobRecord.grouping, JobRecord.name, JobRecord.class_path))
@@ -151,8 +155,9 @@ def _latest_end() -> ScalarSelect[Any]:
 
 
 def _running() -> dict[str, int]:
-    """Return how many runs of each job run now, by class path."""
-    query = select(JobResult.class_path, func.count()).where(JobResult.status == Status.RUNNING)
+    """Return how many runs of each job run now, of those the reader may see, by class path."""
+    columns: list[Any] = [JobResult.class_path, func.count()]
+    query = visible(select(*columns).where(JobResult.status == Status.RUNNING), current_user(), JobResult)
     return {row[0]: row[1] for row in db.session.execute(query.group_by(JobResult.class_path))}
 
 

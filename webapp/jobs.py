@@ -35,8 +35,9 @@ from webapp.database import db, reading
 from webapp.fields import PREFIX, SEARCH_PREFIX, build_field
 from webapp.fresh import fresh
 from webapp.history import newest_runs, usual_seconds
+from webapp.job_filters import FLAGS, SHOWS, Filters, read_filters
 from webapp.job_key import as_id
-from webapp.job_list import SHOWS, Show, fill, grouped, known_jobs
+from webapp.job_list import fill, grouped, known_jobs
 from webapp.looks import pulse
 from webapp.next_page import safe_path
 from webapp.request_facts import request_facts
@@ -59,17 +60,20 @@ LONGEST_ARGUMENT = 400
 @blueprint.get("/")
 def index() -> str:
     require("view", JobRecord)
-    show: Show = next((name for name in SHOWS if name == request.args.get("show")), "all")
+    filters = read_filters(request.args)
     search = _cleaned("q")
     everything = known_jobs()
     words = search.lower().split()
-    groups = grouped(job for job in everything if job.belongs_to(show) and job.matches(words))
+    groups = grouped(job for job in everything if filters.take(job) and job.matches(words))
     page = {
         "groups": groups,
-        "show": show,
+        "filters": filters,
         "q": search,
         "total": len(everything),
         "may_refresh": allowed("change", JobSource),
+        "numbers": {
+            name: sum(1 for job in everything if Filters(name, filters.flags).take(job)) for name in SHOWS
+        },
     }
     if "group" in request.args:
         groups[:] = [group for group in groups if group.name == request.args["group"]]
@@ -79,11 +83,11 @@ def index() -> str:
     else:
         fill(groups)
     if htmx.wants_fragment():
-        return render_template("jobs/_list.html", **page)
+        return render_template("jobs/_list.html", swap=True, **page)
     return render_template(
         "jobs/index.html",
         **page,
-        numbers={name: sum(1 for job in everything if job.belongs_to(name)) for name in SHOWS},
+        flags=FLAGS,
         source_count=db.session.scalar(select(func.count()).select_from(JobSource)) or 0,
         load_errors=_load_errors(),
         error_count=db.session.scalar(select(func.count()).select_from(LoadError)) or 0,

@@ -60,11 +60,12 @@ class Wanted:
     job: str = ""
     person: str = ""
     started: str = ""
+    ended: str = ""
     q: str = ""
 
     @property
     def any(self) -> bool:
-        return any((self.status, self.job, self.person, self.started, self.q))
+        return any((self.status, self.job, self.person, self.started, self.ended, self.q))
 
     def arguments(self, **changes: str) -> dict[str, str]:
         values = {name: getattr(self, name) for name in self.__slots__} | changes
@@ -80,6 +81,7 @@ def read_wanted(arguments: MultiDict[str, str]) -> Wanted:
         job=given["job"],
         person=given["person"],
         started=given["started"] if given["started"] in STARTED else "",
+        ended=given["ended"] if given["ended"] in STARTED else "",
         q=given["q"][:LONGEST_SEARCH].strip(),
     )
 
@@ -97,6 +99,8 @@ def filtered(query: Select[JobResult], wanted: Wanted) -> Select[JobResult]:
         query = query.where(JobResult.username == wanted.person)
     if wanted.started:
         query = query.where(JobResult.created_at >= now() - STARTED[wanted.started])
+    if wanted.ended:
+        query = query.where(JobResult.finished_at >= now() - STARTED[wanted.ended])
     return query.where(_mentions(wanted.q)) if wanted.q else query
 
 

@@ -144,6 +144,9 @@ def _list(wanted: Wanted, **refused: Any) -> str:
         jobs=offered("job", wanted.job, whole="choices" in request.args),
         people=offered("person", wanted.person, whole="choices" in request.args),
         started_words=STARTED_WORDS,
+        ended_words=[
+            (value, f"Ended in {word[0].lower()}{word[1:]}") for value, word in STARTED_WORDS.items()
+        ],
         today=last_day(),
     )
 

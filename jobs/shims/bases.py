@@ -79,6 +79,7 @@ class JobHookReceiver(Job):
     """A job that changes of objects run."""
 
     dialect: ClassVar[str] = "errand"
+    _receives: ClassVar[str] = "hook"
 
     def run(self, data: dict[str, Any], commit: bool) -> Any:
         raise JobFailed("Changes of objects do not run jobs yet, and nothing else can run this one.")
@@ -88,6 +89,7 @@ class JobButtonReceiver(Job):
     """A job that a button on an object's page runs."""
 
     dialect: ClassVar[str] = "errand"
+    _receives: ClassVar[str] = "button"
 
     def run(self, data: dict[str, Any], commit: bool) -> Any:
         raise JobFailed("Pages of objects have no buttons for jobs yet, and nothing else can run this one.")

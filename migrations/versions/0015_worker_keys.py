@@ -1,4 +1,4 @@
-"""Inputs that only a worker can open, and that another run may use."""
+"""Inputs that only a worker can open, and that another run may use; which jobs people do not run themselves."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -25,10 +25,16 @@ def upgrade() -> None:
     op.add_column("job_results", sa.Column("kept_until", sa.DateTime(timezone=True), nullable=True))
     op.add_column("job_results", sa.Column("sealed_for", sa.Uuid(), nullable=True))
     op.create_index("ix_job_results_kept_until", "job_results", ["kept_until"])
+    op.create_index("ix_job_results_finished_at", "job_results", ["finished_at"])
+    op.add_column(
+        "job_records", sa.Column("receives", sa.String(length=10), nullable=False, server_default="")
+    )
     # What was encrypted before has no facts, and is not opened any more: runs that wait with it say so.
 
 
 def downgrade() -> None:
+    op.drop_column("job_records", "receives")
+    op.drop_index("ix_job_results_finished_at", "job_results")
     op.drop_index("ix_job_results_kept_until", "job_results")
     for column in ("sealed_for", "kept_until", "kept_box", "sealed_facts"):
         op.drop_column("job_results", column)

@@ -58,6 +58,7 @@ class JobResult(LevelCounts, Base):
         Index("ix_job_results_concurrency_key_status", "concurrency_key", "status"),
         # Of the few that do not simply wait on their queue: they cost the others nothing.
         _index_of_pending("ix_job_results_unpushed", "not_before", "pushed_at IS NULL"),
+        Index("ix_job_results_finished_at", "finished_at"),
         Index("ix_job_results_kept_until", "kept_until"),
         _index_of_pending("ix_job_results_expiring", "expires_at", "expires_at IS NOT NULL"),
         # One run for one key, however often its request arrives.

@@ -7,10 +7,10 @@ from datetime import timedelta
 from html import unescape
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from examples.inventory.models import Manufacturer
-from store.models import JobRecord, JobResult, LoadError
+from store.models import Group, JobRecord, JobResult, LoadError, Permission
 from store.settings import Settings
 from worker.host import this_process
 from worker.presence import Presence
@@ -80,6 +80,58 @@ def test_chips_count_and_filter(root, make_job, make_result):
         shown = text(root.get(f"/jobs/?show={show}"))
         assert shown.count('<li class="job') == 1
         assert f"{name}</a>" in shown
+
+
+def test_what_is_not_usual_is_listed_when_asked_for(root, make_job):
+    make_job("Usual")
+    make_job("Gone", installed=False)
+    make_job("Quiet", hidden=True)
+    make_job("OnChange", receives="hook")
+    make_job("OnPress", receives="button")
+
+    def listed(query: str) -> set[str]:
+        return set(re.findall(r"<h3><a [^>]*>(\w+)</a>", text(root.get(f"/jobs/?{query}"))))
+
+    assert listed("") == {"Usual"}
+    assert listed("show=gone") == listed("installed=false") == {"Gone"}
+    assert listed("show=hidden") == {"Quiet", "OnChange", "OnPress"}
+    assert listed("hidden=true") == {"Quiet"}
+    assert listed("is_job_hook_receiver=True") == {"OnChange"}
+    assert listed("is_job_button_receiver=any") == {"Usual", "OnPress"}
+    assert listed("installed=any&hidden=any") == {"Usual", "Gone", "Quiet"}
+    assert listed("installed=perhaps") == {"Usual"}
+
+
+@pytest.mark.parametrize(
+    "flag", ["enabled", "read_only", "approval_required", "commit_default", "has_sensitive_variables"]
+)
+def test_jobs_are_found_by_their_flags(root, make_job, flag):
+    make_job("With", **{flag: True})
+    make_job("Without", **{flag: False})
+
+    def listed(query: str) -> set[str]:
+        return set(re.findall(r"<h3><a [^>]*>(\w+)</a>", text(root.fragment(f"/jobs/?{query}"))))
+
+    assert listed(f"{flag}=true") == {"With"}
+    assert listed(f"{flag}=false&q=with") == {"Without"}
+    # The chips keep it, and can be rid of it.
+    page = text(root.fragment(f"/jobs/?{flag}=true"))
+    assert f'href="/jobs/?show=favourites&amp;{flag}=true"' in page
+    assert "Clear 1 filter" in page
+
+
+def test_running_counts_only_runs_that_the_reader_may_see(browser, db, make_job, make_result):
+    make_result(make_job("Busy"), "running", username="alice")
+    with db.begin():
+        db.execute(delete(Permission).where(Permission.kind == "result"))
+        everyone = db.scalars(select(Group).where(Group.everyone)).one()
+        db.add(
+            Permission(
+                name="Own", kind="result", actions=["view"], constraints=[{"owner": "me"}], groups=[everyone]
+            )
+        )
+    assert "1 running" in text(browser("alice").get("/jobs/"))
+    assert "1 running" not in text(browser("carol").get("/jobs/"))
 
 
 def test_disabled_jobs_are_for_superusers(alice, root, make_job):

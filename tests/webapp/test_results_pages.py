@@ -92,6 +92,8 @@ def test_durations_are_drawn_beside_what_is_usual_for_the_job(alice, make_job, m
         ("job=local/greetings/A", {"A"}),
         ("job=local/greetings/Gone", set()),
         ("started=day", {"A"}),
+        ("ended=day", {"A"}),
+        ("ended=week&status=failed", set()),
         ("q=bo", {"B"}),
         ("q=%25", set()),
         ("q=_", set()),
