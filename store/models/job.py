@@ -41,7 +41,7 @@ class JobRecord(Base):
     description: Mapped[LongText] = mapped_column(default="")
     #: "classic", "2" or what a plugin brings (see jobs.dialects).
     dialect: Mapped[str] = mapped_column(String(10), default="classic")
-    #: "hook" or "button": what alone runs it (see jobs.shims.bases); "": people do.
+    #: "hook" or "button": what alone runs it; "": people do.
     receives: Mapped[str] = mapped_column(String(10), default="")
     #: False: the class was not there at the last refresh.
     installed: Mapped[bool] = mapped_column(default=True)
