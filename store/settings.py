@@ -15,6 +15,10 @@ from urllib.parse import urlsplit
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from store.given import SettingsError as SettingsError
+from store.given import flag
+from store.oidc_settings import OIDC_VARIABLES, OidcSettings, oidc_settings, passwords_allowed
+
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 #: A Unix socket's path may have at most 107 bytes; clients fail on longer ones with an unclear error.
@@ -41,13 +45,11 @@ VARIABLES = (
     "ERRAND_CREATED_FILE_MB",
     "ERRAND_REDACTION",
     "ERRAND_DEBUG",
+    "ERRAND_PASSWORDS",
+    *OIDC_VARIABLES,
 )
 
 MEGABYTE = 1024 * 1024
-
-
-class SettingsError(Exception):
-    """A setting that cannot work, as a sentence for the person who set it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,10 @@ class Settings:
     redaction_file: Path | None = None
     #: For those who write jobs: everybody may have their runs profiled, and forms offer it.
     debug: bool = False
+    #: Where people sign in by themselves; None: nowhere but here.
+    oidc: OidcSettings | None = None
+    #: Whether they may sign in with a password.
+    passwords: bool = True
 
 
 def load_settings(
@@ -97,6 +103,7 @@ def load_settings(
             f"There is no instance at {folder}. `./errand up` makes one; --instance names another."
         )
     remembered = _remembered(folder)
+    oidc = oidc_settings(environ)
     database_url = _database_url(environ, "DATABASE_URL", f"sqlite:///{folder / 'errand.db'}")
     return Settings(
         instance=folder,
@@ -106,14 +113,16 @@ def load_settings(
         secret_key=environ.get("SECRET_KEY") or _own_secret_key(folder),
         jobs_roots=jobs_roots(environ, remembered),
         plugins=plugin_names(environ, remembered),
-        https=_flag(environ, "ERRAND_HTTPS"),
+        https=flag(environ, "ERRAND_HTTPS"),
         embedded_redis=not environ.get("REDIS_URL"),
         jobs_from_database=_jobs_from_database(environ),
         files_url=_files_url(environ),
         upload_bytes=_megabytes(environ, "ERRAND_UPLOAD_MB", 100),
         created_file_bytes=_megabytes(environ, "ERRAND_CREATED_FILE_MB", 10),
         redaction_file=_redaction_file(environ),
-        debug=_flag(environ, "ERRAND_DEBUG") or False,
+        debug=flag(environ, "ERRAND_DEBUG") or False,
+        oidc=oidc,
+        passwords=passwords_allowed(environ, oidc),
     )
 
 
@@ -300,14 +309,3 @@ def plugin_names(environ: Mapping[str, str], remembered: Mapping[str, Any]) -> t
     if "ERRAND_PLUGINS" in environ:
         return tuple(name.strip() for name in environ["ERRAND_PLUGINS"].split(",") if name.strip())
     return tuple(remembered.get("plugins") or ())
-
-
-def _flag(environ: Mapping[str, str], name: str) -> bool | None:
-    given = environ.get(name, "").strip().lower()
-    if given in ("1", "true", "yes", "on"):
-        return True
-    if given in ("0", "false", "no", "off"):
-        return False
-    if given:
-        raise SettingsError(f"{name} is {given!r}; write 1 or 0.")
-    return None
