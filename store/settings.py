@@ -15,6 +15,10 @@ from urllib.parse import urlsplit
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from store.given import SettingsError as SettingsError
+from store.given import flag
+from store.oidc_settings import OIDC_VARIABLES, OidcSettings, oidc_settings, passwords_allowed
+
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 #: A Unix socket's path may have at most 107 bytes; clients fail on longer ones with an unclear error.
@@ -44,13 +48,11 @@ VARIABLES = (
     "ERRAND_SECRETS",
     "ERRAND_SEALED_DAYS",
     "ERRAND_DEBUG",
+    "ERRAND_PASSWORDS",
+    *OIDC_VARIABLES,
 )
 
 MEGABYTE = 1024 * 1024
-
-
-class SettingsError(Exception):
-    """A setting that cannot work, as a sentence for the person who set it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,10 @@ class Settings:
     sealed_days: int = 30
     #: For those who write jobs: everybody may have their runs profiled, and forms offer it.
     debug: bool = False
+    #: Where people sign in by themselves; None: nowhere but here.
+    oidc: OidcSettings | None = None
+    #: Whether they may sign in with a password.
+    passwords: bool = True
 
 
 def load_settings(
@@ -104,6 +110,7 @@ def load_settings(
             f"There is no instance at {folder}. `./errand up` makes one; --instance names another."
         )
     remembered = _remembered(folder)
+    oidc = oidc_settings(environ)
     database_url = _database_url(environ, "DATABASE_URL", f"sqlite:///{folder / 'errand.db'}")
     return Settings(
         instance=folder,
@@ -113,7 +120,7 @@ def load_settings(
         secret_key=environ.get("SECRET_KEY") or _own_secret_key(folder),
         jobs_roots=jobs_roots(environ, remembered),
         plugins=plugin_names(environ, remembered),
-        https=_flag(environ, "ERRAND_HTTPS"),
+        https=flag(environ, "ERRAND_HTTPS"),
         embedded_redis=not environ.get("REDIS_URL"),
         jobs_from_database=_jobs_from_database(environ),
         files_url=_files_url(environ),
@@ -122,7 +129,9 @@ def load_settings(
         redaction_file=_redaction_file(environ),
         secrets_paths=_paths(environ, "ERRAND_SECRETS"),
         sealed_days=_days(environ, "ERRAND_SEALED_DAYS", 30),
-        debug=_flag(environ, "ERRAND_DEBUG") or False,
+        debug=flag(environ, "ERRAND_DEBUG") or False,
+        oidc=oidc,
+        passwords=passwords_allowed(environ, oidc),
     )
 
 
@@ -321,14 +330,3 @@ def plugin_names(environ: Mapping[str, str], remembered: Mapping[str, Any]) -> t
     if "ERRAND_PLUGINS" in environ:
         return tuple(name.strip() for name in environ["ERRAND_PLUGINS"].split(",") if name.strip())
     return tuple(remembered.get("plugins") or ())
-
-
-def _flag(environ: Mapping[str, str], name: str) -> bool | None:
-    given = environ.get(name, "").strip().lower()
-    if given in ("1", "true", "yes", "on"):
-        return True
-    if given in ("0", "false", "no", "off"):
-        return False
-    if given:
-        raise SettingsError(f"{name} is {given!r}; write 1 or 0.")
-    return None

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from jobs.loading import Source
 from store import migrate
 from store.models import JobRecord, User
+from store.oidc_settings import OIDC_VARIABLES
 from store.platform import Platform
 from store.settings import PROJECT_ROOT, Settings, environment, load_settings
 from tests import servers
@@ -42,6 +43,8 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         "ERRAND_SECRETS",
         "ERRAND_SEALED_DAYS",
         "WORKER_KEY",
+        "ERRAND_PASSWORDS",
+        *OIDC_VARIABLES,
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("ERRAND_PLUGINS", "")
@@ -74,6 +77,12 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
 def redis_server() -> Iterator[servers.Redis]:
     with servers.redis() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def oidc_provider() -> Iterator[servers.OidcProvider]:
+    with servers.oidc_provider() as provider:
+        yield provider
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import psycopg
+import requests
 from sqlalchemy import make_url
 
 
@@ -168,6 +170,61 @@ def redis() -> Iterator[Redis]:
     finally:
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+class OidcProvider:
+    """A real provider of single sign-on, in a process of its own. It trusts whoever says who they are."""
+
+    def __init__(self, port: int) -> None:
+        self.issuer = f"http://127.0.0.1:{port}"
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "oidc_provider_mock", "--port", str(port)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def set_user(self, subject: str, **claims: object) -> None:
+        """Have the provider say this of somebody from now on."""
+        requests.put(f"{self.issuer}/users/{subject}", json=claims, timeout=10).raise_for_status()
+
+    def authorize(self, address: str, **form: str) -> str:
+        """Send its form, as somebody ("sub") or with "action" "deny"; return where it sends the browser back to."""
+        answer = requests.post(address, data=form, timeout=10, allow_redirects=False)
+        assert answer.is_redirect, answer.text
+        return answer.headers["Location"]
+
+    def wait_until_it_answers(self) -> None:
+        from tests.waiting import until
+
+        def answers() -> bool:
+            assert self._process.poll() is None, "The provider has ended."
+            try:
+                return requests.get(f"{self.issuer}/jwks", timeout=10).ok
+            except requests.ConnectionError:
+                return False
+
+        until(answers, "the provider answers")
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+@contextmanager
+def oidc_provider() -> Iterator[OidcProvider]:
+    provider = OidcProvider(free_port())
+    try:
+        provider.wait_until_it_answers()
+        yield provider
+    finally:
+        provider.stop()
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
 
 
 PYTHON = sys.executable

@@ -3,13 +3,23 @@
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from sqlalchemy import delete, select, update
 
 from store import audit
-from store.models import ApiToken, User, UserSession, now
+from store.models import ApiToken, Identity, User, UserSession, now
 from store.people import BadToken, make_token
-from store.permissions import NotVisible
+from store.permissions import Forbidden, NotVisible
 from store.secrets import WeakPassword, check_password_rules, hash_password, verify_password
 from webapp import lock_out
 from webapp.admin_forms import AdminForm, line
@@ -33,6 +43,8 @@ def show() -> str:
 def password() -> Response:
     """Set a password, by the old one where there is one. All other sessions end."""
     user = signed_in_user()
+    if not current_app.extensions["errand"].settings.passwords:
+        raise Forbidden("Nobody signs in with a password here.")
     form = AdminForm({"days": "90"})
     old, new = (request.form.get(name, "")[:LONGEST_PASSWORD] for name in ("old_password", "new_password"))
     # Hashing takes its time: the write turn of SQLite is not held meanwhile.
@@ -140,6 +152,9 @@ def _page(form: AdminForm) -> str:
         tokens = session.scalars(
             select(ApiToken).where(ApiToken.user_id == user.id).order_by(ApiToken.id.desc())
         ).all()
+        identities = session.scalars(
+            select(Identity).where(Identity.user_id == user.id).order_by(Identity.id)
+        ).all()
     return render_template(
         "account/show.html",
         form=form,
@@ -147,5 +162,7 @@ def _page(form: AdminForm) -> str:
         this=row.id if row else None,
         tokens=tokens,
         moment=moment,
+        identities=identities,
+        passwords=current_app.extensions["errand"].settings.passwords,
         has_password=user.password_hash is not None,
     )

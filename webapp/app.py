@@ -21,6 +21,7 @@ from webapp import (
     headers,
     home,
     htmx,
+    identities,
     job_settings,
     jobs,
     kept_values,
@@ -30,12 +31,14 @@ from webapp import (
     permissions,
     plugins,
     results,
+    single_sign_on,
     trusted,
     users,
     workers,
 )
 from webapp.hearing_out import HearingOut
 from webapp.job_key import JobKey, ValueKey
+from webapp.oidc_provider import Provider
 from webapp.pace import Pace
 from webapp.sessions import DatabaseSessions
 from webapp.uploads import LARGEST_REST_BYTES
@@ -49,6 +52,8 @@ class Errand:
 
     settings: Settings
     data: Data
+    #: Of single sign-on, where there is one.
+    provider: Provider | None = None
     pace: Pace = field(default_factory=Pace)
 
 
@@ -69,7 +74,11 @@ def create_app(settings: Settings) -> Flask:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     brought = load_plugins(settings)
-    app.extensions["errand"] = Errand(settings, Data(settings.data_database_url))
+    app.extensions["errand"] = Errand(
+        settings,
+        Data(settings.data_database_url),
+        Provider(settings.oidc) if settings.oidc else None,
+    )
     database.init_app(app, settings.database_url)
     app.session_interface = DatabaseSessions(https=bool(settings.https), counts_as_use=auth.counts_as_use)
     for part in (htmx, auth, errors, assets, formats, fragments, looks, trusted):
@@ -78,6 +87,7 @@ def create_app(settings: Settings) -> Flask:
     for noun in (
         home,
         login,
+        single_sign_on,
         jobs,
         kept_values,
         job_settings,
@@ -85,6 +95,7 @@ def create_app(settings: Settings) -> Flask:
         workers,
         objects,
         users,
+        identities,
         groups,
         permissions,
         account,

@@ -2,17 +2,30 @@
 
 from http import HTTPStatus
 
-from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from sqlalchemy import select, update
 
 from store import audit
 from store.models import SignInLink, User, now
+from store.permissions import Forbidden
 from store.secrets import hash_token, verify_password
 from store.text import clean_text
 from webapp import lock_out
 from webapp.auth import current_user, public, session_of_request
 from webapp.database import reading, writing
 from webapp.next_page import safe_path
+from webapp.sign_in_page import SIGN_OUT_ADDRESS, sign_in_page
 
 blueprint = Blueprint("login", __name__)
 
@@ -25,12 +38,15 @@ LONGEST = 256
 def show() -> Response:
     if current_user() is not None:
         return _go_on()
-    return make_response(render_template("login/show.html", next=safe_path(request.args.get("next"))))
+    return sign_in_page(next=safe_path(request.args.get("next")))
 
 
 @blueprint.post("/login")
 @public
 def sign_in() -> Response:
+    settings = current_app.extensions["errand"].settings
+    if not settings.passwords:
+        raise Forbidden(f"Nobody signs in with a password here. Use {settings.oidc.name}.")
     username = clean_text(request.form.get("username", ""))[:LONGEST].strip()
     address = request.remote_addr or ""
     if seconds := lock_out.seconds_to_wait(username, address):
@@ -66,8 +82,11 @@ def use_link(token: str) -> Response:
 
 @blueprint.post("/logout")
 def sign_out() -> Response:
+    elsewhere = session.get(SIGN_OUT_ADDRESS)
     session_of_request().sign_out()
     flash("You have signed out.")
+    if elsewhere:
+        session[SIGN_OUT_ADDRESS] = elsewhere
     return make_response(redirect(url_for("login.show"), HTTPStatus.SEE_OTHER))
 
 
@@ -77,14 +96,8 @@ def _note(action: str, username: str, by: User | None = None) -> None:
 
 
 def _again(status: HTTPStatus, username: str, *, wrong: bool = False, wait_seconds: int = 0) -> Response:
-    page = render_template(
-        "login/show.html",
-        next=safe_path(request.form.get("next")),
-        username=username,
-        wrong=wrong,
-        wait_seconds=wait_seconds,
-    )
-    return make_response(page, status)
+    wanted = safe_path(request.form.get("next"))
+    return sign_in_page(status, next=wanted, username=username, wrong=wrong, wait_seconds=wait_seconds)
 
 
 def _go_on() -> Response:

@@ -151,7 +151,8 @@ class DatabaseSessions(SessionInterface):
             self._save_row(session, session.row, response)
         elif session.modified and session:
             self._set_cookie(response, _signer(app).dumps(dict(session)), None)
-        elif session.ended:
+        elif session.ended or session.modified:
+            # Emptied, too: what was taken out of it must not come back with the next request.
             response.delete_cookie(self.cookie, path="/", secure=self.https, httponly=True, samesite="Lax")
 
     def _save_row(self, session: BrowserSession, row: UserSession, response: Response) -> None:

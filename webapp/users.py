@@ -1,15 +1,26 @@
 """People: who has an account, and what they may do."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from sqlalchemy import delete as delete_rows
 from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 
 from store import audit
-from store.models import Group, SignInLink, User, UserSession, group_members
+from store.models import Group, Identity, SignInLink, User, UserSession, group_members
 from store.people import BadUsername, check_username, sign_in_path
 from store.permissions import Forbidden, NotVisible, asker_of
 from store.text import clean_text
@@ -106,7 +117,8 @@ def change(user_id: int) -> Response:
     if form.errors:
         return make_response(_page(user, form), HTTPStatus.UNPROCESSABLE_ENTITY)
     lost = user.active and not form.values["active"]
-    # A link that was made for somebody with other rights must not sign in one with these.
+    # A link that was made for somebody with other rights must not sign in one with these, nor must a leave to
+    # take the account over.
     links_end = lost or bool(form.values["superuser"]) != user.superuser
     before = _told(user)
     _take_over(user, form)
@@ -115,6 +127,7 @@ def change(user_id: int) -> Response:
         db.session.execute(delete_rows(UserSession).where(UserSession.user_id == user.id))
     if links_end:
         db.session.execute(delete_rows(SignInLink).where(SignInLink.user_id == user.id))
+        user.oidc_may_link = False
     audit.note(db.session(), "user.change", user.username, before=before, after=_told(user))
     db.session.commit()
     flash(f"Saved {user.username}.")
@@ -202,6 +215,10 @@ def _groups_of(user_ids: list[int]) -> dict[int, list[str]]:
     return found
 
 
+def _identities_of(user: User) -> Sequence[Identity]:
+    return db.session.scalars(select(Identity).where(Identity.user_id == user.id).order_by(Identity.id)).all()
+
+
 def _to(user: User) -> Response:
     return make_response(redirect(url_for("users.show", user_id=user.id), HTTPStatus.SEE_OTHER))
 
@@ -217,5 +234,7 @@ def _page(user: User | None, form: AdminForm) -> str:
             for group in db.session.scalars(select(Group).where(~Group.everyone).order_by(Group.name))
         ],
         grants=asker.grants if asker else (),
+        identities=_identities_of(user) if user else (),
+        oidc=current_app.extensions["errand"].settings.oidc,
         may_change=allowed("change", user or User),
     )

@@ -21,6 +21,8 @@ class User(Base):
     active: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[CreatedAt]
     last_sign_in_at: Mapped[datetime | None]
+    #: The next who comes by single sign-on under this very name becomes this user, once.
+    oidc_may_link: Mapped[bool] = mapped_column(default=False)
 
     @property
     def shown_name(self) -> str:

@@ -22,6 +22,7 @@ from tests.conftest import make_cast
 from webapp.app import create_app
 
 NOON = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+OIDC_CLIENT = {"ERRAND_OIDC_CLIENT_ID": "errand", "ERRAND_OIDC_CLIENT_SECRET": "hush-hush-secret"}
 TOKEN = re.compile(r'"X-CSRFToken": "([^"]+)"|name="csrf_token" value="([^"]+)"')
 
 
@@ -67,6 +68,23 @@ def running(settings: Settings) -> Iterator[Flask]:
     with app.app_context():
         app.extensions["sqlalchemy"].engine.dispose()
     app.extensions["errand"].data.dispose()
+
+
+@pytest.fixture
+def make_app(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Flask]]:
+    """Make apps of one instance that sign in at `issuer`, with more settings as they stand in the environment."""
+    open_apps = []
+
+    def make(issuer: str, **more: str) -> Flask:
+        for name, value in {"ERRAND_OIDC_ISSUER": issuer, **OIDC_CLIENT, **more}.items():
+            monkeypatch.setenv(name, value)
+        apps = running(load_settings(settings.instance))
+        open_apps.append(apps)
+        return next(apps)
+
+    yield make
+    for apps in open_apps:
+        assert next(apps, None) is None
 
 
 @pytest.fixture

@@ -35,6 +35,9 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     ("GET", "/login"): ("login.show", OPEN, 303, 303),
     ("POST", "/login"): ("login.sign_in", 422, 422, 422),
     ("GET", "/login/nonsense"): ("login.use_link", 404, 404, 404),
+    # Nothing where there are no settings for it (tests/webapp/test_single_sign_on.py has what there is with them).
+    ("GET", "/login/oidc"): ("single_sign_on.begin", 404, 404, 404),
+    ("GET", "/login/oidc/callback?code=x&state=x"): ("single_sign_on.callback", 404, 404, 404),
     ("POST", "/logout"): ("login.sign_out", SIGN_IN, 303, 303),
     # One's own account.
     ("GET", "/account/"): ("account.show", SIGN_IN, 200, 200),
@@ -71,6 +74,8 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
             ("permissions/1/delete", "permissions.delete"),
             ("permissions/new", "permissions.create"),
             ("users/1", "users.change"),
+            ("users/1/identities/1/unlink", "identities.unlink"),
+            ("users/1/identities/allow", "identities.allow"),
             ("users/1/link", "users.link"),
             ("users/new", "users.create"),
         )
