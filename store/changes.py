@@ -25,6 +25,7 @@ from sqlalchemy import (
     Table,
     Uuid,
     false,
+    func,
     insert,
     inspect,
     select,
@@ -110,6 +111,14 @@ def changes_of(
     if before_id is not None:
         query = query.where(object_changes.c.id < before_id)
     return session.execute(query.order_by(object_changes.c.id.desc()).limit(limit)).all()
+
+
+def count_changes(session: Session, object_type: str, pk: Any) -> int:
+    """Return how many changes of an object there are."""
+    query = select(func.count()).where(
+        object_changes.c.object_type == object_type, object_changes.c.object_pk == str(pk)
+    )
+    return session.scalar(query) or 0
 
 
 def take_changes(session: Session, *, limit: int = 100) -> Sequence[Row[Any]]:

@@ -1,6 +1,6 @@
 """Objects, the things jobs work on: the one module plugins, pages and workers import for them."""
 
-from store.changes import changes_of, take_changes
+from store.changes import changes_of, count_changes, take_changes
 from store.data import Data, NoSession, ReadOnlySession, WriteTurnTimeout, current_session
 from store.lookups import BadValue, FieldError
 from store.object_lookup import LookupFailed, ObjectLookup
@@ -45,6 +45,7 @@ __all__ = [
     "ValidationError",
     "WriteTurnTimeout",
     "changes_of",
+    "count_changes",
     "current_session",
     "get_model",
     "model_info",

@@ -13,12 +13,14 @@ from store.text import clean_text
 from webapp import htmx
 from webapp.auth import allowed, current_user, require
 from webapp.database import db
+from webapp.object_changes import changes_of
 
 blueprint = Blueprint("objects", __name__, url_prefix="/objects")
 
 PAGE_SIZE = 50
 RELATED_SHOWN = 8
 LINES_SHOWN = 50
+CHANGES_SHOWN = 50
 LONGEST_SEARCH = 100
 
 #: What is not a condition on the objects themselves.
@@ -69,20 +71,39 @@ def show(model: str, key: str) -> str:
         except registry.LookupFailed:
             raise NotVisible from None
         require("view", instance)
-        before = request.args.get("before", "")
-        entries = _entries(
-            instance, int(before) if before.isascii() and before.isdecimal() and len(before) < 18 else None
-        )
+        given = request.args.get("before", "")
+        before = int(given) if given.isascii() and given.isdecimal() and len(given) < 18 else None
+        view = "changes" if request.args.get("view") == "changes" else "lines"
         page = {
             "info": info,
             "instance": instance,
-            "runs": _by_run(entries[:LINES_SHOWN]),
-            "line_count": len(entries[:LINES_SHOWN]),
-            "older": entries[LINES_SHOWN - 1].id if len(entries) > LINES_SHOWN else None,
+            "view": view,
+            **(_changes(info, instance, data, before) if view == "changes" else _lines(instance, before)),
         }
         if htmx.wants_fragment():
-            return render_template("objects/_lines.html", **page)
-        return render_template("objects/show.html", **page, related=_related(info, instance, data))
+            return render_template(f"objects/_{view}.html", **page)
+        return render_template(
+            "objects/show.html",
+            **page,
+            related=_related(info, instance, data),
+            change_count=registry.count_changes(data, info.name, instance.pk),
+        )
+
+
+def _lines(instance: Any, before: int | None) -> dict[str, Any]:
+    entries = _entries(instance, before)
+    return {
+        "runs": _by_run(entries[:LINES_SHOWN]),
+        "older": entries[LINES_SHOWN - 1].id if len(entries) > LINES_SHOWN else None,
+    }
+
+
+def _changes(info: registry.ModelInfo, instance: Any, data: Session, before: int | None) -> dict[str, Any]:
+    changes = changes_of(info, instance.pk, data, before_id=before, limit=CHANGES_SHOWN + 1)
+    return {
+        "changes": changes[:CHANGES_SHOWN],
+        "older": changes[CHANGES_SHOWN - 1].id if len(changes) > CHANGES_SHOWN else None,
+    }
 
 
 def _info(model: str) -> registry.ModelInfo:

@@ -3,8 +3,11 @@
 import re
 
 import pytest
+from sqlalchemy import delete, select
 
 from examples.inventory.models import DeviceType, Manufacturer
+from store.changes import Author, record_changes
+from store.models import Group, Permission
 
 from .conftest import running, signed_in, text
 
@@ -70,6 +73,81 @@ def test_an_object_shows_facts_relations_and_what_jobs_said(inventory, make_job,
     assert 'href="/objects/inventory.devicetype/1"' in text(
         inventory.get("/objects/inventory.manufacturer/1")
     )
+
+
+@pytest.fixture
+def changed(inventory_settings, db, cast, make_job, make_result):
+    """Alice's browser on an object that one run made and another, of which she may know, changed twice."""
+    made, renamed = make_result(make_job("Makes"), username="bob"), make_result(make_job("Renames"))
+    for app in running(inventory_settings):
+        data = app.extensions["errand"].data
+        for result, act in ((made, "make"), (renamed, "rename"), (renamed, "move")):
+            with data.run_session(wait_seconds=5, on_wait=lambda: None) as session:
+                author = Author(result.id, 1, result.username)
+                session.on_flush.append(lambda flushed, author=author: record_changes(flushed, author))
+                if act == "make":
+                    for name in ("First", "Second"):
+                        Manufacturer(name=name, slug=name.lower()).save()
+                    DeviceType(manufacturer=session.get(Manufacturer, 1), model="Box", slug="box").save()
+                else:
+                    box = session.get(DeviceType, 1)
+                    if act == "rename":
+                        box.model = f"Box {HOSTILE}"
+                    else:
+                        box.manufacturer = session.get(Manufacturer, 2)
+                    box.save()
+                session.commit()
+        yield signed_in(app, db, cast["alice"]), made, renamed
+
+
+def test_an_object_shows_what_jobs_changed_of_it(changed):
+    alice, made, renamed = changed
+    assert 'Changes by jobs <span class="n">3</span>' in text(alice.get("/objects/inventory.devicetype/1"))
+    page = text(alice.get("/objects/inventory.devicetype/1?view=changes"))
+    assert HOSTILE not in page
+    moved, rename, make = re.findall(r'<li class="g"><h3>.*?(?=<li class="g">|</ol>)', page, re.DOTALL)
+    assert f'href="/results/{renamed.id}">Renames</a>' in moved
+    assert "Changed by alice" in moved
+    assert re.search(
+        r">Manufacturer</span><span><del>.*?>First</span></a></del><ins>.*?>Second</span></a></ins>",
+        moved,
+        re.DOTALL,
+    )
+    assert "<del>Box</del><ins>Box &lt;" in rename
+    assert "Manufacturer" not in rename
+    assert f'href="/results/{made.id}">Makes</a>' in make
+    assert "Created by bob" in make
+    assert "<ins>box</ins>" in make
+    assert "<del>" not in make
+
+
+def test_a_change_by_a_run_that_one_may_not_see_does_not_name_it(changed, db):
+    alice, made, renamed = changed
+    with db.begin():
+        everyone = db.scalars(select(Group).where(Group.everyone)).one()
+        db.execute(delete(Permission).where(Permission.kind == "result"))
+        db.add(
+            Permission(
+                name="Own", kind="result", actions=["view"], constraints=[{"owner": "me"}], groups=[everyone]
+            )
+        )
+    page = text(alice.get("/objects/inventory.devicetype/1?view=changes"))
+    assert str(made.id) not in page
+    assert "Makes" not in page
+    assert page.count("A run you cannot see") == 1
+    assert page.count(f'href="/results/{renamed.id}"') == 2
+
+
+def test_older_changes_follow(changed, monkeypatch):
+    alice, _made, _renamed = changed
+    monkeypatch.setattr("webapp.objects.CHANGES_SHOWN", 2)
+    page = text(alice.get("/objects/inventory.devicetype/1?view=changes"))
+    assert page.count('<li class="g"><h3>') == 2
+    older = re.search(r'hx-get="([^"]+before=\d+)"', page)[1].replace("&amp;", "&")
+    rest = text(alice.fragment(older))
+    assert "<html" not in rest
+    assert rest.count('<li class="g"><h3>') == 1
+    assert "Created by bob" in rest
 
 
 def test_older_lines_follow(inventory, make_job, make_result, add_entries):
