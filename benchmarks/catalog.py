@@ -21,6 +21,7 @@ MEASURES: Mapping[str, Measure] = {
     "poll": Measure("benchmarks.news", "poll", "From log_info to a line that can be polled."),
     "browser": Measure("benchmarks.news", "browser", "From log_info to a line seen in Chromium."),
     "pages": Measure("benchmarks.pages", "pages", "Times and sizes of pages with much to show."),
+    "people": Measure("benchmarks.people", "people", "What permissions cost among many people and rules."),
     "refresh": Measure("benchmarks.refreshing", "refreshing", "Looking at five hundred job classes again."),
     "big-result": Measure("benchmarks.big_result", "big_result", "A result with a million entries."),
     "viewers": Measure("benchmarks.viewers", "viewers", "Two hundred people look at one live result."),

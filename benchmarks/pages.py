@@ -5,15 +5,11 @@ from collections.abc import Iterable
 from benchmarks.figures import Figure, percentile
 from benchmarks.history import add_jobs, add_result, add_results
 from benchmarks.site import Site
-from benchmarks.web import Web
 
 MOST_MS = 25.0
 MOST_KB = 60.0
 
 ENTRIES = 10_000
-
-#: Each process of the server has made each page once or twice.
-WARM_REQUESTS = 4
 
 
 def pages(site: Site) -> Iterable[Figure]:
@@ -28,9 +24,10 @@ def pages(site: Site) -> Iterable[Figure]:
         f"results list, {site.plan.history:,} results": "/results/",
     }
     web = site.start_web()
-    times, sizes = _ask(web, ["/healthz", *paths.values()], site.plan.requests)
+    answers = web.ask_in_turns(["/healthz", *paths.values()], site.plan.requests)
+    times = {path: [answer.ms for answer in found] for path, found in answers.items()}
     for label, path in paths.items():
-        found, kilobytes = percentile(times[path], 50), sizes[path] / 1000
+        found, kilobytes = percentile(times[path], 50), len(answers[path][-1].body) / 1000
         yield Figure(
             label=f"{label}: p50",
             ours=found,
@@ -48,16 +45,3 @@ def pages(site: Site) -> Iterable[Figure]:
             must=f"<= {MOST_KB:g} KB",
             held=kilobytes <= MOST_KB,
         )
-
-
-def _ask(web: Web, paths: list[str], requests: int) -> tuple[dict[str, list[float]], dict[str, int]]:
-    """Ask for the pages in turns; return milliseconds and bytes by path."""
-    times: dict[str, list[float]] = {path: [] for path in paths}
-    sizes: dict[str, int] = {}
-    for number in range(WARM_REQUESTS + requests):
-        for path in paths:
-            answer = web.get(path)
-            sizes[path] = len(answer.body)
-            if number >= WARM_REQUESTS:
-                times[path].append(answer.ms)
-    return times, sizes

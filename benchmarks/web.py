@@ -3,6 +3,7 @@
 import http.client
 import socket
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from benchmarks.site import Site
 
 HOST = "127.0.0.1"
+
+#: Each process of the server has made each page once or twice.
+WARM_REQUESTS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ class Web:
         self._connection = http.client.HTTPConnection(HOST, port, timeout=60)
         self.cookie = ""
         until(self._answers, "the web server answers")
-        self.cookie = self._sign_in()
+        self.become()
 
     @property
     def url(self) -> str:
@@ -59,11 +63,27 @@ class Web:
     def close(self) -> None:
         self._connection.close()
 
-    def sign_in_path(self) -> str:
+    def become(self, username: str | None = None) -> None:
+        """Sign in as this user; None: the first there was."""
+        response, _ = self._request(self.sign_in_path(username), {})
+        self.cookie = (response.getheader("Set-Cookie") or "").partition(";")[0]
+
+    def ask_in_turns(self, paths: Sequence[str], requests: int) -> dict[str, list[Answer]]:
+        """Ask for pages in turns, so that all see the same machine; the first times do not count."""
+        answers: dict[str, list[Answer]] = {path: [] for path in paths}
+        for number in range(WARM_REQUESTS + requests):
+            for path in paths:
+                answer = self.get(path)
+                if number >= WARM_REQUESTS:
+                    answers[path].append(answer)
+        return answers
+
+    def sign_in_path(self, username: str | None = None) -> str:
         """Make a fresh link that signs in, once."""
         token, token_hash = new_token("link")
         with self._platform.session() as db:
-            user = db.scalars(select(User)).one()
+            named = [] if username is None else [User.username == username]
+            user = db.scalars(select(User).where(*named).order_by(User.id).limit(1)).one()
             in_an_hour = now() + timedelta(hours=1)
             db.add(SignInLink(user_id=user.id, token_hash=token_hash, expires_at=in_an_hour))
             db.commit()
@@ -76,10 +96,6 @@ class Web:
             return self._request("/healthz", {})[0].status == 200
         except OSError:
             return False
-
-    def _sign_in(self) -> str:
-        response, _ = self._request(self.sign_in_path(), {})
-        return (response.getheader("Set-Cookie") or "").partition(";")[0]
 
     def _request(self, path: str, headers: dict[str, str]) -> tuple[http.client.HTTPResponse, bytes]:
         try:

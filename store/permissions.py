@@ -4,13 +4,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Select, String, and_, case, cast, exists, false, or_, select, true
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import InstrumentedAttribute, Session, object_session
-from sqlalchemy.sql.elements import ColumnElement
-from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy import Select, String, cast, exists, false, or_, select
+from sqlalchemy.orm import Session, object_session
 
-from store.decisions import DATA, Asker, Decision, Facts, Grant, Limits, alternatives, decide, grants_of
+from store.decisions import Asker, Decision, Facts, Grant, Limits, decide, grants_of
 from store.models import (
     Group,
     JobRecord,
@@ -25,6 +22,7 @@ from store.models import (
     permission_groups,
     permission_users,
 )
+from store.visibility import KINDS_OF, condition
 
 #: What all people may do from the first day on; a row like others, which an admin may change (see the migrations).
 EVERYONE: Sequence[tuple[str, str, Sequence[str], Sequence[Mapping[str, Any]]]] = (
@@ -34,19 +32,6 @@ EVERYONE: Sequence[tuple[str, str, Sequence[str], Sequence[Mapping[str, Any]]]] 
     ("See all objects", "object", ("view",), ()),
     ("See workers and queues", "worker", ("view",), ()),
 )
-
-_KINDS: Mapping[type[Any], str] = {
-    JobRecord: "job",
-    JobResult: "result",
-    JobSource: "source",
-    LoadError: "source",
-    WorkerProcess: "worker",
-    Queue: "worker",
-    User: "user",
-    Group: "user",
-    Permission: "user",
-}
-
 
 #: Kinds whose lists show what may be seen, be that nothing (see `visible`).
 _LISTED = ("job", "result")
@@ -90,8 +75,8 @@ def decision(
         if action != "view":
             raise ValueError(f"There is no action {action!r} on nothing in particular.")
         return _may_come_in(asker)
-    if isinstance(subject, type) and subject in _KINDS:
-        return _any(asker, action, _KINDS[subject])
+    if isinstance(subject, type) and subject in KINDS_OF:
+        return _any(asker, action, KINDS_OF[subject])
     db = object_session(user) if user is not None else None
     return decide(asker, action, facts_of(subject, data=data, queue=queue, db=db))
 
@@ -111,16 +96,7 @@ def visible(query: Select[Any], user: User | None, model: type[Any]) -> Select[A
     asker = asker_of(user)
     if asker is None or not asker.active:
         return query.where(false())
-    if asker.limits is not None:
-        query = query.where(_within(asker.limits, model))
-    if asker.superuser:
-        return query.where(true())
-    columns = _COLUMNS.get(model, {})
-    return query.where(
-        or_(
-            false(), *(_condition(grant, asker, columns) for grant in grants_of(asker, "view", _KINDS[model]))
-        )
-    )
+    return query.where(condition(asker, model))
 
 
 # --- Who asks -------------------------------------------------------------------------------------------------
@@ -324,7 +300,7 @@ def _any(asker: Asker | None, action: str, kind: str) -> Decision:
 
 
 def _question(action: str, subject: Any) -> Mapping[str, str]:
-    kind = _KINDS.get(subject if isinstance(subject, type) else type(subject), "object")
+    kind = KINDS_OF.get(subject if isinstance(subject, type) else type(subject), "object")
     match subject:
         case JobRecord():
             name = subject.class_path
@@ -343,207 +319,3 @@ def _refusal(action: str, subject: Any, decided: Decision) -> str:
     if action == "change" and isinstance(subject, JobResult):
         return f"You may not cancel this run. {decided.reason}"
     return decided.reason
-
-
-# --- The same, asked of a database ----------------------------------------------------------------------------
-
-
-def _condition(grant: Grant, asker: Asker, columns: "Mapping[str, Column]") -> ColumnElement[bool]:
-    if not grant.constraints:
-        return true()
-    return _any_of([and_(true(), *_conditions(one, asker, columns)) for one in grant.constraints])
-
-
-class _AnyOf(FunctionElement[bool]):
-    """One of many conditions. SQLAlchemy would write them in one row, which SQLite takes for one in another."""
-
-    inherit_cache = True
-    type = true().type
-
-
-@compiles(_AnyOf)
-def _nested(element: Any, compiler: Any, **options: Any) -> str:
-    parts = [f"({compiler.process(each, **options)})" for each in element.clauses]
-    while len(parts) > 1:
-        parts = [f"({' OR '.join(parts[start : start + 8])})" for start in range(0, len(parts), 8)]
-    return parts[0]
-
-
-def _any_of(conditions: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
-    """Return the conditions joined by OR."""
-    if len(conditions) <= 1:
-        return conditions[0] if conditions else false()
-    return _AnyOf(*conditions)
-
-
-def _within(limits: Limits, model: type[Any]) -> ColumnElement[bool]:
-    if limits.refusal(_KINDS[model], "view"):
-        return false()
-    if model not in (JobRecord, JobResult) or not limits.class_paths:
-        return true()
-    return _any_of([_text(model.class_path, wanted) for wanted in limits.class_paths])
-
-
-def _conditions(
-    constraint: Mapping[str, Any], asker: Asker, columns: "Mapping[str, Column]"
-) -> list[ColumnElement[bool]]:
-    made = []
-    for key, wanted in constraint.items():
-        column = columns.get(key) or (columns.get(DATA) if key.startswith(DATA) else None)
-        if column is None:
-            # Inputs of a job, which nobody has filled in yet.
-            continue
-        name = key.removeprefix(DATA)
-        made.append(_any_of([column(each, name) for each in alternatives(wanted, asker, key)]))
-    return made
-
-
-#: Given a wanted value, and the name of an input, returns the condition.
-Column = Callable[[Any, str], ColumnElement[bool]]
-
-
-class _Like(FunctionElement[bool]):
-    """A text with `*` for anything: SQLite's LIKE takes A for a."""
-
-    inherit_cache = True
-    type = true().type
-
-
-@compiles(_Like, "sqlite")
-def _glob(element: Any, compiler: Any, **options: Any) -> str:
-    column, glob, _like = element.clauses
-    return f"{compiler.process(column, **options)} GLOB {compiler.process(glob, **options)}"
-
-
-@compiles(_Like)
-def _like(element: Any, compiler: Any, **options: Any) -> str:
-    column, _glob, like = element.clauses
-    return f"{compiler.process(column, **options)} LIKE {compiler.process(like, **options)} ESCAPE '/'"
-
-
-def _text(column: InstrumentedAttribute[Any] | ColumnElement[Any], wanted: Any) -> ColumnElement[bool]:
-    if isinstance(wanted, bool):
-        return column.is_(wanted)
-    text = str(wanted)
-    if "*" not in text:
-        return column == text
-    glob = "*".join("".join(f"[{c}]" if c in "?[" else c for c in part) for part in text.split("*"))
-    like = "%".join("".join(f"/{c}" if c in "/%_" else c for c in part) for part in text.split("*"))
-    return _Like(column, glob, like)
-
-
-def _plain(column: InstrumentedAttribute[Any]) -> Column:
-    return lambda wanted, _: _text(column, wanted)
-
-
-class _Has(FunctionElement[bool]):
-    """A JSON list of texts has this one among them."""
-
-    inherit_cache = True
-    type = true().type
-
-
-@compiles(_Has, "sqlite")
-def _has_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
-    listed, wanted = (compiler.process(each, **options) for each in element.clauses)
-    return f"EXISTS (SELECT 1 FROM json_each({listed}) AS each_one WHERE each_one.value = {wanted})"  # noqa: S608
-
-
-@compiles(_Has)
-def _has(element: Any, compiler: Any, **options: Any) -> str:
-    listed, wanted = (compiler.process(each, **options) for each in element.clauses)
-    return f"EXISTS (SELECT 1 FROM json_array_elements_text({listed}) AS each_one WHERE each_one = {wanted})"  # noqa: S608
-
-
-class _Source(FunctionElement[str]):
-    """The part of a class path before its first slash."""
-
-    inherit_cache = True
-    type = String()
-
-
-@compiles(_Source, "sqlite")
-def _source_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
-    [path] = (compiler.process(each, **options) for each in element.clauses)
-    return f"substr({path}, 1, instr({path} || '/', '/') - 1)"
-
-
-@compiles(_Source)
-def _source(element: Any, compiler: Any, **options: Any) -> str:
-    [path] = (compiler.process(each, **options) for each in element.clauses)
-    return f"split_part({path}, '/', 1)"
-
-
-class _Kind(FunctionElement[str]):
-    """What kind of JSON value there is under a name."""
-
-    inherit_cache = True
-    type = String()
-
-
-@compiles(_Kind, "sqlite")
-def _kind_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
-    data, name = (compiler.process(each, **options) for each in element.clauses)
-    return f"json_type({data}, '$.' || {name})"
-
-
-@compiles(_Kind)
-def _kind(element: Any, compiler: Any, **options: Any) -> str:
-    data, name = (compiler.process(each, **options) for each in element.clauses)
-    return f"json_typeof({data} -> {name})"
-
-
-def _queue_of_job(wanted: Any, _: str) -> ColumnElement[bool]:
-    # Without a list there is the queue that every job has.
-    empty = cast(JobRecord.queues, String) == "[]"
-    return (
-        or_(_Has(JobRecord.queues, wanted), empty) if wanted == "default" else _Has(JobRecord.queues, wanted)
-    )
-
-
-def _source_of_result(wanted: Any, _: str) -> ColumnElement[bool]:
-    return _text(_Source(JobResult.class_path), wanted)
-
-
-def _grouping_of_result(wanted: Any, _: str) -> ColumnElement[bool]:
-    return exists().where(JobRecord.id == JobResult.job_id, _text(JobRecord.grouping, wanted))
-
-
-def _owner_of_result(wanted: Any, _: str) -> ColumnElement[bool]:
-    return and_(JobResult.user_id.is_not(None), _text(JobResult.username, wanted))
-
-
-def _data_of_result(wanted: Any, name: str) -> ColumnElement[bool]:
-    kind, value = _Kind(JobResult.data, name), JobResult.data[name]
-    if isinstance(wanted, bool):
-        # SQLite says which of the two it is, PostgreSQL only that it is one.
-        text = "true" if wanted else "false"
-        return or_(kind == text, and_(kind == "boolean", cast(value.as_string(), String) == text))
-    if isinstance(wanted, str):
-        return and_(kind.in_(("text", "string")), _text(cast(value.as_string(), String), wanted))
-    # Only where it is one: PostgreSQL refuses to take anything else for a number.
-    number = case((kind.in_(("integer", "real", "number")), value.as_float()), else_=None)
-    return number == float(wanted)
-
-
-_COLUMNS: Mapping[type[Any], Mapping[str, Column]] = {
-    JobRecord: {
-        "source": _plain(JobRecord.source),
-        "grouping": _plain(JobRecord.grouping),
-        "class_path": _plain(JobRecord.class_path),
-        "queue": _queue_of_job,
-        "enabled": _plain(JobRecord.enabled),
-        "hidden": _plain(JobRecord.hidden),
-        "read_only": _plain(JobRecord.read_only),
-    },
-    JobResult: {
-        "source": _source_of_result,
-        "grouping": _grouping_of_result,
-        "class_path": _plain(JobResult.class_path),
-        "queue": _plain(JobResult.queue),
-        "owner": _owner_of_result,
-        DATA: _data_of_result,
-    },
-    JobSource: {"source": _plain(JobSource.name)},
-    LoadError: {"source": _plain(LoadError.source)},
-}

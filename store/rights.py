@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import cached_property
+from typing import Any, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -18,6 +19,8 @@ from store.models import (
     permission_users,
 )
 from store.permissions import facts_of
+
+T = TypeVar("T")
 
 #: So many examples are named of a change.
 MOST_EXAMPLES = 5
@@ -56,7 +59,7 @@ class Person:
     superuser: bool
 
 
-@dataclass(slots=True)
+@dataclass
 class Rights:
     """All active people with all that they may do, read at once."""
 
@@ -95,20 +98,55 @@ class Rights:
         return Asker(person.username, True, person.superuser, self._known[held])
 
     def _held(self, person: Person) -> Iterable[tuple[int, str]]:
-        for one in self.given:
-            if not one.enabled:
-                continue
-            if person.id in one.user_ids:
-                yield one.id, ""
-            for group_id in one.group_ids:
-                circle = self.circles.get(group_id)
-                if circle is not None and (circle.everyone or person.id in circle.member_ids):
-                    yield one.id, circle.name
+        yield from self._of_user.get(person.id, ())
+        yield from self._of_everyone
+        for circle_id in self._circles_of.get(person.id, ()):
+            yield from self._of_circle.get(circle_id, ())
+
+    # Worked out once: there may be a thousand people, and hundreds of permissions.
+
+    @cached_property
+    def _of_user(self) -> Mapping[int, list[tuple[int, str]]]:
+        return _gathered((id, (one.id, "")) for one in self._enabled for id in one.user_ids)
+
+    @cached_property
+    def _of_circle(self) -> Mapping[int, list[tuple[int, str]]]:
+        return _gathered(
+            (id, (one.id, self.circles[id].name))
+            for one in self._enabled
+            for id in one.group_ids
+            if id in self.circles
+        )
+
+    @cached_property
+    def _of_everyone(self) -> list[tuple[int, str]]:
+        return [
+            held
+            for id, circle in self.circles.items()
+            if circle.everyone
+            for held in self._of_circle.get(id, ())
+        ]
+
+    @cached_property
+    def _circles_of(self) -> Mapping[int, list[int]]:
+        return _gathered((member, id) for id, circle in self.circles.items() for member in circle.member_ids)
+
+    @cached_property
+    def _enabled(self) -> list[Given]:
+        return [one for one in self.given if one.enabled]
 
     def who_may(self, action: str, facts: Facts) -> list[tuple[Person, Decision]]:
         """Return everybody who may do `action`, with what allows it to them."""
-        decided = ((person, decide(self.asker(person), action, facts)) for person in self.people)
-        return [(person, decision) for person, decision in decided if decision.allowed]
+        may_fit = {one.id for one in self.given if _may_fit(one, action, facts)}
+        found = []
+        for person in self.people:
+            asker = self.asker(person)
+            # What fits nobody is not held against each of a thousand.
+            grants = tuple(grant for grant in asker.grants if grant.id in may_fit)
+            decided = decide(replace(asker, grants=grants), action, facts)
+            if decided.allowed:
+                found.append((person, decided))
+        return found
 
     def would_allow(self, asker: Asker, action: str, facts: Facts) -> list[tuple[Given, list[str]]]:
         """Return the permissions by which `asker` could do `action` if they had them, with the groups that have them."""
@@ -157,6 +195,21 @@ def preview(db: Session, given: Given) -> list[Change]:
             examples = [*(f"+ {one}" for one in gained), *(f"- {one}" for one in lost)][:MOST_EXAMPLES]
             changes.append(Change(action, words, len(gained), len(lost), tuple(examples)))
     return changes
+
+
+def _gathered(pairs: Iterable[tuple[int, T]]) -> dict[int, list[T]]:
+    found: dict[int, list[T]] = {}
+    for key, value in pairs:
+        found.setdefault(key, []).append(value)
+    return found
+
+
+def _may_fit(one: Given, action: str, facts: Facts) -> bool:
+    """Tell whether a permission may allow it to anybody: one that speaks of its holder as "me" has to be asked for each."""
+    grant = one.grant()
+    if any("owner" in constraint for constraint in grant.constraints):
+        return True
+    return decide(Asker("anybody", grants=(grant,)), action, facts).allowed
 
 
 def _subjects(db: Session, kind: str) -> list[tuple[str, Facts]]:
