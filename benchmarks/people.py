@@ -20,6 +20,8 @@ MEMBERSHIPS = 6
 
 MOST_DECISION_MS = 5.0
 MOST_PAGE_MS = 100.0
+#: Of all people, who may do something: an administrator's question, and no list.
+MOST_ANSWER_MS = 250.0
 
 #: Who asks: somebody with a good part of the rules, and none that gives everything.
 SOMEBODY = "person-0500"
@@ -41,12 +43,13 @@ def people(site: Site) -> Iterable[Figure]:
         "list of groups": "/admin/groups/",
         "list of permissions": "/admin/permissions/",
         "audit": "/admin/audit/",
-        "who may run a job": "/admin/permissions/explain?action=run&kind=job&subject=local/area1/Job15",
     }
+    question = "/admin/permissions/explain?action=run&kind=job&subject=local/area1/Job15"
     web.become(SOMEBODY)
     yield from _pages(web, lists, site.plan.requests)
     web.become()
     yield from _pages(web, admin, site.plan.requests)
+    yield from _pages(web, {"who may run a job": question}, site.plan.requests, MOST_ANSWER_MS)
 
 
 def _add_people(site: Site) -> None:
@@ -89,7 +92,9 @@ def _rule(number: int, dice: random.Random, groups: list[Group]) -> Permission:
     )
 
 
-def _pages(web: Web, paths: Mapping[str, str], requests: int) -> Iterable[Figure]:
+def _pages(
+    web: Web, paths: Mapping[str, str], requests: int, most_ms: float = MOST_PAGE_MS
+) -> Iterable[Figure]:
     answers = web.ask_in_turns(["/healthz", *paths.values()], requests)
     times = {path: [answer.ms for answer in found] for path, found in answers.items()}
     for name, path in paths.items():
@@ -100,8 +105,8 @@ def _pages(web: Web, paths: Mapping[str, str], requests: int) -> Iterable[Figure
             unit="ms",
             bare=percentile(times["/healthz"], 50),
             bare_label="a page of one word",
-            must=f"<= {MOST_PAGE_MS:g} ms",
-            held=ours <= MOST_PAGE_MS,
+            must=f"<= {most_ms:g} ms",
+            held=ours <= most_ms,
             details={"p95": percentile(times[path], 95)},
         )
 

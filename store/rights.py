@@ -137,16 +137,12 @@ class Rights:
 
     def who_may(self, action: str, facts: Facts) -> list[tuple[Person, Decision]]:
         """Return everybody who may do `action`, with what allows it to them."""
-        may_fit = {one.id for one in self.given if _may_fit(one, action, facts)}
-        found = []
-        for person in self.people:
-            asker = self.asker(person)
-            # What fits nobody is not held against each of a thousand.
-            grants = tuple(grant for grant in asker.grants if grant.id in may_fit)
-            decided = decide(replace(asker, grants=grants), action, facts)
-            if decided.allowed:
-                found.append((person, decided))
-        return found
+        # What fits nobody is not held against each of a thousand.
+        fitting = Rights(
+            self.people, self.circles, [one for one in self.given if _may_fit(one, action, facts)]
+        )
+        decided = ((person, decide(fitting.asker(person), action, facts)) for person in self.people)
+        return [(person, decision) for person, decision in decided if decision.allowed]
 
     def would_allow(self, asker: Asker, action: str, facts: Facts) -> list[tuple[Given, list[str]]]:
         """Return the permissions by which `asker` could do `action` if they had them, with the groups that have them."""
