@@ -1,15 +1,15 @@
 """What there is to say about accounts, whoever makes or changes them: a page, a command."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from store.audit import note
 from store.decisions import ME
-from store.models import ApiToken, SignInLink, User, now
+from store.models import ApiToken, SignInLink, User, UserSession, now
 from store.secrets import new_token
 
 #: As on most systems, so that a name can stand in a URL, a log line and a mail address.
@@ -61,6 +61,13 @@ def sign_in_path(db: Session, user: User) -> str:
     db.add(SignInLink(user_id=user.id, token_hash=token_hash, expires_at=now() + LINK_LIFETIME))
     db.commit()
     return f"/login/{token}"
+
+
+def renew_sessions(db: Session, user_ids: Collection[int]) -> None:
+    """Have the sessions of people whose rights change get new tokens with their next pages. The caller commits."""
+    long_ago = now() - timedelta(days=365)
+    renewed = update(UserSession).where(UserSession.user_id.in_(user_ids)).values(rotated_at=long_ago)
+    db.execute(renewed, execution_options={"synchronize_session": False})
 
 
 class BadToken(ValueError):

@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from store import audit
 from store.models import Group, Permission, group_members, permission_groups
+from store.people import renew_sessions
 from store.permissions import NotVisible
 from webapp.admin_forms import LONGEST_DESCRIPTION, AdminForm, as_lines, check_name, line, people_named
 from webapp.auth import allowed, require
@@ -86,7 +87,9 @@ def _save(group: Group, known: Group | None) -> Response:
         members = [] if known is not None and known.everyone else people_named(db.session(), form, "members")
     if not form.errors:
         before = _told(group) if known is not None else None
+        concerned = {user.id for user in group.members} ^ {user.id for user in members}
         group.name, group.description, group.members = form.text("name"), form.text("description"), members
+        renew_sessions(db.session(), concerned)
         db.session.add(group)
         action = "group.create" if known is None else "group.change"
         audit.note(db.session(), action, group.name, before=before, after=_told(group))

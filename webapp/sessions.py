@@ -13,7 +13,7 @@ from flask import Flask, Request, Response
 from flask import request as flask_request
 from flask.sessions import SessionInterface, SessionMixin
 from itsdangerous import BadSignature, URLSafeSerializer
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, or_, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import joinedload
 from werkzeug.datastructures import CallbackDict
@@ -26,6 +26,12 @@ from webapp.database import reading, writing
 
 IDLE = timedelta(hours=8)
 LIFETIME = timedelta(days=7)
+
+#: A token is good for so long; its browser then gets another one with a page.
+ROTATED_EVERY = timedelta(hours=1)
+#: The one before is good for so much longer, and until the browser has shown that it got the new one: several pages
+#: may be on their way at once, and an answer may get lost.
+GRACE = timedelta(minutes=1)
 
 #: A session in use is not written at every request.
 SEEN_NOTED_EVERY = timedelta(minutes=1)
@@ -40,7 +46,10 @@ WITHOUT_COOKIES = ("/static/", "/api/", "/healthz", "/readyz")
 _OPEN = (
     select(UserSession)
     .where(
-        UserSession.token_hash == bindparam("token_hash"),
+        or_(
+            UserSession.token_hash == bindparam("token_hash"),
+            UserSession.previous_hash == bindparam("token_hash"),
+        ),
         UserSession.expires_at > bindparam("moment"),
         UserSession.last_seen_at > bindparam("active_since"),
     )
@@ -53,13 +62,20 @@ _logger = logging.getLogger(__name__)
 class BrowserSession(CallbackDict[str, Any], SessionMixin):
     """What one browser carries from request to request."""
 
-    def __init__(self, data: MutableMapping[str, Any] | None = None, row: UserSession | None = None) -> None:
+    def __init__(
+        self,
+        data: MutableMapping[str, Any] | None = None,
+        row: UserSession | None = None,
+        token_hash: str = "",
+    ) -> None:
         def changed(session: "BrowserSession") -> None:
             session.modified = True
 
         super().__init__(data or {}, changed)
         self.modified = False
         self.row = row
+        #: Of the token that the browser has sent.
+        self.token_hash = token_hash
         #: The token to put into the cookie, once, after signing in.
         self.new_token: str | None = None
         #: True: this browser's session is over, whatever its cookie says.
@@ -141,7 +157,7 @@ class DatabaseSessions(SessionInterface):
             row = _find(cookie)
         except OperationalError as error:
             return UnreadSession(error)
-        return BrowserSession(dict(row.data), row) if row else BrowserSession()
+        return BrowserSession(dict(row.data), row, hash_token(cookie)) if row else BrowserSession()
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         if not isinstance(session, BrowserSession) or isinstance(session, NoSession):
@@ -160,10 +176,11 @@ class DatabaseSessions(SessionInterface):
         request_db.session.rollback()
         if session.modified:
             _write(row, data=dict(session))
+        if session.new_token is None and self.counts_as_use():
+            session.new_token = _rotated(row, session.token_hash)
+            _note_use(row)
         if session.new_token is not None:
             self._set_cookie(response, session.new_token, LIFETIME)
-        elif self.counts_as_use():
-            _note_use(row)
 
     def _set_cookie(self, response: Response, value: str, max_age: timedelta | None) -> None:
         response.set_cookie(
@@ -179,6 +196,30 @@ def _find(token: str) -> UserSession | None:
         named = {"token_hash": hash_token(token), "moment": moment, "active_since": moment - IDLE}
         row = db.scalars(_OPEN, named).one_or_none()
     return row if row is not None and row.user.active else None
+
+
+def _rotated(row: UserSession, used: str) -> str | None:
+    """Return another token for the browser, if it is time for one."""
+    settled = row.rotated_at < now() - GRACE
+    if used == row.previous_hash:
+        due = settled  # It never got the new one.
+    else:
+        due = row.rotated_at < now() - ROTATED_EVERY
+        if settled and not due and row.previous_hash is not None:
+            _write(row, previous_hash=None)
+    if not due:
+        return None
+    token = secrets.token_urlsafe(32)
+    values = {"token_hash": hash_token(token), "previous_hash": used, "rotated_at": now()}
+    # Of several requests in the same moment one brings the new token.
+    mine = (UserSession.id == row.id, UserSession.token_hash == row.token_hash)
+    try:
+        with writing() as db:
+            rotated = db.scalar(update(UserSession).where(*mine).values(**values).returning(UserSession.id))
+    except OperationalError as error:
+        _logger.warning("The token of session %s could not be changed: %s", row.id, error)
+        return None
+    return token if rotated is not None else None
 
 
 def _note_use(row: UserSession) -> None:

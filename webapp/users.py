@@ -21,7 +21,7 @@ from sqlalchemy.exc import IntegrityError
 
 from store import audit
 from store.models import Group, Identity, SignInLink, User, UserSession, group_members
-from store.people import BadUsername, check_username, sign_in_path
+from store.people import BadUsername, check_username, renew_sessions, sign_in_path
 from store.permissions import Forbidden, NotVisible, asker_of
 from store.text import clean_text
 from webapp.admin_forms import AdminForm, groups_chosen, line
@@ -123,6 +123,7 @@ def change(user_id: int) -> Response:
     before = _told(user)
     _take_over(user, form)
     _set_groups(user)
+    renew_sessions(db.session(), [user.id])
     if lost:
         db.session.execute(delete_rows(UserSession).where(UserSession.user_id == user.id))
     if links_end:

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from store.columns import now
 from store.models.base import Base, CreatedAt, Key, Name
 
 
@@ -36,6 +37,10 @@ class UserSession(Base):
 
     id: Mapped[Key]
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    #: The token before that, while the browser may not have got the new one yet.
+    previous_hash: Mapped[str | None] = mapped_column(String(64), index=True)
+    #: When it got its token; long ago: it gets another one with its next page.
+    rotated_at: Mapped[datetime] = mapped_column(default=now)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     data: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_at: Mapped[CreatedAt]

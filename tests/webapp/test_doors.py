@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from store.models import SignInLink, UserSession, now
 from store.secrets import hash_password, new_token
@@ -171,6 +171,57 @@ def test_sign_out_ends_the_session_on_the_server(app, alice, db):
 def test_sessions_end(app, db, cast, past):
     browser = signed_in(app, db, cast["alice"], **past)
     assert browser.get("/jobs/").status_code == 303
+
+
+def again_with(app, token: str) -> int:
+    """Open a page with this token, in a browser that takes no other one."""
+    client = app.test_client(use_cookies=False)
+    return client.get("/jobs/", headers={"Cookie": f"session={token}"}).status_code
+
+
+def let_time_pass(db, **times) -> None:
+    with db.begin():
+        db.execute(update(UserSession).values(rotated_at=now() - timedelta(**times)))
+
+
+def test_a_token_gives_way_to_another_one_with_the_time(app, alice, db):
+    first = session_cookie(alice)
+    alice.get("/jobs/")
+    assert session_cookie(alice) == first, "it is fresh"
+    let_time_pass(db, minutes=61)
+    alice.fragment("/now")
+    assert session_cookie(alice) == first, "what a page asks by itself changes nothing"
+    alice.get("/jobs/")
+    second = session_cookie(alice)
+    assert second != first
+    assert again_with(app, first) == 200, "other pages may be on their way"
+    let_time_pass(db, minutes=2)
+    alice.get("/jobs/")
+    assert session_cookie(alice) == second
+    assert again_with(app, first) == 303, "the browser has shown that it has the new one"
+    with db.begin():
+        assert len(db.scalars(select(UserSession)).all()) == 1
+
+
+def test_a_token_whose_successor_got_lost_is_good_and_gets_another(app, alice, db):
+    first = session_cookie(alice)
+    let_time_pass(db, hours=2)
+    assert again_with(app, first) == 200
+    let_time_pass(db, minutes=5)
+    assert alice.get("/jobs/").status_code == 200
+    assert session_cookie(alice) != first
+    assert alice.get("/jobs/").status_code == 200
+
+
+def test_whose_rights_change_gets_another_token(root, browser, db, cast):
+    alice, bob, carol = (browser(name) for name in ("alice", "bob", "carol"))
+    before = [session_cookie(each) for each in (alice, bob, carol)]
+    root.post(f"/admin/users/{cast['alice'].id}", {"active": "true", "superuser": "true"})
+    root.post("/admin/groups/new", {"name": "Operators", "members": "bob"})
+    for each in (alice, bob, carol):
+        each.get("/jobs/")
+    changed = [session_cookie(each) != old for each, old in zip((alice, bob, carol), before, strict=True)]
+    assert changed == [True, True, False]
 
 
 def test_use_of_a_session_is_noted_but_polling_is_not(app, db, cast):
