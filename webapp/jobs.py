@@ -99,6 +99,9 @@ def index() -> str:
 def reload() -> Response:
     """Look for jobs in all sources again."""
     require("change", JobSource)
+    # All of them are looked at.
+    for source in db.session.scalars(select(JobSource)):
+        require("change", source)
     report = refresh(db.session(), current_app.extensions["errand"].settings)
     problems = f" {len(report.errors)} could not be loaded." if report.errors else ""
     notes = "".join(f" {note}" for note in report.notes)

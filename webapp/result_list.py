@@ -162,7 +162,11 @@ def _jobs() -> list[tuple[str, str]]:
 
 
 def _people() -> list[tuple[str, str]]:
-    query = select(User.username, User.display_name).order_by(User.username).limit(MOST_CHOICES)
+    """Return those who asked for a run that the reader may see."""
+    # By the id: of somebody who asked for many that is quick, and a name says who may be looked for.
+    runs: Select[Any] = select(JobResult.id).where(JobResult.user_id == User.id).correlate(User)
+    seen = visible(runs, current_user(), JobResult).exists()
+    query = select(User.username, User.display_name).where(seen).order_by(User.username).limit(MOST_CHOICES)
     return [(username, display_name or username) for username, display_name in db.session.execute(query)]
 
 

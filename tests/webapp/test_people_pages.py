@@ -4,9 +4,9 @@ import json
 import re
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
-from store.models import Group, LoadError, Permission, User, UserSession, now
+from store.models import Group, JobRecord, JobSource, LoadError, Permission, User, UserSession, now
 
 from .conftest import running, signed_in, text
 
@@ -341,6 +341,28 @@ def test_objects_that_may_not_be_seen_are_not_counted(inventory_settings, db, ca
         page = text(alice.get("/objects/"))
         assert "inventory.site" in page
         assert "inventory.device" not in page
+
+
+def test_who_may_refresh_one_source_does_not_refresh_all(alice, db, cast):
+    with db.begin():
+        for name in ("local", "plugins"):
+            db.add(JobSource(name=name, kind="folder", location="/srv/jobs", refreshed_at=now()))
+    only(
+        db,
+        Permission(
+            name="Local",
+            kind="source",
+            actions=["view", "change"],
+            constraints=[{"source": "local"}],
+            users=[cast["alice"]],
+        ),
+    )
+    assert alice.post("/jobs/refresh").status_code in (403, 404)
+    assert rows(db, select(JobRecord)) == []
+    with db.begin():
+        db.execute(delete(JobSource).where(JobSource.name == "plugins"))
+    assert alice.post("/jobs/refresh").status_code == 303
+    assert rows(db, select(JobRecord)) != []
 
 
 def test_load_errors_of_sources_that_may_not_be_seen_are_only_counted(alice, db, cast):

@@ -4,9 +4,9 @@ import re
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
-from store.models import EntryGroup, JobResult, Status, now
+from store.models import EntryGroup, Group, JobResult, Permission, Status, now
 from webapp.paging import PAGE_SIZE
 
 from .conftest import NOON, described, text
@@ -110,6 +110,28 @@ def test_the_list_is_filtered(alice, make_job, make_result, query, shown):
     page = text(alice.fragment(f"/results/?{query}"))
     assert "<html" not in page
     assert set(re.findall(r'<a class="name"[^>]*>(\w)<', page)) == shown
+
+
+def test_only_people_are_offered_whose_runs_one_may_see(browser, db, make_job, make_result):
+    for name in ("alice", "bob"):
+        make_result(make_job(name.capitalize()), username=name)
+
+    def offered(name: str) -> set[str]:
+        page = text(browser(name).get("/results/"))
+        chosen = re.search(r'<select[^>]*name="person".*?</select>', page, re.DOTALL)[0]
+        return set(re.findall(r'<option value="(\w+)"', chosen))
+
+    assert offered("alice") == {"alice", "bob"}
+    with db.begin():
+        everyone = db.scalars(select(Group).where(Group.everyone)).one()
+        db.execute(delete(Permission).where(Permission.kind == "result"))
+        db.add(
+            Permission(
+                name="Own", kind="result", actions=["view"], constraints=[{"owner": "me"}], groups=[everyone]
+            )
+        )
+    assert offered("alice") == {"alice"}
+    assert offered("root") == {"alice", "bob"}
 
 
 def test_the_list_finds_ids(alice, make_job, make_result):
