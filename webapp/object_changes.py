@@ -71,7 +71,8 @@ class _Shown:
         #: By column: what it is called, and the model that it refers to.
         self._facts: dict[str, tuple[str, Any]] = {}
         for fact in info.facts:
-            name = fact.path.split("__")[0]
+            # A longer path is about another object.
+            name = fact.path
             if name in mapper.relationships:
                 relation = mapper.relationships[name]
                 for column in [] if relation.uselist else relation.local_columns:
@@ -84,7 +85,7 @@ class _Shown:
         return [
             Difference(title, self._value(model, before.get(name)), self._value(model, after.get(name)))
             for name, (title, model) in self._facts.items()
-            if before.get(name) != after.get(name)
+            if _said(before.get(name)) != _said(after.get(name))
         ]
 
     def _value(self, model: Any, value: Any) -> Any:
@@ -93,3 +94,8 @@ class _Shown:
         # What it referred to then may be gone by now.
         found = self._data.get(model, value)
         return f"{value} (gone)" if found is None else found
+
+
+def _said(value: Any) -> Any:
+    """Return what a value says: an empty text says nothing."""
+    return None if value == "" else value
