@@ -1,4 +1,5 @@
-"""Every address as a stranger, as somebody without any permission and as a member asks for it, by page and by token.
+"""Every address as a stranger, somebody without any permission, somebody who may only look, a member, who runs jobs and
+owns runs, and a superuser ask for it, by page and by token.
 
 A route that is not in the table fails a test: whoever adds one says here who may.
 """
@@ -12,7 +13,7 @@ from sqlalchemy import select
 from werkzeug.routing import Map
 
 from examples.inventory.models import Site, Status
-from store.models import ApiToken, Group, SavedFilter
+from store.models import ApiToken, Group, Permission, SavedFilter, User
 from store.secrets import new_token
 from worker.host import this_process
 from worker.presence import Presence
@@ -157,8 +158,62 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     ("POST", f"{API}/queues/default/resume"): ("api.resume", TOKEN, 404, 403),
 }
 
-#: What a token for reading gets of a member in place of what changes something.
-READ_ONLY = {201: 403, 202: 403}
+#: What somebody gets who may see everything and do nothing, where that is not what a member gets; the same of a superuser.
+VIEWER: dict[tuple[str, str], int] = {
+    ("POST", f"{JOB}/"): 403,
+    ("GET", "/results/+/cancel"): 403,
+    ("POST", "/results/+/cancel"): 403,
+    ("POST", "/results/*/rerun"): 403,
+    ("POST", f"{API}{JOB}/run"): 403,
+    ("POST", f"{API}/results/+/cancel"): 403,
+}
+ADMIN: dict[tuple[str, str], int] = {
+    ("GET", "/admin/audit/"): 200,
+    ("GET", "/admin/audit/audit.csv"): 200,
+    ("GET", "/admin/groups/"): 200,
+    ("GET", "/admin/groups/1"): 200,
+    ("GET", "/admin/groups/new"): 200,
+    ("GET", "/admin/permissions/"): 200,
+    ("GET", "/admin/permissions/1"): 200,
+    ("GET", "/admin/permissions/new"): 200,
+    ("GET", "/admin/users/"): 200,
+    ("GET", "/admin/users/1"): 200,
+    ("GET", "/admin/users/new"): 200,
+    ("POST", "/admin/groups/1"): 422,
+    ("POST", "/admin/groups/1/delete"): 303,
+    ("POST", "/admin/groups/new"): 422,
+    ("POST", "/admin/permissions/1"): 422,
+    ("POST", "/admin/permissions/1/delete"): 303,
+    ("POST", "/admin/permissions/new"): 422,
+    ("POST", "/admin/users/1"): 303,
+    ("POST", "/admin/users/1/identities/allow"): 303,
+    ("POST", "/admin/users/1/link"): 200,
+    ("POST", "/admin/users/new"): 422,
+    ("POST", "/jobs/refresh"): 303,
+    ("POST", "/jobs/enable-all"): 303,
+    ("POST", f"{JOB}/enable"): 303,
+    ("POST", f"{JOB}/disable"): 303,
+    ("GET", f"{JOB}/settings"): 200,
+    ("POST", f"{JOB}/settings"): 303,
+    ("POST", f"{JOB}/settings/reset"): 303,
+    ("POST", f"{JOB}/delete"): 303,
+    ("GET", f"{JOB}/forget"): 200,
+    ("POST", f"{JOB}/forget"): 404,
+    ("GET", "/results/*/cancel"): 200,
+    ("POST", "/results/*/cancel"): 303,
+    ("POST", "/workers/w-1/drain"): 303,
+    ("POST", "/workers/w-1/resume"): 303,
+    ("POST", "/workers/queues/default/pause"): 303,
+    ("POST", "/workers/queues/default/resume"): 303,
+    ("PUT", f"{API}{JOB}/values/k"): 201,
+    ("DELETE", f"{API}{JOB}/values/k"): 404,
+    ("POST", f"{API}/results/*/cancel"): 202,
+    ("GET", f"{API}/sources"): 200,
+    ("POST", f"{API}/workers/w-1/drain"): 200,
+    ("POST", f"{API}/workers/w-1/resume"): 200,
+    ("POST", f"{API}/queues/default/pause"): 200,
+    ("POST", f"{API}/queues/default/resume"): 200,
+}
 
 
 @pytest.fixture
@@ -190,6 +245,9 @@ def fill(db: Any, cast: Any, make_job: Any, make_result: Any, platform: Any) -> 
     with db.begin():
         everyone = db.scalars(select(Group).where(Group.everyone)).one()
         everyone.everyone, everyone.members = False, [cast["alice"]]
+        viewer = User(username="vera")
+        for kind in ("job", "result", "object", "worker"):
+            db.add(Permission(name=f"See {kind}", kind=kind, actions=["view"], users=[viewer]))
         db.add(SavedFilter(user_id=cast["bob"].id, name="his", arguments={}))
     Presence(platform, kind="worker", name="w-1", queues=["default"], process=this_process()).enter()
     return lambda path: path.replace("*", str(bobs.id)).replace("+", str(own.id))
@@ -220,33 +278,42 @@ def test_every_route_is_in_the_table(app: Flask, fill: Callable[[str], str]):
 @pytest.mark.parametrize(("method", "path"), TABLE, ids=[f"{method} {path}" for method, path in TABLE])
 def test_who_gets_what(app: Flask, db: Any, cast: Any, fill: Callable[[str], str], method: str, path: str):
     _, stranger, nothing, member = TABLE[method, path]
+    viewer, admin = (table.get((method, path), member) for table in (VIEWER, ADMIN))
+    with db.begin():
+        vera = db.scalars(select(User).where(User.username == "vera")).one()
     address = fill(path)
     if path.startswith(API):
         client = app.test_client()
         body: dict[str, Any] = {"json": {"value": 1}} if method == "PUT" else {}
         assert client.open(address, method=method, **body).status_code == stranger
-        for user, expected in (("carol", nothing), ("alice", member)):
+        for user, expected in (
+            (cast["carol"], nothing),
+            (vera, viewer),
+            (cast["alice"], member),
+            (cast["root"], admin),
+        ):
             # A token of this kind first: it changes nothing.
-            read_only = READ_ONLY.get(expected, expected)
-            limited = client.open(
-                address, method=method, headers=token_of(db, cast[user], read_only=True), **body
-            )
+            does = method != "GET" and (expected < 300 or user is cast["root"])
+            read_only = 403 if does else expected
+            limited = client.open(address, method=method, headers=token_of(db, user, read_only=True), **body)
             assert limited.status_code == read_only, limited.text
             elsewhere = client.open(
-                address, method=method, headers=token_of(db, cast[user], class_paths=["local/x/*"]), **body
+                address, method=method, headers=token_of(db, user, class_paths=["local/x/*"]), **body
             )
             assert (
                 elsewhere.status_code in (403, 404)
                 or elsewhere.json.get("results") == []
                 or path.endswith("inventory.site")
             )
-            answer = client.open(address, method=method, headers=token_of(db, cast[user]), **body)
+            answer = client.open(address, method=method, headers=token_of(db, user), **body)
             assert answer.status_code == expected, answer.text
         return
     for browser, expected in (
         (Browser(app.test_client()), stranger),
         (signed_in(app, db, cast["carol"]), nothing),
+        (signed_in(app, db, vera), viewer),
         (signed_in(app, db, cast["alice"]), member),
+        (signed_in(app, db, cast["root"]), admin),
     ):
         answer = browser.get(address) if method == "GET" else browser.post(address)
         assert answer.status_code == expected, path
