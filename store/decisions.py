@@ -58,7 +58,13 @@ KINDS: Mapping[str, Kind] = {
         Kind(
             "job",
             "jobs",
-            {"view": "see", "run": "run", "change": "enable and change", "delete": "delete"},
+            {
+                "view": "see",
+                "run": "run",
+                "approve": "approve runs of",
+                "change": "enable and change",
+                "delete": "delete",
+            },
             {
                 **_OF_JOBS,
                 "enabled": "whether it can be run",

@@ -10,6 +10,7 @@ from store.settings import PROJECT_ROOT, Settings
 from webapp import (
     account,
     api,
+    approvals,
     assets,
     audit,
     auth,
@@ -92,6 +93,7 @@ def create_app(settings: Settings) -> Flask:
         kept_values,
         job_settings,
         results,
+        approvals,
         workers,
         objects,
         users,

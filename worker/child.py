@@ -240,10 +240,12 @@ class _Child:
             cls, module = load_class(sources, order["class_path"])
             # A run says which code it ran, whatever the record knew at the last refresh.
             self._line.send("code", loaded_digest(module))
+            if order["approved_code"] not in ("", loaded_digest(module)):
+                raise CannotBegin("The job's code is not the one that was approved. Ask for the run again.")
             job = cls()
         except JobNotFound as error:
             raise CannotBegin(str(error)) from error
-        except SoftTimeLimitExceeded:
+        except (SoftTimeLimitExceeded, CannotBegin):
             raise
         except Exception as error:
             sentence = f"{order['class_path']} cannot be loaded: {described(error)}{context.advice(error)}"

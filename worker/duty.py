@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from store.platform import Platform
 from store.settings import Settings
+from worker.approvals import expire
 from worker.failpoints import reach
 from worker.host import Process
 from worker.pausing import paused_queues
@@ -125,6 +126,8 @@ class Duty:
             logger.warning("Ended %s: its worker died.", result_id)
         for result_id in report.expired:
             logger.info("Canceled %s: it waited too long.", result_id)
+        for result_id in expire(self._platform):
+            logger.info("Canceled %s: nobody approved it in time.", result_id)
         for name in self._roll_call.run_once():
             logger.warning("%s is gone without a word.", name)
 

@@ -38,6 +38,8 @@ class Order(TypedDict):
     request: dict[str, Any] | None
     #: The inputs that were sealed for an earlier run: only here they can be judged.
     reused: list[str]
+    #: SHA-256 of the module that was approved; empty: none had to be.
+    approved_code: str
 
 
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode

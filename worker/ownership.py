@@ -79,6 +79,7 @@ class Run(NamedTuple):
     job_enabled: bool | None
     job_fresh_process: bool | None
     job_read_only: bool | None
+    job_approval_required: bool | None
     job_code_digest: str | None
     job_code_commit: str | None
     user_active: bool | None
@@ -190,6 +191,7 @@ _TOLD = (
     _of_job(JobRecord.enabled),
     _of_job(JobRecord.fresh_process),
     _of_job(JobRecord.read_only),
+    _of_job(JobRecord.approval_required),
     _of_job(JobRecord.code_digest),
     _of_job(JobRecord.code_commit),
     _of_user(User.active),

@@ -25,6 +25,7 @@ from store.permissions import Forbidden, look_up, require
 from store.sealing import Box, close, current_key
 from store.settings import Settings
 from worker import rules, run_files
+from worker.approvals import ask
 from worker.failpoints import reach
 from worker.lookups import object_lookup
 from worker.overrides import UNSEALED
@@ -138,7 +139,15 @@ def submit(
         result.permitted = permitted
         result.idempotency_key, result.idempotency_digest = idempotency_key, digest
         result.request, result.uploads = request, len(kept.keys)
-        policy = rules.admit(db, result, limit=job.concurrency_limit, policy=job.concurrency_policy)
+        waits = job.approval_required
+        if waits:
+            ask(db, result, job)
+        # A run that waits for an approval is under the rules of a new one when it is approved.
+        policy = (
+            []
+            if waits
+            else rules.admit(db, result, limit=job.concurrency_limit, policy=job.concurrency_policy)
+        )
         replaced = [(old.id, old.queue, old.priority) for old in policy]
         db.add(result)
         note(
@@ -149,7 +158,8 @@ def submit(
             actor=_name(user),
         )
         kept.give(db, result.id)
-        result_id, class_path, priority, skipped = result.id, job.class_path, result.priority, result.finished
+        result_id, class_path, priority = result.id, job.class_path, result.priority
+        skipped = result.finished or waits
         # Commit before pushing: a fast worker must find the row. And read nothing in between: on SQLite that
         # would begin a transaction, and a Redis that hangs would keep every other writer waiting.
         reach("submit.before-commit")

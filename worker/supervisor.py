@@ -32,6 +32,7 @@ from store.sealing import CannotOpen, open_box
 from store.settings import Settings, SettingsError
 from store.text import clean_text, entry_text
 from worker import frames, rules, run_files
+from worker.approvals import approved_code, why_not
 from worker.capture import Lines, cut
 from worker.children import Child, Children
 from worker.entries import LONGEST_GROUPING, LONGEST_OBJECT_TEXT, Entry, RunLog, Ticket, Writer
@@ -346,7 +347,14 @@ class _Watch:
             folder=str(self._folder),
             request=run.request,
             reused=sorted(run.sealed_facts or ()) if run.sealed_for else [],
+            approved_code=self._approved_code(run),
         )
+
+    def _approved_code(self, run: Run) -> str:
+        if not run.job_approval_required:
+            return ""
+        with self._supervisor.platform.reading() as db:
+            return approved_code(db, self._claim.result_id)
 
     def _say_ignored_lock(self) -> None:
         with self._supervisor.platform.reading() as db:
@@ -840,6 +848,11 @@ def _check_may_run(platform: Platform, claimed: Claim) -> None:
     is_superuser = run.user_active and run.user_superuser
     if run.username and not is_superuser and not may_still_run(platform, claimed.result_id):
         raise CannotBegin(f"{run.username} may not run {run.job_name} any more.")
+    if run.job_approval_required:
+        with platform.reading() as db:
+            problem = why_not(db, claimed.result_id)
+        if problem:
+            raise CannotBegin(problem)
 
 
 def _entry(facts: list[Any]) -> Entry:

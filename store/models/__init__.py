@@ -1,6 +1,7 @@
 """The tables of the PLATFORM database, one file a noun."""
 
 from store.columns import now
+from store.models.approval import Approval
 from store.models.audit import AuditRecord
 from store.models.base import Base
 from store.models.entry import EntryGroup, LogEntry
@@ -22,6 +23,7 @@ __all__ = [
     "LEVELS",
     "SINGLETON",
     "ApiToken",
+    "Approval",
     "AuditRecord",
     "Base",
     "EntryGroup",

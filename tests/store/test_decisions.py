@@ -238,7 +238,7 @@ def test_many_permissions_make_no_query_that_is_too_deep(db: Session):
     ("kind", "actions", "constraints", "where", "sentence"),
     [
         ("jobs", ["view"], [], "kind", "Choose from: job, result"),
-        ("job", ["cancel"], [], "actions", "Choose from: view, run, change, delete"),
+        ("job", ["cancel"], [], "actions", "Choose from: view, run, approve, change, delete"),
         ("job", [], [], "actions", "Choose from"),
         ("job", ["view"], {"source": "local"}, "constraints", "Write a list of conditions"),
         ("job", ["view"], [{}], "constraints", "each with at least one key"),

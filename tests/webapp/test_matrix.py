@@ -4,6 +4,7 @@ owns runs, and a superuser ask for it, by page and by token.
 A route that is not in the table fails a test: whoever adds one says here who may.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,8 +14,9 @@ from sqlalchemy import select
 from werkzeug.routing import Map
 
 from examples.inventory.models import Site, Status
-from store.models import ApiToken, Group, Permission, SavedFilter, User
+from store.models import ApiToken, Group, JobRecord, JobResult, Permission, SavedFilter, User
 from store.secrets import new_token
+from worker.approvals import ask
 from worker.host import this_process
 from worker.presence import Presence
 
@@ -24,7 +26,8 @@ from .conftest import Browser, running, signed_in
 SIGN_IN, OPEN, TOKEN = 303, 200, 401
 
 #: {(method, address): (endpoint, stranger, without any permission, a member)}. What changes something as a member is in here, too:
-#: each is asked for in an instance of its own. `*` is a result of somebody else's, `+` one of the member's own.
+#: each is asked for in an instance of its own. `*` is a result of somebody else's, `+` one of the member's own, and `=`
+#: one of somebody else's that waits for an approval.
 JOB, API = "/jobs/local/net/Ping", "/api/v1"
 TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     ("GET", "/"): ("home.show", SIGN_IN, 302, 302),
@@ -121,6 +124,10 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     ("POST", "/results/*/cancel"): ("results.cancel", SIGN_IN, 404, 403),
     ("POST", "/results/+/cancel"): ("results.cancel", SIGN_IN, 404, 303),
     ("POST", "/results/*/rerun"): ("results.rerun", SIGN_IN, 404, 303),
+    # Approvals.
+    ("GET", "/approvals/"): ("approvals.index", SIGN_IN, 200, 200),
+    ("POST", "/approvals/*"): ("approvals.decide_on", SIGN_IN, 404, 404),
+    ("POST", "/approvals/="): ("approvals.decide_on", SIGN_IN, 404, 403),
     # Objects, workers, plugins.
     ("GET", "/objects/"): ("objects.index", SIGN_IN, 200, 200),
     ("GET", "/objects/inventory.site/"): ("objects.search", SIGN_IN, 404, 200),
@@ -168,6 +175,7 @@ VIEWER: dict[tuple[str, str], int] = {
     ("POST", f"{API}/results/+/cancel"): 403,
 }
 ADMIN: dict[tuple[str, str], int] = {
+    ("POST", "/approvals/="): 303,
     ("GET", "/admin/audit/"): 200,
     ("GET", "/admin/audit/audit.csv"): 200,
     ("GET", "/admin/groups/"): 200,
@@ -250,7 +258,11 @@ def fill(db: Any, cast: Any, make_job: Any, make_result: Any, platform: Any) -> 
             db.add(Permission(name=f"See {kind}", kind=kind, actions=["view"], users=[viewer]))
         db.add(SavedFilter(user_id=cast["bob"].id, name="his", arguments={}))
     Presence(platform, kind="worker", name="w-1", queues=["default"], process=this_process()).enter()
-    return lambda path: path.replace("*", str(bobs.id)).replace("+", str(own.id))
+    waiting = make_result(job, "awaiting_approval", username="bob", data={"site": None})
+    with db.begin():
+        ask(db, db.get_one(JobResult, waiting.id), db.get_one(JobRecord, job.id))
+    ids = {"*": bobs.id, "+": own.id, "=": waiting.id}
+    return lambda path: re.sub(r"[*+]|(?<=/)=", lambda sign: str(ids[sign[0]]), path)
 
 
 def token_of(db: Any, user: Any, **limits: Any) -> dict[str, str]:
@@ -315,7 +327,8 @@ def test_who_gets_what(app: Flask, db: Any, cast: Any, fill: Callable[[str], str
         (signed_in(app, db, cast["alice"]), member),
         (signed_in(app, db, cast["root"]), admin),
     ):
-        answer = browser.get(address) if method == "GET" else browser.post(address)
+        sent = {"decision": "approve"} if path.startswith("/approvals/") else {}
+        answer = browser.get(address) if method == "GET" else browser.post(address, sent)
         assert answer.status_code == expected, path
         # Files are sent as they are read.
         answer.close()

@@ -1,0 +1,35 @@
+"""Runs that somebody else has to approve before they start."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from store.models.base import Base, CreatedAt, Key, LongText
+from store.models.result import JobResult
+
+
+class Approval(Base):
+    """One request, and what was decided. Whoever takes it back cancels the run: that is no decision."""
+
+    __tablename__ = "approvals"
+
+    id: Mapped[Key]
+    result_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("job_results.id", ondelete="CASCADE"), unique=True
+    )
+    created_at: Mapped[CreatedAt]
+    #: When it is over if nobody has decided; None: never.
+    expires_at: Mapped[datetime | None] = mapped_column(index=True)
+    #: What exactly is to be approved: {part: SHA-256} (see worker.approvals).
+    asked: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    #: "approved", "denied" or "expired"; None: not yet.
+    decision: Mapped[str | None] = mapped_column(String(10))
+    decided_at: Mapped[datetime | None] = mapped_column(index=True)
+    #: Whose decision it was; kept when that person is gone.
+    decided_by: Mapped[str | None] = mapped_column(String(150))
+    comment: Mapped[LongText] = mapped_column(default="")
+
+    result: Mapped[JobResult] = relationship(lazy="raise")

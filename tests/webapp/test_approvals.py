@@ -1,0 +1,88 @@
+"""The page of approvals: who asks for what, and the decision."""
+
+import re
+
+import pytest
+from sqlalchemy import select
+
+from store.models import JobResult, Permission
+
+from .conftest import described, text
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+def asked(alice, db, cast, make_job):
+    """A run that alice has asked for, and bob may approve."""
+    job = make_job(approval_required=True, variables=[described("StringVar", "name", required=False)])
+    with db.begin():
+        db.add(Permission(name="Approve", kind="job", actions=["approve"], users=[cast["bob"]]))
+    answer = alice.post("/jobs/local/greetings/Greet/", {"v-name": HOSTILE})
+    assert answer.status_code == 303
+    with db.begin():
+        result = db.scalars(select(JobResult)).one()
+        assert (result.job_id, result.status) == (job.id, "awaiting_approval")
+    return result
+
+
+def status(db, result) -> str:
+    with db.begin():
+        return db.scalar(select(JobResult.status).where(JobResult.id == result.id))
+
+
+def test_a_request_is_shown_to_who_decides_and_to_who_asked(asked, alice, browser):
+    page = text(browser("bob").get("/approvals/"))
+    assert HOSTILE not in page
+    assert "&lt;script&gt;" in page
+    assert 'value="approve"' in page
+    assert "1 waiting" in page
+    own = text(alice.get("/approvals/"))
+    assert 'value="approve"' not in own
+    assert "somebody else has to decide" in own
+    other = text(browser("carol").get("/approvals/"))
+    assert 'value="approve"' not in other
+    assert "You may not approve runs of this job." in other
+
+
+def test_it_is_approved(asked, browser, db):
+    bob = browser("bob")
+    answer = bob.post(f"/approvals/{asked.id}", {"decision": "approve", "comment": "Fine."})
+    assert answer.headers["Location"] == "/approvals/"
+    assert status(db, asked) == "pending"
+    assert "Nothing waits for a decision" in text(bob.get("/approvals/"))
+    decided = text(bob.get("/approvals/?view=decided"))
+    assert re.search(r"Approved by bob .*?: Fine\.", decided, re.DOTALL)
+    late = bob.post(f"/approvals/{asked.id}", {"decision": "deny", "comment": "No."})
+    assert (late.status_code, "decided on this already" in text(late)) == (409, True)
+
+
+def test_a_denial_without_a_reason_is_refused_where_it_was_typed(asked, browser, db):
+    bob = browser("bob")
+    headers = {"HX-Request": "true"}
+    refused = bob.post(f"/approvals/{asked.id}", {"decision": "deny", "comment": " "}, headers=headers)
+    assert refused.status_code == 422
+    assert "Say why: whoever asked for it will read that." in text(refused)
+    assert "<html" not in text(refused)
+    assert status(db, asked) == "awaiting_approval"
+    denied = bob.post(f"/approvals/{asked.id}", {"decision": "deny", "comment": HOSTILE}, headers=headers)
+    assert (denied.status_code, HOSTILE in text(denied)) == (200, False)
+    assert status(db, asked) == "denied"
+    page = text(bob.get(f"/results/{asked.id}"))
+    assert "Denied by bob: &lt;script&gt;" in page
+    assert HOSTILE not in page
+
+
+def test_it_is_for_those_who_may(asked, alice, browser, db):
+    for who in (alice, browser("carol")):
+        assert who.post(f"/approvals/{asked.id}", {"decision": "approve"}).status_code == 403
+    assert status(db, asked) == "awaiting_approval"
+    assert alice.post("/approvals/00000000-0000-4000-8000-000000000000", {}).status_code == 404
+
+
+def test_who_asked_may_take_it_back(asked, alice, browser, db):
+    assert alice.post(f"/results/{asked.id}/cancel").status_code == 303
+    assert status(db, asked) == "canceled"
+    late = browser("bob").post(f"/approvals/{asked.id}", {"decision": "approve"})
+    assert late.status_code == 409
+    assert "Canceled" in text(alice.get("/approvals/?view=mine"))

@@ -1,0 +1,240 @@
+"""Approvals: a run of a job that needs one waits until somebody else has looked at exactly what it will do.
+
+What is approved are the inputs, the code, the queue and whether changes are saved: each is kept as a digest when the
+run is asked for, and compared when it starts. One decision wins, whoever is faster.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from jobs.errors import InvalidData
+from store.audit import note
+from store.models import Approval, JobRecord, JobResult, Status, User, now
+from store.permissions import Forbidden, require
+from store.platform import Platform
+from store.settings import Settings
+from store.text import clean_text
+from worker import rules
+from worker.attempts import ended
+from worker.pushes import push_first
+from worker.queues import withdraw
+
+#: A request that nobody decided on is over after so long.
+EXPIRES = timedelta(days=7)
+LONGEST_COMMENT = 2_000
+
+WAITS = "It waits for somebody to approve it."
+
+Decision = Literal["approved", "denied"]
+
+_PARTS = {
+    "inputs": "its inputs",
+    "code": "the job's code",
+    "queue": "its queue",
+    "commit": "whether it saves changes",
+}
+
+
+class AlreadyDecided(Exception):
+    """Too late: somebody has decided, the request has expired, or was taken back."""
+
+
+def ask(db: Session, result: JobResult, job: JobRecord) -> None:
+    """Have this new run wait for an approval, in the transaction that stores it."""
+    result.status, result.cause = Status.AWAITING_APPROVAL, WAITS
+    result.pushed_at = result.expires_at = None
+    moment = result.created_at
+    db.add(
+        Approval(
+            result_id=result.id,
+            created_at=moment,
+            expires_at=moment + EXPIRES,
+            asked=_digests(result, job),
+        )
+    )
+
+
+def decide(
+    db: Session,
+    settings: Settings,
+    result: JobResult,
+    decision: Decision,
+    *,
+    user: User,
+    comment: str = "",
+) -> None:
+    """Approve a run, which starts as soon as it may, or deny it. Commits `db`.
+
+    Raises Forbidden, InvalidData ({"comment": ...}) where a denial has no reason, AlreadyDecided.
+    """
+    job = _job_of(db, result)
+    require_approver(user, result, job)
+    comment = clean_text(comment).strip()
+    if len(comment) > LONGEST_COMMENT:
+        raise InvalidData({"comment": [f"Use at most {LONGEST_COMMENT:,} characters."]})
+    if decision == "denied" and not comment:
+        raise InvalidData({"comment": ["Say why: whoever asked for it will read that."]})
+    if decision == "approved" and (problem := _what_differs(_asked(db, result), result, job)):
+        raise InvalidData({"comment": [f"This cannot be approved any more: {problem}"]})
+    _write_decision(db, result, decision, user.username, comment)
+    note(db, f"run.{decision}", str(result.id), actor=user.username, after={"comment": comment})
+    if decision == "denied":
+        _move(db, result, ended(Status.DENIED, f"Denied by {user.username}: {comment}"))
+        db.commit()
+        return
+    _start(db, settings, result, job)
+
+
+def require_approver(user: User, result: JobResult, job: JobRecord) -> None:
+    """Raise Forbidden unless this user may decide on the run."""
+    require(user, "approve", job, data=result.data or {}, queue=result.queue)
+    if result.user_id == user.id:
+        raise Forbidden("You cannot approve your own job request!")
+
+
+def expire(platform: Platform) -> list[UUID]:
+    """End the requests that nobody decided on in time; return their runs."""
+    over = (
+        Approval.decision.is_(None),
+        Approval.expires_at <= now(),
+        JobResult.status == Status.AWAITING_APPROVAL,
+    )
+    query = select(JobResult.id).join(Approval, Approval.result_id == JobResult.id).where(*over)
+    # Only looked at: on SQLite there is one turn to write, and mostly there is nothing to do.
+    with platform.reading() as db:
+        ids = db.scalars(query).all()
+    return [result_id for result_id in ids if _expired(platform, result_id)]
+
+
+def _expired(platform: Platform, result_id: UUID) -> bool:
+    with platform.session() as db:
+        result = db.get_one(JobResult, result_id)
+        try:
+            _write_decision(db, result, "expired", None, "")
+            _move(db, result, ended(Status.CANCELED, "Nobody approved it in time."))
+        except AlreadyDecided:
+            db.rollback()
+            return False
+        note(db, "run.expire", str(result_id))
+        db.commit()
+        return True
+
+
+def why_not(db: Session, result_id: UUID) -> str:
+    """Return why a run of a job that needs an approval may not start, as a sentence; "" where it may."""
+    row = db.execute(
+        select(Approval, JobResult, JobRecord)
+        .join(JobResult, JobResult.id == Approval.result_id)
+        .join(JobRecord, JobRecord.id == JobResult.job_id)
+        .where(Approval.result_id == result_id)
+    ).first()
+    if row is None:
+        return "This job needs an approval since the run was asked for. Ask for it again."
+    approval, result, job = row
+    if approval.decision != "approved":
+        return "Nobody has approved this run."
+    if problem := _what_differs(approval.asked, result, job):
+        return f"It was approved by {approval.decided_by}, but not like this: {problem}"
+    return ""
+
+
+def approved_code(db: Session, result_id: UUID) -> str:
+    """Return the digest of the module that was approved; "" where there is none."""
+    asked = db.scalar(select(Approval.asked).where(Approval.result_id == result_id))
+    return str((asked or {}).get("module", ""))
+
+
+def _digests(result: JobResult, job: JobRecord) -> dict[str, str]:
+    sealed = {name: fact["fingerprint"] for name, fact in (result.sealed_facts or {}).items()}
+    return {
+        "inputs": _digest([result.class_path, result.data or {}, sealed]),
+        "code": _digest(job.form_code),
+        "queue": _digest(result.queue),
+        "commit": _digest(bool(result.commit)),
+        # For the process of the job, which knows what it has loaded.
+        "module": job.code_digest,
+    }
+
+
+def _digest(said: Any) -> str:
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def _what_differs(asked: dict[str, Any], result: JobResult, job: JobRecord) -> str:
+    now_asked = _digests(result, job)
+    changed = [words for part, words in _PARTS.items() if asked.get(part) != now_asked[part]]
+    return f"{_joined(changed)} changed since it was asked for." if changed else ""
+
+
+def _joined(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _job_of(db: Session, result: JobResult) -> JobRecord:
+    job = db.get(JobRecord, result.job_id) if result.job_id else None
+    if job is None:
+        raise AlreadyDecided("The job is gone; the run cannot start any more.")
+    return job
+
+
+def _asked(db: Session, result: JobResult) -> dict[str, Any]:
+    asked: dict[str, Any] | None = db.scalar(select(Approval.asked).where(Approval.result_id == result.id))
+    if asked is None:
+        raise AlreadyDecided("Nobody was asked to approve this run.")
+    return asked
+
+
+def _write_decision(db: Session, result: JobResult, decision: str, by: str | None, comment: str) -> None:
+    written = db.execute(
+        update(Approval)
+        .where(Approval.result_id == result.id, Approval.decision.is_(None))
+        .values(decision=decision, decided_by=by, decided_at=now(), comment=comment)
+        .execution_options(synchronize_session=False)
+    )
+    if not written.rowcount:  # type: ignore[attr-defined]
+        raise AlreadyDecided("Somebody has decided on this already.")
+
+
+def _move(db: Session, result: JobResult, values: dict[str, Any]) -> None:
+    """Have the run wait for this no longer. Raises AlreadyDecided, and nothing is decided then."""
+    written = db.execute(
+        update(JobResult)
+        .where(JobResult.id == result.id, JobResult.status == Status.AWAITING_APPROVAL)
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
+    if not written.rowcount:  # type: ignore[attr-defined]
+        db.rollback()
+        raise AlreadyDecided("This request was taken back.")
+    db.expire(result)
+
+
+def _start(db: Session, settings: Settings, result: JobResult, job: JobRecord) -> None:
+    """Queue an approved run, by the rules that a new one is under."""
+    moment = now()
+    values: dict[str, Any] = {
+        "status": Status.PENDING,
+        "cause": None,
+        "pushed_at": moment,
+        "expires_at": moment + timedelta(seconds=job.expires) if job.expires else None,
+    }
+    replaced = rules.admit(db, result, limit=job.concurrency_limit, policy=job.concurrency_policy)
+    skipped = result.finished
+    if skipped:
+        values = {name: getattr(result, name) for name in ("status", "cause", "pushed_at", "finished_at")}
+        db.expire(result)
+    queues = [(old.id, old.queue, old.priority) for old in replaced]
+    result_id, queue, priority, class_path = result.id, result.queue, result.priority, result.class_path
+    _move(db, result, values)
+    db.commit()
+    if not skipped:
+        push_first(db, settings, result_id, queue=queue, priority=priority, class_path=class_path)
+    for old_id, old_queue, old_priority in queues:
+        withdraw(settings, old_id, queue=old_queue, priority=old_priority)
