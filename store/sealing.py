@@ -41,7 +41,8 @@ class CannotOpen(Exception):
 @dataclass(frozen=True, slots=True)
 class Box:
     content: bytes
-    #: What may be told of each input in it: {"fingerprint"}, and of a secret {"length"} in characters. The same value in
+    #: What may be told of each input in it: {"fingerprint"}, of a secret {"length"} in characters, of what was left empty
+    #: {"empty": True}. The same value in
     #: another box has another fingerprint: nobody may find it by trying.
     facts: dict[str, dict[str, Any]]
 
@@ -161,9 +162,11 @@ def _cipher(secret_key: str) -> "Fernet":
 
 
 def _facts(salt: str, name: str, value: Any, *, secret: bool) -> dict[str, Any]:
-    # How long another input is may say all of it: "prod" or "test".
-    length = {"length": len(str(value))} if secret else {}
-    return {**length, "fingerprint": _fingerprint(salt, name, value)}
+    # How long another input is may say all of it: "prod" or "test". That it was left empty says no more than a form.
+    told: dict[str, Any] = {"length": len(str(value))} if secret else {}
+    if value in (None, "", []):
+        told = {"empty": True}
+    return {**told, "fingerprint": _fingerprint(salt, name, value)}
 
 
 def _fingerprints(found: Mapping[str, Any]) -> dict[str, str]:

@@ -305,11 +305,18 @@ def _own_secret_key(folder: Path) -> str:
 
 def write_privately(path: Path, text: str, *, exclusive: bool = False) -> None:
     """Write a whole file, readable by its owner only, or none: others never see half of it."""
+    path = path.resolve()  # What a link names is written, not the link.
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        if os.geteuid() == 0:
+            # An administrator does it for whoever the portal runs as.
+            owner = path.parent.stat()
+            os.chown(temporary, owner.st_uid, owner.st_gid)
         if exclusive:
             os.link(temporary, path)
         else:

@@ -47,6 +47,8 @@ def shown_inputs(result: JobResult, job: JobRecord | None, data: Session) -> lis
 
 
 def _sealed(variable: Mapping[str, Any], name: str, fact: Mapping[str, Any]) -> ShownInput:
+    if "empty" in fact:
+        return ShownInput(variable.get("label") or name)
     length = f"{fact['length']:,} character{'s' * (fact['length'] != 1)}, " if "length" in fact else ""
     text = f"Set, {length}fingerprint {fact['fingerprint'][:SHOWN_DIGITS]}"
     return ShownInput(variable.get("label") or name, text, sealed=True)

@@ -23,6 +23,9 @@ LINES_SHOWN = 50
 CHANGES_SHOWN = 50
 LONGEST_SEARCH = 100
 
+#: The parts of an object's page, of which one is shown.
+VIEWS = {"lines": "objects/_lines.html", "changes": "objects/_changes.html"}
+
 #: What is not a condition on the objects themselves.
 OWN = ("after", "q")
 
@@ -81,10 +84,11 @@ def show(model: str, key: str) -> str:
             **(_changes(info, instance, data, before) if view == "changes" else _lines(instance, before)),
         }
         if htmx.wants_fragment():
-            return render_template(f"objects/_{view}.html", **page)
+            return render_template(VIEWS[view], **page)
         return render_template(
             "objects/show.html",
             **page,
+            part=VIEWS[view],
             related=_related(info, instance, data),
             change_count=registry.count_changes(data, info.name, instance.pk),
         )

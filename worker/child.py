@@ -209,7 +209,7 @@ class _Child:
                 _warn_of_limits(order, context)
             if order["reused"]:
                 _judge_again(job, order, objects)
-            data = _restore(job, order["data"], objects)
+            data = _restore(job, order, objects)
             # Only now: what modules did when they were imported stays, as they do.
             self._baseline.note_loggers()
             with lent_files(data):
@@ -282,21 +282,34 @@ def _stored(job: BaseJob, data: dict[str, Any]) -> dict[str, Any]:
 
 def _judge_again(job: BaseJob, order: Order, objects: ObjectLookup) -> None:
     """Refuse sealed inputs of an earlier run that do not fit today; no web server could look."""
-    wrong = misfits(job, order["data"], objects)
+    try:
+        wrong = misfits(job, order["data"], objects)
+        refused = not wrong and is_refused(job, _restore(job, order, objects))
+    except (CannotBegin, SoftTimeLimitExceeded):
+        raise
+    except Exception as error:
+        # What it says may be the inputs.
+        raise CannotBegin(
+            f"The sealed inputs of the earlier run could not be judged: {type(error).__name__}. Give them anew."
+        ) from error
     if wrong:
         names = ", ".join(f"`{name}`" for name in wrong)
         raise CannotBegin(f"Sealed inputs of an earlier run do not fit any more: {names}. Give them anew.")
-    if is_refused(job, _restore(job, order["data"], objects)):
+    if refused:
         raise CannotBegin(
             "The job does not take the sealed inputs of the earlier run any more. Give them anew."
         )
 
 
-def _restore(job: BaseJob, data: dict[str, Any], objects: ObjectLookup) -> dict[str, Any]:
+def _restore(job: BaseJob, order: Order, objects: ObjectLookup) -> dict[str, Any]:
     descriptions = [variable.describe() for variable in type(job)._get_vars().values()]
     try:
-        return restore(descriptions, data, objects)
+        return restore(descriptions, order["data"], objects)
     except LookupFailed as error:
+        if order["sealed"]:
+            raise CannotBegin(
+                "An object among the sealed inputs of this run is not there any more."
+            ) from error
         raise CannotBegin(f"An object this run was given is not there any more: {error}") from error
 
 

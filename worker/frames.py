@@ -36,8 +36,10 @@ class Order(TypedDict):
     folder: str
     #: See jobs.request; None: it was not asked for over the web.
     request: dict[str, Any] | None
-    #: The inputs that were sealed for an earlier run: only here they can be judged.
-    reused: list[str]
+    #: The inputs that nobody may read.
+    sealed: list[str]
+    #: They were sealed for an earlier run: only here they can be judged.
+    reused: bool
     #: SHA-256 of the module that was approved; empty: none had to be.
     approved_code: str
 

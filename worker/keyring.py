@@ -7,15 +7,17 @@ newest first. Every worker of a portal needs the same.
 import base64
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
-from sqlalchemy import ColumnElement, LargeBinary, and_, exists, func, literal, select, update
+from sqlalchemy import ColumnElement, LargeBinary, and_, exists, false, func, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from store.audit import note
 from store.models import JobResult, WorkerKey, now
-from store.sealing import boxes_of, current_key, fingerprint_of_key, reseal
+from store.sealing import CannotOpen, boxes_of, current_key, fingerprint_of_key, reseal
 from store.settings import Settings, SettingsError, write_privately
 
 VARIABLE = "WORKER_KEY"
@@ -26,6 +28,9 @@ KEPT = timedelta(days=1)
 
 #: So many boxes are sealed anew in one transaction.
 BATCH = 100
+
+#: What keeps two from making keys at once on PostgreSQL.
+_LOCK = 7_205_120
 
 _BOX = func.coalesce(JobResult.sealed_data, JobResult.kept_box)
 
@@ -85,6 +90,7 @@ def what_is_missing(db: Session, settings: Settings) -> str | None:
 
 def ensure(db: Session, settings: Settings) -> None:
     """Have the portal seal inputs for this machine's key, which is made if need be, unless it does for another."""
+    _lock(db)
     if current_key(db) is not None:
         return
     keys = private_keys(settings) or [_make(settings, [])]
@@ -96,36 +102,74 @@ class CannotRotate(Exception):
     """Why the key stays, as a sentence."""
 
 
-def rotate(db: Session, settings: Settings, *, lost: bool = False) -> tuple[str, int]:
-    """Seal inputs with a new key, those that are kept too; return its fingerprint and how many they were. Commits `db`.
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    fingerprint: str
+    #: How many boxes were closed with the new key, and how many could not be opened.
+    resealed: int
+    closed: int
 
-    In WORKER_KEY the new one is expected to stand first; in the file it is put there. lost: what the old keys closed
-    stays closed. Raises CannotRotate.
+
+def prepare(settings: Settings) -> str:
+    """Put a new key before the others into the file, for the next rotation; return its fingerprint.
+
+    The file can be copied to the other machines then, before anything is sealed with it. Raises CannotRotate.
     """
+    if os.environ.get(VARIABLE, "").split():
+        raise CannotRotate(f"The keys are in {VARIABLE}: put a new one before them, for all workers.")
+    return fingerprint_of_key(public_half(_make(settings, private_keys(settings))))
+
+
+def rotate(db: Session, settings: Settings, *, lost: bool = False) -> Rotated:
+    """Seal inputs with a new key, those that are kept too. Commits `db`.
+
+    That is the first of this machine's if nothing was sealed with it yet (see `prepare`); otherwise one is made, in the
+    file alone. lost: what the old keys closed stays closed. Raises CannotRotate.
+    """
+    _lock(db)
     current, keys = current_key(db), private_keys(settings)
     if not lost and current is not None and current.fingerprint not in by_fingerprint(keys):
         raise CannotRotate(
             f"The worker key {current.fingerprint} is not here. Go to a machine that has it; if it is lost, say --lost."
         )
-    if os.environ.get(VARIABLE, "").split():
-        known = set(db.scalars(select(WorkerKey.fingerprint)))
-        if fingerprint_of_key(public_half(keys[0])) in known:
-            raise CannotRotate(
-                f"The first key in {VARIABLE} is known already. Put a new one before it, for all workers, and start "
-                "them anew; `./errand keys make` prints one."
-            )
-    else:
-        kept = [key for mark, key in by_fingerprint(keys).items() if not _is_done_with(db, mark)]
-        keys = [_make(settings, kept), *kept]
-    key = _register(db, public_half(keys[0]))
-    db.execute(
-        update(WorkerKey)
-        .where(WorkerKey.id != key.id, WorkerKey.retired_at.is_(None))
-        .values(retired_at=now())
-    )
+    known = set(db.scalars(select(WorkerKey.fingerprint)))
+    if not keys or fingerprint_of_key(public_half(keys[0])) in known:
+        keys = _with_another(db, settings, current, keys)
+    first = fingerprint_of_key(public_half(keys[0]))
+    if first not in known:
+        _register(db, public_half(keys[0]))
+        retired = update(WorkerKey).where(WorkerKey.fingerprint != first, WorkerKey.retired_at.is_(None))
+        db.execute(retired.values(retired_at=now()))
+        note(db, "key.lost" if lost else "key.rotate", first)
     db.commit()
-    fingerprint = key.fingerprint
-    return fingerprint, _reseal_all(db, key, by_fingerprint(keys))
+    key = current_key(db)
+    assert key is not None  # noqa: S101
+    return _reseal_all(db, key, by_fingerprint(keys))
+
+
+def _with_another(
+    db: Session, settings: Settings, current: WorkerKey | None, keys: list[bytes]
+) -> list[bytes]:
+    if not os.environ.get(VARIABLE, "").split():
+        kept = [key for mark, key in by_fingerprint(keys).items() if not _is_done_with(db, mark)]
+        return [_make(settings, kept), *kept]
+    first = fingerprint_of_key(public_half(keys[0]))
+    if current is not None and current.fingerprint == first and _left(db, by_fingerprint(keys), first):
+        return keys  # A rotation that did not come to its end.
+    raise CannotRotate(
+        f"The first key in {VARIABLE} is known already. Put a new one before it, for all workers, and start "
+        "them anew; `./errand keys make` prints one."
+    )
+
+
+def _left(db: Session, private: dict[str, bytes], first: str) -> bool:
+    return any(boxes(db, fingerprint) for fingerprint in private if fingerprint != first)
+
+
+def _lock(db: Session) -> None:
+    """Have others who make or replace keys wait. SQLite has a single writer anyway."""
+    if db.connection().dialect.name == "postgresql":
+        db.execute(select(func.pg_advisory_xact_lock(_LOCK)))
 
 
 def make_key() -> str:
@@ -176,21 +220,26 @@ def _is_done_with(db: Session, fingerprint: str) -> bool:
     return not db.scalar(select(exists().where(_closed_with(fingerprint))))
 
 
-def _reseal_all(db: Session, key: WorkerKey, private: dict[str, bytes]) -> int:
-    count = 0
-    for fingerprint in private:
-        if fingerprint == key.fingerprint:
-            continue
-        while rows := _some(db, fingerprint):
-            for result_id, content in rows:
+def _reseal_all(db: Session, key: WorkerKey, private: dict[str, bytes]) -> Rotated:
+    resealed = closed = 0
+    others = [fingerprint for fingerprint in private if fingerprint != key.fingerprint]
+    last = UUID(int=0)
+    while rows := _some(db, others, last):
+        for result_id, content in rows:
+            try:
                 sealed = reseal(content, key, private.get)
+            except CannotOpen:
+                # It stays as it is: its run says so when it starts.
+                closed += 1
+                continue
+            for column in (JobResult.sealed_data, JobResult.kept_box):
                 # Its run may have ended, and the box be gone.
-                for column in (JobResult.sealed_data, JobResult.kept_box):
-                    mine = (JobResult.id == result_id, column == content)
-                    db.execute(update(JobResult).where(*mine).values({column: sealed}))
-            db.commit()
-            count += len(rows)
-    return count
+                mine = (JobResult.id == result_id, column == content)
+                db.execute(update(JobResult).where(*mine).values({column: sealed}))
+            resealed += 1
+        last = rows[-1][0]
+        db.commit()
+    return Rotated(key.fingerprint, resealed, closed)
 
 
 def _closed_with(fingerprint: str) -> ColumnElement[bool]:
@@ -199,6 +248,8 @@ def _closed_with(fingerprint: str) -> ColumnElement[bool]:
     return and_(_BOX.is_not(None), begins)
 
 
-def _some(db: Session, fingerprint: str) -> list[tuple[object, bytes]]:
-    query = select(JobResult.id, _BOX).where(_closed_with(fingerprint)).limit(BATCH)
-    return [(result_id, content) for result_id, content in db.execute(query) if content]
+def _some(db: Session, fingerprints: list[str], after: UUID) -> list[tuple[UUID, bytes]]:
+    """Return some boxes that these keys close, in the order of their runs' ids."""
+    mine = or_(false(), *map(_closed_with, fingerprints))
+    query = select(JobResult.id, _BOX).where(JobResult.id > after, mine).order_by(JobResult.id).limit(BATCH)
+    return [(result_id, content) for result_id, content in db.execute(query)]

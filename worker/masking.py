@@ -82,6 +82,9 @@ class Mask:
         if not self._forms:
             return value
         text = str(value)
+        # They are sorted: a short number holds none.
+        if len(text) < len(self._forms[-1]):
+            return value
         masked = self.text(text)
         return value if masked == text else masked
 
@@ -128,6 +131,7 @@ def _forms_of(secret: str) -> Iterator[str]:
         yield _in_small_hex(quoted)
     data = secret.encode("utf-8", "surrogatepass")
     yield from _in_base64(data)
+    yield from _in_lines_of_base64(data)
     yield data.hex()
     yield data.hex().upper()
 
@@ -142,6 +146,9 @@ def _spelled(text: str) -> Iterator[str]:
     yield repr(text)[1:-1]
     yield html.escape(text)
     yield html.escape(text, quote=False)
+    for escaped in (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]):
+        yield escaped.replace("/", "\\/")
+        yield "".join(f"\\u{ord(c):04x}" if c in "<>&" else c for c in escaped)
 
 
 def _quoted(secret: str) -> Iterator[str]:
@@ -167,6 +174,16 @@ def _in_base64(data: bytes) -> Iterator[str]:
             # A character holds six bits: of those at the edges, neighbors decide about some.
             first, last = -(-before * 8 // 6), (before + len(data)) * 8 // 6
             yield encode(bytes(before) + data).decode()[first:last]
+
+
+def _in_lines_of_base64(data: bytes) -> Iterator[str]:
+    """Yield the lines in which mails and files of keys have what is long."""
+    whole = base64.b64encode(data).decode()
+    for width in (76, 64):
+        if len(whole) > width:
+            lines = (whole[start : start + width] for start in range(0, len(whole), width))
+            # The last may be short, and anything.
+            yield from (line for line in lines if len(line) >= 16)
 
 
 def _begins_at(text: str, form: str) -> int | None:

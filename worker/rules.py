@@ -33,6 +33,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from jobs.kinds import secret_names
 from store.models import SINGLETON, JobRecord, JobResult, JobStart, Status, now
 from store.platform import SCHEMA
 from worker.attempts import ended, seconds, stop_cause
@@ -98,7 +99,8 @@ def concurrency_key(job: JobRecord, data: Mapping[str, Any], secret_key: str) ->
     if not job.concurrency_limit:
         return None
     values = json.dumps({name: data.get(name) for name in job.concurrency_key}, sort_keys=True)
-    if job.has_sensitive_variables and job.concurrency_key:
+    hidden = job.has_sensitive_variables or set(secret_names(job.variables)).intersection(job.concurrency_key)
+    if hidden and job.concurrency_key:
         # Hashed with a secret: nobody may learn the inputs by trying.
         values = hmac.new(secret_key.encode(), values.encode(), hashlib.sha256).hexdigest()
     key = f"{job.class_path} {values}"

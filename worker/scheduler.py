@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, or_, update
 from sqlalchemy.orm import Session
 
 from store.audit import BATCH, seal
@@ -68,5 +68,9 @@ def tidy(settings: Settings, platform: Platform) -> None:
 
 def forget_sealed(db: Session) -> None:
     """Have ended runs lose the sealed inputs that were kept long enough."""
-    over = (JobResult.kept_until < now(), JobResult.status.in_(FINAL))
+    over = (
+        or_(JobResult.kept_until < now(), JobResult.user_id.is_(None)),
+        JobResult.kept_until.is_not(None),
+        JobResult.status.in_(FINAL),
+    )
     db.execute(update(JobResult).where(*over).values(kept_box=None, kept_until=None))

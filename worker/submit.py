@@ -5,7 +5,7 @@ import hmac
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -48,6 +48,7 @@ class Reused:
 
     result_id: UUID
     box: Box
+    kept_until: datetime
     concurrency_key: str | None
 
     @property
@@ -61,14 +62,26 @@ def reusable(result: JobResult, user: User | None) -> Reused | None:
     if job is None or user is None or result.user_id != user.id or not result.kept_box:
         return None
     box = Box(result.kept_box, result.sealed_facts or {})
-    # What of the inputs is readable must be the same for both.
-    if (
-        result.kept_until is None
-        or result.kept_until <= now()
-        or result.sensitive != job.has_sensitive_variables
-    ):
-        return None
-    return Reused(result.sealed_for or result.id, box, result.concurrency_key)
+    reused = Reused(
+        result.sealed_for or result.id, box, result.kept_until or result.created_at, result.concurrency_key
+    )
+    return reused if reused.kept_until > now() and _still_fits(reused, result, job) else None
+
+
+def _still_fits(reused: Reused, result: JobResult, job: JobRecord) -> bool:
+    """Tell whether a box holds just what the job would seal today: what is in it nobody here can complete, or move."""
+    secrets = set(secret_names(job.variables))
+    if result.sensitive != job.has_sensitive_variables:
+        return False
+    told = {name for name, fact in reused.box.facts.items() if "length" in fact or "empty" in fact}
+    if job.has_sensitive_variables:
+        fits = reused.names == {variable["name"] for variable in job.variables} and secrets <= told
+    else:
+        in_the_open = {name for name in secrets if result.data.get(name)}
+        fits = reused.names <= secrets and not in_the_open
+    # A rule on sealed inputs can only be taken over, not made.
+    limited = job.concurrency_limit and reused.names.intersection(job.concurrency_key)
+    return fits and not (limited and reused.concurrency_key is None)
 
 
 class KeyReused(InvalidData):
@@ -134,9 +147,17 @@ def submit(
         require_inputs(user, job, _readable(job, data), chosen)
     with run_files.keeping(settings, db, data) as kept:
         result = _row(
-            db, settings, job, kept.data, user, queue=chosen, commit=commit, options=options, sealed=sealed
+            db,
+            settings,
+            job,
+            kept.data,
+            user,
+            queue=chosen,
+            commit=commit,
+            options=options,
+            sealed=sealed,
+            permitted=permitted,
         )
-        result.permitted = permitted
         result.idempotency_key, result.idempotency_digest = idempotency_key, digest
         result.request, result.uploads = request, len(kept.keys)
         waits = job.approval_required
@@ -223,6 +244,7 @@ def _row(
     commit: bool | None,
     options: RunOptions,
     sealed: Reused | None,
+    permitted: bool,
 ) -> JobResult:
     asked_at = now()
     result = JobResult(
@@ -243,6 +265,7 @@ def _row(
         memory_limit=job.effective_memory_limit,
         concurrency_key=rules.concurrency_key(job, data, settings.secret_key),
         sensitive=job.has_sensitive_variables,
+        permitted=permitted,
         data=_readable(job, data),
         created_at=asked_at,
         # Said before it is done: that saves a write, and what a dying process did not push is found by a reconciler.
@@ -250,23 +273,21 @@ def _row(
         expires_at=asked_at + timedelta(seconds=job.expires) if job.expires else None,
     )
     if sealed:
-        _seal_with(result, sealed.box, settings)
-        result.sealed_for = sealed.result_id
-        if sealed.names.intersection(job.concurrency_key):
+        result.sealed_facts, result.kept_box = sealed.box.facts, sealed.box.content
+        result.kept_until, result.sealed_for = sealed.kept_until, sealed.result_id
+        if job.concurrency_limit and sealed.names.intersection(job.concurrency_key):
             result.concurrency_key = sealed.concurrency_key
     elif hidden := data if job.has_sensitive_variables else _secrets(job, data):
         names = secret_names(job.variables)
-        _seal_with(result, close(db, settings.secret_key, job.class_path, hidden, names), settings)
+        box = close(db, settings.secret_key, job.class_path, hidden, names)
+        result.sealed_facts = box.facts
+        # Who typed it at a command line is not known, and so is nobody who might run it again.
+        if box.lasting and settings.sealed_days and user is not None and not permitted:
+            result.kept_box = box.content
+            result.kept_until = asked_at + timedelta(days=settings.sealed_days)
+        else:
+            result.sealed_data = box.content
     return result
-
-
-def _seal_with(result: JobResult, box: Box, settings: Settings) -> None:
-    result.sealed_facts = box.facts
-    if not box.lasting or not settings.sealed_days:
-        result.sealed_data = box.content
-    else:
-        result.kept_box = box.content
-        result.kept_until = result.created_at + timedelta(days=settings.sealed_days)
 
 
 def _readable(job: JobRecord, data: dict[str, Any]) -> dict[str, Any]:

@@ -18,15 +18,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import OperationalError
 
 from jobs.errors import JobNotFound
+from jobs.kinds import secret_names
 from jobs.levels import LEVELS
 from jobs.lifecycle import LONGEST_CAUSE, MOST_BYTES
 from store.data import Data
 from store.files import FileGone, FileStore, file_store
-from store.models import Status
+from store.models import JobRecord, Status
 from store.platform import Platform, is_full
 from store.sealing import CannotOpen, open_box
 from store.settings import Settings, SettingsError
@@ -346,7 +347,8 @@ class _Watch:
             sources=self._sources(run),
             folder=str(self._folder),
             request=run.request,
-            reused=sorted(run.sealed_facts or ()) if run.sealed_for else [],
+            sealed=sorted(run.sealed_facts or ()),
+            reused=run.sealed_for is not None,
             approved_code=self._approved_code(run),
         )
 
@@ -387,8 +389,15 @@ class _Watch:
             )
         except (CannotOpen, SettingsError) as error:
             raise CannotBegin(str(error)) from error
-        self._mask.hide(opened.secrets)
+        self._mask.hide([*opened.secrets, *self._secret_today(opened.data)])
         return opened.data
+
+    def _secret_today(self, data: dict[str, Any]) -> list[str]:
+        """Return the values of what has become a secret since the box was closed."""
+        with self._supervisor.platform.reading() as db:
+            query = select(JobRecord.variables).where(JobRecord.class_path == self._claim.run.class_path)
+            names = secret_names(db.scalar(query) or ())
+        return [str(data[name]) for name in names if data.get(name)]
 
     def _lend(self) -> dict[str, Any]:
         try:

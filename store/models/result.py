@@ -167,6 +167,11 @@ class JobResult(LevelCounts, Base):
         return self.status in FINAL
 
     @property
+    def again_until(self) -> datetime | None:
+        """Until when who typed the sealed inputs may run it again; None: nobody may."""
+        return self.kept_until if self.kept_box and self.kept_until and self.kept_until > now() else None
+
+    @property
     def dry_run(self) -> bool:
         """Whether it was to change nothing: by its commit flag, or by an input that its job has for that."""
         return not self.commit or self.data.get("dryrun") is True

@@ -41,6 +41,7 @@ RESULT_KEYS = LINE_KEYS | {
     "progress",
     "profile",
     "ignore_singleton_lock",
+    "sealed",
 }
 UNKNOWN = ["nonsense", "1", "7a5ad157-04a5-4a53-b7a3-0a8be41e9b7e", "%00", "%ff", "x" * 5000, "7a5ad15704a5"]
 

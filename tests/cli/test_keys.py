@@ -40,6 +40,30 @@ def test_a_key_that_is_elsewhere_is_not_replaced_by_accident(errand, db, setting
         assert [retired is None for retired in db.scalars(select(WorkerKey.retired_at))] == [False, True]
 
 
+def test_prepare_puts_a_key_into_the_file_that_the_next_rotation_takes(errand, db, settings):
+    errand("keys", "rotate")
+    prepared = errand("keys", "prepare").stdout.split()[3]
+    assert len(path_of(settings).read_text().split()) == 2
+    with db.begin():
+        assert prepared not in db.scalars(select(WorkerKey.fingerprint)).all()
+    assert f"sealed for the worker key {prepared} from now on" in errand("keys", "rotate").stdout
+
+
+def test_prepare_has_no_say_in_the_environment(errand, settings, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("WORKER_KEY", errand("keys", "make").stdout.strip())
+    refused = errand("keys", "prepare")
+    assert (refused.exit_code, "The keys are in WORKER_KEY" in refused.stderr) == (1, True)
+    assert not path_of(settings).exists()
+
+
+@pytest.mark.parametrize("command", ["worker", "up"])
+def test_a_key_that_is_none_is_told_before_anything_begins(errand, settings, command):
+    path_of(settings).write_text("nonsense")
+    refused = errand(command)
+    assert refused.exit_code != 0
+    assert "does not hold worker keys" in str(refused.output) + str(refused.exception)
+
+
 def test_make_prints_a_key_and_keeps_none(errand, db, settings, monkeypatch: pytest.MonkeyPatch):
     key = errand("keys", "make").stdout.strip()
     assert len(key) == 44

@@ -137,6 +137,23 @@ class PicksAHost(Job):
             raise InvalidValue("not that")
 
     def run(self, host, note):
+        self.log_info(f"Going to {host}: {note}")
+        return len(host)
+
+
+class PicksFromAFile(Job):
+    """All it is given is nobody's business; whom it takes stands in a file."""
+
+    folder = StringVar()
+    host = ChoiceVar(
+        choices=lambda values: [(name, name) for name in Path(values["folder"], "hosts").read_text().split()],
+        depends_on=["folder"],
+    )
+
+    class Meta:
+        has_sensitive_variables = True
+
+    def run(self, folder, host):
         return len(host)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from store.settings import redis_socket
+from worker.keyring import make_key
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
@@ -124,14 +125,14 @@ def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
 class Running:
     """An `up` that has printed its link."""
 
-    def __init__(self, instance: Path, *arguments: str) -> None:
+    def __init__(self, instance: Path, *arguments: str, **variables: str) -> None:
         self.instance = instance
         self.port = free_port()
         self.errors = instance.parent / "stderr"
         with self.errors.open("w") as errors:
             self.process = subprocess.Popen(
                 command(instance, "--port", str(self.port), *arguments),
-                env=environment(instance),
+                env={**environment(instance), **variables},
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
@@ -205,9 +206,14 @@ def test_nothing_outlives_a_killed_up_and_the_next_one_starts(instance):
         wait_until(lambda: not processes_of(instance))
     finally:
         up.discard()
-    again = Running(instance, "--no-demo", "--workers", "1")
+    again = Running(instance, "--no-demo", "--workers", "1", WORKER_KEY=make_key())
     try:
         assert again.get("/healthz")[0] == 200
+        # The first one has made a key of its own; only who executes runs, and `up` itself, know any.
+        assert (instance / "worker_key").stat().st_mode & 0o777 == 0o600
+        knowing = [line for line in processes_of(instance).values() if "WORKER_KEY=" in line]
+        assert any("errand worker" in line for line in knowing)
+        assert [line for line in knowing if "errand worker" not in line and "webapp.cli up" not in line] == []
         assert again.end(signal.SIGTERM) == 0
         assert processes_of(instance) == {}
     finally:

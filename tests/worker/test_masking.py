@@ -227,8 +227,10 @@ SECRET = 's3cr?t/ü "x"\'\\\t&'
         SECRET.encode().hex(),
         SECRET.encode().hex().upper(),
         html.escape(SECRET),
+        json.dumps(SECRET)[1:-1].replace("/", "\\/"),
+        json.dumps(SECRET)[1:-1].replace("&", "\\u0026"),
     ],
-    ids=range(13),
+    ids=range(15),
 )
 def test_a_secret_value_is_masked_however_it_is_written(form: str):
     mask = Mask(Rules(()), [SECRET])
@@ -253,6 +255,14 @@ def test_a_secret_value_of_several_lines_is_masked_line_by_line():
     lines = [mask.text(line) for line in key.splitlines()]
     # The third is too short to be told from other words.
     assert lines == ["(redacted)", "  (redacted)", "  ab", "(redacted)"]
+
+
+def test_a_long_secret_value_is_masked_line_by_line_in_base64():
+    secret = "".join(f"line {number} of a key " for number in range(20))
+    mask = Mask(Rules(()), [secret])
+    lines = base64.encodebytes(secret.encode()).decode().splitlines()
+    assert len(lines) > 4
+    assert {mask.text(line) for line in lines[:-1]} == {"(redacted)"}
 
 
 def test_short_values_and_no_values_stay():

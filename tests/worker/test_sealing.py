@@ -1,6 +1,7 @@
 """Sensitive inputs are sealed for the workers: who closes a box cannot open it, and another run may use it."""
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +15,16 @@ from store.models import JobRecord, JobResult, User, WorkerKey, now
 from store.sealing import CannotOpen, close, fingerprint_of_key, open_box
 from store.settings import SettingsError, load_settings
 from tests.worker.conftest import Portal, StartWorker, on_sqlite
-from worker.keyring import CannotRotate, ensure, make_key, path_of, private_keys, public_half, rotate
+from worker.keyring import (
+    CannotRotate,
+    ensure,
+    make_key,
+    path_of,
+    prepare,
+    private_keys,
+    public_half,
+    rotate,
+)
 from worker.known_secrets import known_secrets
 from worker.overrides import override
 from worker.scheduler import forget_sealed
@@ -164,11 +174,6 @@ def test_sealed_inputs_that_do_not_fit_any_more_end_the_run_before_its_code(
         "errored",
         "The job does not take the sealed inputs of the earlier run any more. Give them anew.",
     )
-    with keyed.platform.session() as db:
-        job = db.get_one(JobRecord, keyed.jobs["KnowsASecret"].id)
-        assert job.variables[0]["name"] == "password"
-    short = keyed.submit("KnowsASecret", raw={"password": "1234"})
-    assert keyed.execute(short).status == "completed"
 
 
 @on_sqlite
@@ -198,7 +203,120 @@ def test_approval_of_a_sensitive_job_needs_a_key(portal: Portal):
     with portal.platform.session() as db:
         ensure(db, portal.settings)
         override(db, db.get_one(JobRecord, portal.jobs["Sensitive"].id), both)
-    assert asks().status == "pending"
+    assert asks().status == "awaiting_approval"
+
+
+def variables(portal: Portal, job: str, *described: dict, **values: object) -> None:
+    """Have the record of a job be what a refresh would have made of other code."""
+    with portal.platform.session() as db:
+        record = db.get_one(JobRecord, portal.jobs[job].id)
+        record.variables = [*record.variables, *described]
+        for name, value in values.items():
+            setattr(record, name, value)
+        db.commit()
+
+
+def described(name: str, kind: str = "StringVar") -> dict:
+    return {"name": name, "type": kind, "label": name, "description": "", "required": False, "default": None}
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("job", "change"),
+    [
+        ("PicksAHost", {"described": [described("simulate", "BooleanVar")]}),
+        ("PicksAHost", {"has_sensitive_variables": False}),
+        ("KnowsASecret", {"has_sensitive_variables": True}),
+        ("PicksAHost", {"concurrency_limit": 1, "concurrency_key": ["host"]}),
+    ],
+    ids=["one more input", "no longer sensitive", "sensitive now", "one at a time by a sealed input"],
+)
+def test_inputs_are_given_anew_where_the_job_would_seal_others(keyed: Portal, job: str, change: dict):
+    raw = {"host": "b"} if job == "PicksAHost" else {"password": PASSWORD}
+    result = keyed.run(job, raw=raw)
+    variables(keyed, job, *change.pop("described", ()), **change)
+    assert again(keyed, result) is None
+
+
+@on_sqlite
+def test_what_became_a_secret_is_masked_and_given_anew(keyed: Portal):
+    result = keyed.run("PicksAHost", raw={"host": "b", "note": "hunter2hunter2"})
+    waiting = keyed.submit("PicksAHost", raw={"host": "b", "note": "hunter2hunter2"})
+    with keyed.platform.session() as db:
+        record = db.get_one(JobRecord, keyed.jobs["PicksAHost"].id)
+        record.variables = [
+            {**each, "type": "SecretVar"} if each["name"] == "note" else each for each in record.variables
+        ]
+        db.commit()
+    assert again(keyed, result) is None
+    assert keyed.execute(waiting).status == "completed"
+    assert [entry.message for entry in keyed.entries(waiting)] == ["Going to b: (redacted)"]
+
+
+@on_sqlite
+def test_a_secret_that_keeps_runs_apart_is_not_stored_either(portal: Portal):
+    with portal.platform.session() as db:
+        job = db.get_one(JobRecord, portal.jobs["KnowsASecret"].id)
+        job.concurrency_limit, job.concurrency_key = 1, ["password"]
+        db.commit()
+    first, second = (portal.submit("KnowsASecret", raw={"password": PASSWORD}) for _ in range(2))
+    other = portal.submit("KnowsASecret", raw={"password": "another one"})
+    assert PASSWORD not in first.concurrency_key
+    assert first.concurrency_key == second.concurrency_key != other.concurrency_key
+
+
+@on_sqlite
+def test_a_rule_on_sealed_inputs_goes_with_them(keyed: Portal):
+    variables(keyed, "PicksAHost", concurrency_limit=1, concurrency_key=["host"])
+    result = keyed.run("PicksAHost", raw={"host": "b"})
+    second = again(keyed, result)
+    assert result.concurrency_key
+    assert second is not None
+    assert second.concurrency_key == result.concurrency_key
+
+
+@on_sqlite
+def test_what_was_typed_at_a_command_line_is_nobody_s_to_use_again(keyed: Portal):
+    result = keyed.submit("KnowsASecret", raw={"password": PASSWORD}, permitted=True)
+    assert (result.kept_box, bool(result.sealed_data)) == (None, True)
+
+
+@on_sqlite
+def test_running_again_keeps_a_box_no_longer(keyed: Portal):
+    result = keyed.run("KnowsASecret", raw={"password": PASSWORD})
+    soon = now() + timedelta(minutes=5)
+    with keyed.platform.session() as db:
+        db.execute(update(JobResult).values(kept_until=soon))
+        db.commit()
+    second = again(keyed, result)
+    assert second is not None
+    assert second.kept_until == soon
+
+
+@on_sqlite
+def test_what_was_left_empty_is_told_to_be(keyed: Portal):
+    asked = keyed.submit("PicksAHost", raw={"host": "b"})
+    assert asked.sealed_facts["note"].get("empty") is True
+    assert "empty" not in asked.sealed_facts["host"]
+
+
+@on_sqlite
+def test_a_choice_that_is_gone_is_named_without_its_value(
+    keyed: Portal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    (tmp_path / "hosts").write_text("first second")
+    result = keyed.run("PicksFromAFile", raw={"folder": str(tmp_path), "host": "second"})
+    assert result.status == "completed", result.cause
+    (tmp_path / "hosts").write_text("first")
+    ended = keyed.execute(again(keyed, result))
+    assert (ended.status, ended.cause) == (
+        "errored",
+        "Sealed inputs of an earlier run do not fit any more: `host`. Give them anew.",
+    )
+    (tmp_path / "hosts").unlink()
+    broken = keyed.execute(again(keyed, result))
+    assert broken.status == "errored"
+    assert str(tmp_path) not in broken.cause + "".join(entry.message for entry in keyed.entries(broken))
 
 
 # Keys
@@ -209,7 +327,8 @@ def test_rotation_seals_what_is_kept_anew(keyed: Portal):
     waiting = keyed.submit("KnowsASecret", raw={"password": PASSWORD})
     before = box_of(keyed, result)
     with keyed.platform.session() as db:
-        fingerprint, count = rotate(db, keyed.settings)
+        done = rotate(db, keyed.settings)
+        fingerprint, count = done.fingerprint, done.resealed
         rows = dict(db.execute(select(WorkerKey.fingerprint, WorkerKey.retired_at)).all())
     assert (count, rows[fingerprint], len(rows), None in rows.values()) == (2, None, 2, True)
     assert box_of(keyed, result) != before
@@ -227,8 +346,9 @@ def test_rotation_seals_what_is_kept_anew(keyed: Portal):
             .values(retired_at=now() - timedelta(days=2))
         )
         db.commit()
-        third, count = rotate(db, keyed.settings)
-    assert count == 3
+        done = rotate(db, keyed.settings)
+        third, count = done.fingerprint, done.resealed
+    assert (count, done.closed) == (3, 0)
     assert [fingerprint_of_key(public_half(key)) for key in private_keys(keyed.settings)] == [
         third,
         fingerprint,
@@ -242,7 +362,7 @@ def test_a_lost_key_is_told_and_replaced_only_when_asked(keyed: Portal):
     with keyed.platform.session() as db:
         with pytest.raises(CannotRotate, match="is not here"):
             rotate(db, keyed.settings)
-        assert rotate(db, keyed.settings, lost=True)[1] == 0
+        assert rotate(db, keyed.settings, lost=True).resealed == 0
     assert keyed.execute(asked).status == "errored"
     assert keyed.run("KnowsASecret", raw={"password": PASSWORD}).status == "completed"
 
@@ -257,9 +377,61 @@ def test_keys_in_the_environment_take_the_place_of_the_file(keyed: Portal, monke
         rotate(db, keyed.settings)
     monkeypatch.setenv("WORKER_KEY", f"{make_key()} {old}")
     with keyed.platform.session() as db:
-        assert rotate(db, keyed.settings)[1] == 1
+        assert rotate(db, keyed.settings).resealed == 1
     assert not path_of(keyed.settings).exists()
     assert keyed.execute(again(keyed, result)).status == "completed"
+
+
+def test_of_two_who_rotate_at_once_one_waits_for_the_other(keyed: Portal):
+    def act(_: int) -> str:
+        with keyed.platform.session() as db:
+            return rotate(db, keyed.settings).fingerprint
+
+    for _ in range(5):
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(act, range(2)))
+        with keyed.platform.reading() as db:
+            [current] = db.scalars(select(WorkerKey.fingerprint).where(WorkerKey.retired_at.is_(None)))
+        assert fingerprint_of_key(public_half(private_keys(keyed.settings)[0])) == current
+
+
+@on_sqlite
+def test_a_damaged_box_keeps_no_other_from_being_sealed_anew(keyed: Portal):
+    results = [keyed.submit("KnowsASecret", raw={"password": PASSWORD}) for _ in range(3)]
+    with keyed.platform.session() as db:
+        row = db.get_one(JobResult, results[1].id)
+        row.kept_box = row.kept_box[:-1] + bytes([row.kept_box[-1] ^ 1])
+        db.commit()
+        done = rotate(db, keyed.settings)
+    assert (done.resealed, done.closed) == (2, 1)
+    assert [keyed.execute(each).status for each in results] == ["completed", "errored", "completed"]
+
+
+@on_sqlite
+def test_a_rotation_that_was_interrupted_goes_on(keyed: Portal, monkeypatch: pytest.MonkeyPatch):
+    result = keyed.run("KnowsASecret", raw={"password": PASSWORD})
+    old = path_of(keyed.settings).read_text().strip()
+    path_of(keyed.settings).unlink()
+    monkeypatch.setenv("WORKER_KEY", f"{make_key()} {old}")
+    with monkeypatch.context() as patch, keyed.platform.session() as db:
+        patch.setattr("worker.keyring._reseal_all", lambda *_: pytest.fail("interrupted"))
+        with pytest.raises(BaseException, match="interrupted"):
+            rotate(db, keyed.settings)
+    with keyed.platform.session() as db:
+        assert rotate(db, keyed.settings).resealed == 1
+    assert keyed.execute(again(keyed, result)).status == "completed"
+
+
+@on_sqlite
+def test_a_key_can_be_given_to_other_machines_before_it_is_used(keyed: Portal):
+    before = keyed.submit("KnowsASecret", raw={"password": PASSWORD})
+    fingerprint = prepare(keyed.settings)
+    with keyed.platform.reading() as db:
+        assert fingerprint not in db.scalars(select(WorkerKey.fingerprint)).all()
+    assert keyed.execute(before).status == "completed"
+    with keyed.platform.session() as db:
+        assert rotate(db, keyed.settings).fingerprint == fingerprint
+    assert keyed.run("KnowsASecret", raw={"password": PASSWORD}).status == "completed"
 
 
 @on_sqlite
@@ -282,16 +454,18 @@ def test_the_file_of_keys_is_its_owner_s(keyed: Portal):
 def test_values_that_an_administrator_names_are_masked_in_every_run(
     portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    (tmp_path / "values").write_text("plainly spoken\n\nshort\n")
+    (tmp_path / "values").write_text("plainly spoken\n\nshort\nDB_PASS='written out'\n")
     folder = tmp_path / "run-secrets"
     folder.mkdir()
     (folder / "router").write_text("swordfish\n")
     (folder / ".hidden").write_text("never read")
     monkeypatch.setenv("NETBOX_API_TOKEN", "0123456789abcdef")
-    monkeypatch.setenv("TOKENIZER", "not a secret")
+    monkeypatch.setenv("PGPASSWORD", "errand")
+    for name in ("TOKENIZER", "SECRET_BACKEND", "AUTH_TOKEN_TYPE", "PWD"):
+        monkeypatch.setenv(name, "not a secret")
     settings = load_settings(portal.settings.instance, {"ERRAND_SECRETS": f"{tmp_path / 'values'}:{folder}"})
     found = known_secrets(settings)
-    assert {"plainly spoken", "swordfish", "0123456789abcdef"} <= set(found)
+    assert {"plainly spoken", "written out", "swordfish", "0123456789abcdef", "errand"} <= set(found)
     assert not {"short", "never read", "not a secret"} & set(found)
     portal.settings = replace(portal.settings, secrets_paths=settings.secrets_paths)
     result = portal.run("Tells", raw={"secret": "swordfish"})

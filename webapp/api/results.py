@@ -20,7 +20,14 @@ from webapp.result_files import made_files, send_made_file
 from worker import cancel as cancelling
 
 #: What a list does not show and the database need not read for it.
-LARGE = (JobResult.data, JobResult.return_value, JobResult.output, JobResult.results)
+LARGE = (
+    JobResult.data,
+    JobResult.kept_box,
+    JobResult.sealed_data,
+    JobResult.return_value,
+    JobResult.output,
+    JobResult.results,
+)
 
 
 def results() -> dict[str, Any]:

@@ -44,21 +44,42 @@ def make(_settings: "Settings") -> None:
 
 
 @keys.command()
+@with_settings
+def prepare(settings: "Settings") -> None:
+    """Put a new key into the file worker_key, before the others, for the next rotation.
+
+    Copy the file to the other machines with workers before that: nothing is sealed with the key yet.
+    """
+    from worker.keyring import CannotRotate, path_of
+    from worker.keyring import prepare as make_ready
+
+    try:
+        fingerprint = make_ready(settings)
+    except CannotRotate as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(
+        f"The worker key {fingerprint} is in {path_of(settings)}. `./errand keys rotate` begins to use it."
+    )
+
+
+@keys.command()
 @click.option("--lost", is_flag=True, help="The old key is lost: what it sealed stays closed.")
 @with_settings
 def rotate(settings: "Settings", lost: bool) -> None:
     """Seal inputs with a new key from now on, and those that are kept anew. The first time this makes the key.
 
-    The new key is put into the file worker_key of the instance folder, before the old one: copy the file to the other
-    workers' machines. With WORKER_KEY, put the new key first, and start the workers anew, before this.
+    With workers on several machines, give them the new key first: `prepare` it and copy the file worker_key, or put it
+    first into WORKER_KEY and start the workers anew. On one machine this makes it, too.
     """
     from worker.keyring import CannotRotate
     from worker.keyring import rotate as seal_anew
 
     with platform_session(settings) as db:
         try:
-            fingerprint, count = seal_anew(db, settings, lost=lost)
+            done = seal_anew(db, settings, lost=lost)
         except CannotRotate as error:
             raise click.ClickException(str(error)) from error
-    click.echo(f"Inputs are sealed for the worker key {fingerprint} from now on.")
-    click.echo(f"Sealed anew: the inputs of {count:,} run{'' if count == 1 else 's'}.")
+    click.echo(f"Inputs are sealed for the worker key {done.fingerprint} from now on.")
+    click.echo(f"Sealed anew: the inputs of {done.resealed:,} run{'' if done.resealed == 1 else 's'}.")
+    if done.closed:
+        raise click.ClickException(f"{done.closed:,} could not be opened, and stay as they are.")

@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import signal
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -30,8 +31,9 @@ def web(settings: "Settings", host: str, port: int) -> None:
     """Serve the pages and the JSON API (gunicorn; GUNICORN_CMD_ARGS may add to its settings)."""
     check_host(host, settings.https)
     hand_on(settings)
-    # Whoever takes requests only closes boxes.
-    os.environ.pop("WORKER_KEY", None)
+    if os.environ.pop("WORKER_KEY", None):
+        # Whoever takes requests only closes boxes. Begun anew, as the kernel shows what a process was begun with.
+        os.execve(sys.executable, [sys.executable, "-P", "-m", "webapp.cli", *sys.argv[1:]], os.environ)  # noqa: S606
     serve(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
 
 
@@ -106,6 +108,7 @@ def is_loopback(host: str) -> bool:
 @with_settings
 def worker(settings: "Settings", queues: str, count: int, burst: bool, grace: float) -> None:
     """Execute runs from the queues."""
+    from worker.keyring import private_keys
     from worker.known_secrets import known_secrets
     from worker.redaction import load_rules
 
@@ -115,6 +118,7 @@ def worker(settings: "Settings", queues: str, count: int, burst: bool, grace: fl
     # What is wrong with them is told here, not by each process again and again.
     load_rules(settings.redaction_file)
     known_secrets(settings)
+    private_keys(settings)
     hand_on(settings)
     if count > 1:
         supervise_workers(names, count, burst=burst, grace_seconds=grace)

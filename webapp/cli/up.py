@@ -25,7 +25,7 @@ from webapp.cli.processes import (
     without_worker_key,
     worker_programs,
 )
-from webapp.cli.supervisor import Program, Supervisor
+from webapp.cli.supervisor import Program, Supervisor, our_command
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -80,6 +80,7 @@ def up(
     Prints a link that signs the first admin in, once. Ctrl-C ends everything. DATABASE_URL, DATA_DATABASE_URL
     and REDIS_URL switch to servers of your own; then none is started here.
     """
+    from worker.keyring import private_keys
     from worker.known_secrets import known_secrets
     from worker.redaction import load_rules
 
@@ -93,6 +94,7 @@ def up(
     check_host(host, https)
     load_rules(settings.redaction_file)
     known_secrets(settings)
+    private_keys(settings)
     with locked(settings.instance):
         check_port(host, port)
         settings = configured(settings, demo=demo, jobs_folders=(*jobs_folders, *more_jobs_folders))
@@ -115,9 +117,9 @@ def run_all(settings: "Settings", *, host: str, port: int, workers: int, demo: b
         if workers:
             grace = supervisor.grace_seconds - SETTLE_SECONDS
             supervisor.start(*worker_programs(["default"], workers, environment, grace_seconds=grace))
-        supervisor.start(Program("scheduler", ours=["scheduler"], environment=environment))
+        supervisor.start(keyless("scheduler", ["scheduler"], environment))
         address = ["--host", host, "--port", str(port)]
-        supervisor.start(Program("web", ours=["web", *address], environment=without_worker_key(environment)))
+        supervisor.start(keyless("web", ["web", *address], environment))
         announce(supervisor, host, port, link)
         supervisor.run()
     except KeyboardInterrupt:
@@ -198,6 +200,14 @@ def child_environment(settings: "Settings") -> dict[str, str]:
     https = {} if settings.https is None else {"ERRAND_HTTPS": str(int(settings.https))}
     # Unbuffered: what a child prints is to be seen when it prints it.
     return {**os.environ, **environment(settings), **https, "PYTHONUNBUFFERED": "1"}
+
+
+def keyless(name: str, ours: list[str], environment: dict[str, str]) -> Program:
+    """Return a command of ours that does not get to know the worker key."""
+    if "WORKER_KEY" not in environment:
+        return Program(name, ours=ours, environment=environment)
+    # No copy of this process, which knows it.
+    return Program(name, our_command(*ours), environment=without_worker_key(environment))
 
 
 def start_redis(supervisor: Supervisor, settings: "Settings") -> None:
