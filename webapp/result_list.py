@@ -39,6 +39,7 @@ LISTED = (
 
 STARTED = {"day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
 STARTED_WORDS = {"day": "Last 24 hours", "week": "Last 7 days", "month": "Last 30 days"}
+ENDED_WORDS = {"day": "Ended: 24 hours", "week": "Ended: 7 days", "month": "Ended: 30 days"}
 WARNINGS = "warnings"
 STATUS_WORDS = [
     *((status.value, LOOKS[status].word) for status in Status),

@@ -41,6 +41,7 @@ from webapp.paging import page_of_results
 from webapp.request_facts import request_facts
 from webapp.result_files import made_files, send_made_file
 from webapp.result_list import (
+    ENDED_WORDS,
     LISTED,
     STARTED_WORDS,
     STATUS_WORDS,
@@ -144,9 +145,7 @@ def _list(wanted: Wanted, **refused: Any) -> str:
         jobs=offered("job", wanted.job, whole="choices" in request.args),
         people=offered("person", wanted.person, whole="choices" in request.args),
         started_words=STARTED_WORDS,
-        ended_words=[
-            (value, f"Ended in {word[0].lower()}{word[1:]}") for value, word in STARTED_WORDS.items()
-        ],
+        ended_words=ENDED_WORDS.items(),
         today=last_day(),
     )
 

@@ -190,7 +190,7 @@ def test_a_permission_counts_at_once(root, alice, db, cast, network):
     ("sent", "sentence"),
     [
         ({"name": ""}, "This field is required"),
-        ({"actions": []}, "Choose from: view, run, change, delete"),
+        ({"actions": []}, "Choose from: view, run, approve, change, delete"),
         ({"kind": "worker", "actions": ["run"]}, "Choose from: view, change"),
         ({"constraints": "{"}, "This is no JSON (line 1, column 2)"),
         ({"constraints": "[" * 100_000}, "This is no JSON"),
