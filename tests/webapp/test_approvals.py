@@ -45,6 +45,13 @@ def test_a_request_is_shown_to_who_decides_and_to_who_asked(asked, alice, browse
     assert "You may not approve runs of this job." in other
 
 
+def test_the_form_says_that_it_asks_for_one(asked, alice, db):
+    page = text(alice.get("/jobs/local/greetings/Greet/"))
+    assert "Ask for approval</button>" in page
+    assert "Run job" not in page
+    assert "1 waiting for approval" in text(alice.get("/results/"))
+
+
 def test_it_is_approved(asked, browser, db):
     bob = browser("bob")
     answer = bob.post(f"/approvals/{asked.id}", {"decision": "approve", "comment": "Fine."})

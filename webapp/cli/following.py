@@ -153,8 +153,6 @@ class Following:
 
 def why_it_waits(db: Session, result: JobResult) -> str | None:
     """Return a sentence on why a run that has not started does not start; None where it will at once."""
-    if result.status == Status.AWAITING_APPROVAL:
-        return "The run waits for somebody to approve it."
     if result.cause:
         return result.cause
     if result.unreached:
