@@ -28,6 +28,7 @@ from worker import rules, run_files
 from worker.approvals import ask
 from worker.failpoints import reach
 from worker.lookups import object_lookup
+from worker.origins import A_PERSON, Origin, Taken
 from worker.overrides import UNSEALED
 from worker.pushes import push_first
 from worker.questions import Questions
@@ -104,6 +105,7 @@ def submit(
     questions: Questions | None = None,
     request: dict[str, Any] | None = None,
     sealed: Reused | None = None,
+    origin: Origin = A_PERSON,
     push: bool = True,
 ) -> JobResult:
     """Store one run of `job`, queue it, and return its row. Commits `db`.
@@ -118,8 +120,10 @@ def submit(
     questions: what the job's code is asked, where the caller asks more of it for the same request.
     request: what the job is told of the web request that this came by (see jobs.request).
     sealed: the inputs that nobody here can read, of an earlier run; `raw` has the others.
+    origin: what asks, where no person does so just now. Where it has asked for the same before, nothing is stored, and
+    Taken is raised, as its own `claim` may.
     push: False for a caller who executes it at once: its queue does not hear of it.
-    Raises InvalidData (KeyReused among them), NotRunnable or Forbidden, before anything is stored. That Redis cannot
+    Raises InvalidData (KeyReused among them), NotRunnable, Forbidden or Taken, before anything is stored. That Redis cannot
     be reached is no error: the row has `pushed_at` None then, and the reconciler pushes it later. A rule of the job
     may have canceled it already: it says so in its cause.
     """
@@ -159,6 +163,7 @@ def submit(
             permitted=permitted,
         )
         result.idempotency_key, result.idempotency_digest = idempotency_key, digest
+        origin.mark(result)
         result.request, result.uploads = request, len(kept.keys)
         waits = job.approval_required
         if waits:
@@ -179,6 +184,7 @@ def submit(
             actor=_name(user),
         )
         kept.give(db, result.id)
+        _claim(db, origin, result)
         result_id, class_path, priority = result.id, job.class_path, result.priority
         skipped = result.finished or waits
         # Commit before pushing: a fast worker must find the row. And read nothing in between: on SQLite that
@@ -188,6 +194,8 @@ def submit(
             db.commit()
         except IntegrityError:
             db.rollback()
+            if origin.key is not None and _has_asked(db, origin):
+                raise Taken from None
             if idempotency_key is None or digest is None or not _is_known(db, user_id, idempotency_key):
                 raise
             # The same request, in another process, was faster.
@@ -342,6 +350,21 @@ def _is_known(db: Session, user_id: int | None, key: str) -> bool:
     # On a connection that only reads: the inputs are still to be checked, and that is no work for the write turn.
     with db.get_bind().engine.execution_options(sqlite_begin="DEFERRED").connect() as connection:
         return connection.scalar(_of_key(select(JobResult.id), user_id, key)) is not None
+
+
+def _claim(db: Session, origin: Origin, result: JobResult) -> None:
+    if origin.claim is None:
+        return
+    try:
+        origin.claim(db, result)
+    except Taken:
+        db.rollback()
+        raise
+
+
+def _has_asked(db: Session, origin: Origin) -> bool:
+    of_key = (JobResult.origin_id == origin.id, JobResult.origin_key == origin.key)
+    return db.scalar(select(JobResult.id).where(*of_key)) is not None
 
 
 def _repeated(db: Session, user_id: int | None, key: str, digest: str) -> JobResult:

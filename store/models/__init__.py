@@ -11,6 +11,7 @@ from store.models.identity import Identity
 from store.models.job import SINGLETON, JobRecord, JobSource, LoadError, SourceSnapshot, class_path_of
 from store.models.permission import Group, Permission, group_members, permission_groups, permission_users
 from store.models.result import JobResult, JobStart
+from store.models.schedule import MissedSlots, Schedule
 from store.models.states import FAMILIES, FAMILY_OF, FINAL, LEVELS, Status
 from store.models.user import ApiToken, SignInFailure, SignInLink, User, UserSession
 from store.models.value import JobValue
@@ -38,10 +39,12 @@ __all__ = [
     "JobValue",
     "LoadError",
     "LogEntry",
+    "MissedSlots",
     "Permission",
     "Queue",
     "RunFile",
     "SavedFilter",
+    "Schedule",
     "SignInFailure",
     "SignInLink",
     "SourceSnapshot",

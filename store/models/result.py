@@ -8,7 +8,7 @@ from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, Uniqu
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from store.columns import now
-from store.models.base import Base, CreatedAt, Key, LongText, RandomKey
+from store.models.base import Base, CreatedAt, Key, LongText, Name, RandomKey
 from store.models.job import JobRecord
 from store.models.states import FAMILIES, FINAL, LEVELS, Status
 from store.models.user import User
@@ -45,6 +45,11 @@ def _index_of_pending(name: str, column: str, condition: str) -> Index:
     return Index(name, "status", column, sqlite_where=where, postgresql_where=where)
 
 
+def _index_of_origin(name: str, column: str, *, unique: bool = False) -> Index:
+    where = text("origin_id IS NOT NULL")
+    return Index(name, "origin_id", column, unique=unique, sqlite_where=where, postgresql_where=where)
+
+
 class JobResult(LevelCounts, Base):
     __tablename__ = "job_results"
     __table_args__ = (
@@ -63,6 +68,8 @@ class JobResult(LevelCounts, Base):
         _index_of_pending("ix_job_results_expiring", "expires_at", "expires_at IS NOT NULL"),
         # One run for one key, however often its request arrives.
         UniqueConstraint("user_id", "idempotency_key"),
+        _index_of_origin("ix_job_results_origin_id_created_at", "created_at"),
+        _index_of_origin("uq_job_results_origin_id_origin_key", "origin_key", unique=True),
     )
 
     id: Mapped[RandomKey]
@@ -111,6 +118,19 @@ class JobResult(LevelCounts, Base):
     sensitive: Mapped[bool] = mapped_column(default=False)
     #: How many files it was given.
     uploads: Mapped[int] = mapped_column(default=0)
+    #: What asked for it (see worker.origins): "schedule", "hook", "button", "chain"; empty: a person did.
+    origin: Mapped[str] = mapped_column(String(20), default="")
+    origin_id: Mapped[uuid.UUID | None]
+    #: What that was called then.
+    origin_name: Mapped[Name] = mapped_column(default="")
+    #: What it asked for: there is one run for each, ever.
+    origin_key: Mapped[str | None] = mapped_column(String(100))
+    #: The time for which a schedule made it.
+    slot_at: Mapped[datetime | None]
+    #: The run that led to this one.
+    parent_id: Mapped[uuid.UUID | None]
+    #: It does not start before that run has ended.
+    after_id: Mapped[uuid.UUID | None]
     #: Who asked, from where: what a job finds in `self.request.META`. None: not over the web.
     request: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     #: What the job says of how far it is: {"done", "total", "text"}.

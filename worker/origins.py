@@ -1,0 +1,44 @@
+"""What asks for a run where no person does so just now: a schedule, a hook, a button, the end of another run."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from store.models import JobResult
+
+Kind = Literal["", "schedule", "hook", "button", "chain"]
+
+
+class Taken(Exception):
+    """Somebody else has just asked for this very run, or it is not to be made any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a run is made by, and for what."""
+
+    kind: Kind = ""
+    id: UUID | None = None
+    #: What it is called, for the pages of its runs.
+    name: str = ""
+    #: What it asks for: of each there is one run, ever, whoever else asks in the same moment. None: of any number.
+    key: str | None = None
+    #: The time for which a schedule asks.
+    slot_at: datetime | None = None
+    #: The run that led to this one.
+    parent_id: UUID | None = None
+    #: Called in the transaction that stores the run, before it is committed; may raise Taken.
+    claim: Callable[[Session, JobResult], None] | None = None
+
+    def mark(self, result: JobResult) -> None:
+        """Write on a new run where it comes from."""
+        result.origin, result.origin_id, result.origin_name = self.kind, self.id, self.name[:255]
+        result.origin_key, result.slot_at, result.parent_id = self.key, self.slot_at, self.parent_id
+
+
+#: A person, who asks now.
+A_PERSON = Origin()
