@@ -4,6 +4,13 @@
   var root = document.documentElement;
   var all = function (selector, from) { return Array.prototype.slice.call((from || document).querySelectorAll(selector)); };
 
+  /* Time zones: the browser has the list, and knows its own. */
+  document.addEventListener("focusin", function (event) {
+    var list = event.target.matches("[data-zones]") && event.target.list;
+    if (!list || list.options.length || !Intl.supportedValuesOf) return;
+    Intl.supportedValuesOf("timeZone").forEach(function (zone) { list.append(new Option(zone, zone)); });
+  });
+
   /* Theme: set before the first paint, as this file is loaded in the head. */
   try { var theme = localStorage.getItem("theme"); if (theme === "light" || theme === "dark") root.dataset.theme = theme; } catch (e) { /* no storage */ }
   document.addEventListener("click", function (event) {
@@ -33,9 +40,11 @@
       var date = new Date(time.dateTime);
       var style = time.dataset.when;
       var today = date.toDateString() === new Date().toDateString();
-      var text = style === "ago" ? ago(date) : style === "time" || today ? clock(date) : day(date) + " " + clock(date);
+      var time_of_day = style === "minute" ? clock(date).slice(0, 5) : clock(date);
+      var text = style === "ago" ? ago(date) : style === "time" || today ? time_of_day : day(date) + " " + time_of_day;
       if (time.textContent !== text) time.textContent = text;
     });
+    all("text[data-at]", from).forEach(function (tick) { tick.textContent = clock(new Date(tick.dataset.at)).slice(0, 5); });
   }
 
   /* Durations that grow: corrected by what the server said, as clocks differ. */
@@ -337,6 +346,7 @@
     showTimes(); tick(); findLine(); showCopy(); showCurrentTab();
     setInterval(tick, 1000);
     setInterval(showTimes, 15000);
+    all("[data-own-zone]").forEach(function (input) { input.value = Intl.DateTimeFormat().resolvedOptions().timeZone || input.value; });
     all("[data-focus]").forEach(function (element) { element.focus(); });
   });
 })();

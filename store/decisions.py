@@ -52,6 +52,9 @@ _OF_JOBS = {
     "queue": "the queue of a run",
 }
 
+#: Kinds whose things have a class path.
+OF_JOBS = ("job", "result", "schedule")
+
 KINDS: Mapping[str, Kind] = {
     kind.name: kind
     for kind in (
@@ -78,6 +81,13 @@ KINDS: Mapping[str, Kind] = {
             "results",
             {"view": "see", "change": "cancel", "delete": "delete"},
             {**_OF_JOBS, "owner": "who asked for it: a username, or me"},
+            has_data=True,
+        ),
+        Kind(
+            "schedule",
+            "schedules",
+            {"view": "see", "change": "change, pause and run", "delete": "delete"},
+            {**_OF_JOBS, "queue": "the queue of its runs", "owner": "as whom it runs: a username, or me"},
             has_data=True,
         ),
         Kind("object", "objects", {"view": "see"}, {"model": "inventory.device"}),
@@ -132,7 +142,7 @@ class Limits:
         if self.read_only and action != "view":
             return f"The token {self.name} may only read."
         # To name an object among the inputs one has to find it.
-        if self.class_paths and kind not in ("job", "result") and (kind, action) != ("object", "view"):
+        if self.class_paths and kind not in OF_JOBS and (kind, action) != ("object", "view"):
             return f"The token {self.name} is for jobs only."
         return ""
 
@@ -211,11 +221,7 @@ def _beyond(limits: Limits | None, action: str, facts: Facts) -> str:
         return ""
     if refusal := limits.refusal(facts.kind, action):
         return refusal
-    if (
-        facts.kind in ("job", "result")
-        and limits.class_paths
-        and not limits.covers(facts.values["class_path"])
-    ):
+    if facts.kind in OF_JOBS and limits.class_paths and not limits.covers(facts.values["class_path"]):
         return f"The token {limits.name} is for other jobs."
     return ""
 

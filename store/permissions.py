@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Select, String, cast, exists, false, or_, select
+from sqlalchemy import ColumnElement, Select, String, cast, exists, false, or_, select
 from sqlalchemy.orm import Session, object_session
 
-from store.decisions import Asker, Decision, Facts, Grant, Limits, decide, grants_of
+from store.decisions import OF_JOBS, Asker, Decision, Facts, Grant, Limits, decide, grants_of
 from store.models import (
     Group,
     JobRecord,
@@ -16,6 +16,7 @@ from store.models import (
     LoadError,
     Permission,
     Queue,
+    Schedule,
     User,
     WorkerProcess,
     group_members,
@@ -29,12 +30,14 @@ EVERYONE: Sequence[tuple[str, str, Sequence[str], Sequence[Mapping[str, Any]]]] 
     ("Run enabled jobs", "job", ("view", "run"), ({"enabled": True},)),
     ("See all results", "result", ("view",), ()),
     ("Cancel own runs", "result", ("change",), ({"owner": "me"},)),
+    ("See all schedules", "schedule", ("view",), ()),
+    ("Change own schedules", "schedule", ("change", "delete"), ({"owner": "me"},)),
     ("See all objects", "object", ("view",), ()),
     ("See workers and queues", "worker", ("view",), ()),
 )
 
 #: Kinds whose lists show what may be seen, be that nothing (see `visible`).
-_LISTED = ("job", "result")
+_LISTED = OF_JOBS
 
 
 class Forbidden(Exception):
@@ -93,10 +96,13 @@ def require(user: User | None, action: str, subject: Any = None, **asked: Any) -
 
 def visible(query: Select[Any], user: User | None, model: type[Any]) -> Select[Any]:
     """Narrow `query` to the rows of `model` that `user` may view."""
+    return query.where(may_view(user, model))
+
+
+def may_view(user: User | None, model: type[Any]) -> ColumnElement[bool]:
+    """Return what holds for the rows of `model` that `user` may view."""
     asker = asker_of(user)
-    if asker is None or not asker.active:
-        return query.where(false())
-    return query.where(condition(asker, model))
+    return false() if asker is None or not asker.active else condition(asker, model)
 
 
 # --- Who asks -------------------------------------------------------------------------------------------------
@@ -196,6 +202,8 @@ def facts_of(
             return Facts("job", _of_job(subject, queue), data)
         case JobResult():
             return Facts("result", _of_result(subject, db), _DataOf(subject, db))
+        case Schedule():
+            return Facts("schedule", _of_result(subject, db), subject.data or {})
         case JobSource():
             return Facts("source", {"source": subject.name})
         case LoadError():
@@ -221,7 +229,7 @@ def _of_job(job: JobRecord, queue: str | None) -> Mapping[str, Any]:
     )
 
 
-def _of_result(result: JobResult, db: Session | None) -> Mapping[str, Any]:
+def _of_result(result: JobResult | Schedule, db: Session | None) -> Mapping[str, Any]:
     def own(name: str) -> Any:
         return _attribute(result, name, db)
 
@@ -256,15 +264,16 @@ class _DataOf(Mapping[str, Any]):
         return len(self._load())
 
 
-def _attribute(result: JobResult, name: str, db: Session | None) -> Any:
+def _attribute(result: JobResult | Schedule, name: str, db: Session | None) -> Any:
     # Pages load of a result only what they show.
     if name in vars(result) or db is None:
         return getattr(result, name)
-    rows = _ask(db, select(getattr(JobResult, name)).where(JobResult.id == result.id))
+    model = type(result)
+    rows = _ask(db, select(getattr(model, name)).where(model.id == result.id))
     return rows[0][0] if rows else None
 
 
-def _grouping(result: JobResult, db: Session | None) -> str | None:
+def _grouping(result: JobResult | Schedule, db: Session | None) -> str | None:
     job: JobRecord | None = vars(result).get("job")
     if job is not None or db is None:
         return job.grouping if job is not None else None
@@ -304,7 +313,7 @@ def _question(action: str, subject: Any) -> Mapping[str, str]:
     match subject:
         case JobRecord():
             name = subject.class_path
-        case JobResult():
+        case JobResult() | Schedule():
             name = str(subject.id)
         case JobSource():
             name = subject.name

@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError
 from store.given import SettingsError as SettingsError
 from store.given import flag
 from store.oidc_settings import OIDC_VARIABLES, OidcSettings, oidc_settings, passwords_allowed
+from store.timing.zones import BadZone, zone_named
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -48,6 +49,7 @@ VARIABLES = (
     "ERRAND_SECRETS",
     "ERRAND_SEALED_DAYS",
     "ERRAND_DEBUG",
+    "ERRAND_TIME_ZONE",
     "ERRAND_PASSWORDS",
     *OIDC_VARIABLES,
 )
@@ -84,6 +86,8 @@ class Settings:
     secrets_paths: tuple[Path, ...] = ()
     #: How many days sealed inputs are kept for another run; 0: until the run ends.
     sealed_days: int = 30
+    #: In which schedules are made unless somebody says otherwise; an IANA name.
+    time_zone: str = "UTC"
     #: For those who write jobs: everybody may have their runs profiled, and forms offer it.
     debug: bool = False
     #: Where people sign in by themselves; None: nowhere but here.
@@ -130,6 +134,7 @@ def load_settings(
         secrets_paths=_paths(environ, "ERRAND_SECRETS"),
         sealed_days=_days(environ, "ERRAND_SEALED_DAYS", 30),
         debug=flag(environ, "ERRAND_DEBUG") or False,
+        time_zone=_time_zone(environ),
         oidc=oidc,
         passwords=passwords_allowed(environ, oidc),
     )
@@ -266,6 +271,14 @@ def _days(environ: Mapping[str, str], name: str, default: int) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", given):
         raise SettingsError(f"{name} is {given!r}; write a whole number of days, such as {default}.")
     return int(given)
+
+
+def _time_zone(environ: Mapping[str, str]) -> str:
+    name = environ.get("ERRAND_TIME_ZONE", "").strip() or "UTC"
+    try:
+        return zone_named(name).key
+    except BadZone as error:
+        raise SettingsError(f"ERRAND_TIME_ZONE: {error}") from error
 
 
 def _paths(environ: Mapping[str, str], name: str) -> tuple[Path, ...]:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 
-from store.decisions import DATA, Asker, Limits, alternatives, grants_of
+from store.decisions import DATA, OF_JOBS, Asker, Limits, alternatives, grants_of
 from store.models import (
     Group,
     JobRecord,
@@ -19,6 +19,7 @@ from store.models import (
     LoadError,
     Permission,
     Queue,
+    Schedule,
     User,
     WorkerProcess,
 )
@@ -26,6 +27,7 @@ from store.models import (
 KINDS_OF: Mapping[type[Any], str] = {
     JobRecord: "job",
     JobResult: "result",
+    Schedule: "schedule",
     JobSource: "source",
     LoadError: "source",
     WorkerProcess: "worker",
@@ -104,7 +106,7 @@ def _any_of(conditions: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
 def _within(limits: Limits, model: type[Any]) -> ColumnElement[bool]:
     if limits.refusal(KINDS_OF[model], "view"):
         return false()
-    if model not in (JobRecord, JobResult) or not limits.class_paths:
+    if KINDS_OF[model] not in OF_JOBS or not limits.class_paths:
         return true()
     return _texts(model.class_path, limits.class_paths)
 
@@ -212,24 +214,33 @@ def _queue_of_job(wanted: Sequence[Any], _: str) -> ColumnElement[bool]:
     return _any_of([*has, *empty])
 
 
-def _source_of_result(wanted: Sequence[Any], _: str) -> ColumnElement[bool]:
-    return _texts(_Source(JobResult.class_path), wanted)
+def _of_runs(model: type[JobResult] | type[Schedule]) -> Mapping[str, Column]:
+    """Return the columns of what somebody's job runs with."""
+
+    def of_source(wanted: Sequence[Any], _: str) -> ColumnElement[bool]:
+        return _texts(_Source(model.class_path), wanted)
+
+    def of_grouping(wanted: Sequence[Any], _: str) -> ColumnElement[bool]:
+        return exists().where(JobRecord.id == model.job_id, _texts(JobRecord.grouping, wanted))
+
+    def of_owner(wanted: Sequence[Any], _: str) -> ColumnElement[bool]:
+        return and_(model.user_id.is_not(None), _texts(model.username, wanted))
+
+    def of_data(wanted: Sequence[Any], name: str) -> ColumnElement[bool]:
+        return _any_of([_of_input(model, each, name) for each in wanted])
+
+    return {
+        "source": of_source,
+        "grouping": of_grouping,
+        "class_path": _plain(model.class_path),
+        "queue": _plain(model.queue),
+        "owner": of_owner,
+        DATA: of_data,
+    }
 
 
-def _grouping_of_result(wanted: Sequence[Any], _: str) -> ColumnElement[bool]:
-    return exists().where(JobRecord.id == JobResult.job_id, _texts(JobRecord.grouping, wanted))
-
-
-def _owner_of_result(wanted: Sequence[Any], _: str) -> ColumnElement[bool]:
-    return and_(JobResult.user_id.is_not(None), _texts(JobResult.username, wanted))
-
-
-def _data_of_result(wanted: Sequence[Any], name: str) -> ColumnElement[bool]:
-    return _any_of([_input_of_result(each, name) for each in wanted])
-
-
-def _input_of_result(wanted: Any, name: str) -> ColumnElement[bool]:
-    kind, value = _Kind(JobResult.data, name), JobResult.data[name]
+def _of_input(model: type[JobResult] | type[Schedule], wanted: Any, name: str) -> ColumnElement[bool]:
+    kind, value = _Kind(model.data, name), model.data[name]
     if isinstance(wanted, bool):
         # SQLite says which of the two it is, PostgreSQL only that it is one.
         text = "true" if wanted else "false"
@@ -251,14 +262,8 @@ _COLUMNS: Mapping[type[Any], Mapping[str, Column]] = {
         "hidden": _plain(JobRecord.hidden),
         "read_only": _plain(JobRecord.read_only),
     },
-    JobResult: {
-        "source": _source_of_result,
-        "grouping": _grouping_of_result,
-        "class_path": _plain(JobResult.class_path),
-        "queue": _plain(JobResult.queue),
-        "owner": _owner_of_result,
-        DATA: _data_of_result,
-    },
+    JobResult: _of_runs(JobResult),
+    Schedule: _of_runs(Schedule),
     JobSource: {"source": _plain(JobSource.name)},
     LoadError: {"source": _plain(LoadError.source)},
 }

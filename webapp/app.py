@@ -32,6 +32,7 @@ from webapp import (
     permissions,
     plugins,
     results,
+    schedules,
     single_sign_on,
     trusted,
     users,
@@ -82,7 +83,7 @@ def create_app(settings: Settings) -> Flask:
     )
     database.init_app(app, settings.database_url)
     app.session_interface = DatabaseSessions(https=bool(settings.https), counts_as_use=auth.counts_as_use)
-    for part in (htmx, auth, errors, assets, formats, fragments, looks, trusted):
+    for part in (htmx, auth, errors, assets, formats, fragments, looks, schedules, trusted):
         part.init_app(app)
     headers.init_app(app, https=bool(settings.https))
     for noun in (
@@ -93,6 +94,7 @@ def create_app(settings: Settings) -> Flask:
         kept_values,
         job_settings,
         results,
+        schedules,
         approvals,
         workers,
         objects,

@@ -19,6 +19,8 @@ def init_app(app: Flask) -> None:
         iso=iso,
         exact=exact,
         clock=clock,
+        minute=minute,
+        coming=coming,
         grouped=grouped,
         plural=plural,
         capital=capital,
@@ -87,6 +89,29 @@ def clock(moment: datetime) -> str:
     return f"{moment.day} {moment:%b} {moment:%H:%M:%S}"
 
 
+def minute(moment: datetime) -> str:
+    """14:02 today, else with the day: 12 March 14:02."""
+    if moment.date() == now().date():
+        return f"{moment:%H:%M}"
+    return f"{moment.day} {moment:%b} {moment:%H:%M}"
+
+
+def coming(moment: datetime) -> str:
+    """now, in 40 s, in 4 min, in 12 h 26 min, in 4 days."""
+    seconds = (moment - now()).total_seconds()
+    minutes, hours = round(seconds / 60), int(seconds // 3600)
+    if seconds < 1:
+        return "now"
+    if seconds < 60:
+        return f"in {round(seconds)} s"
+    if minutes < 60:
+        return f"in {minutes} min"
+    if hours < 24:
+        return f"in {hours} h {int(seconds % 3600 // 60)} min"
+    days = round(seconds / 86_400)
+    return f"in {plural(days, 'day')}"
+
+
 def age(moment: datetime) -> str:
     """3s, 1m 42s: whole seconds, as the browser goes on counting them."""
     seconds = max(0.0, (now() - moment).total_seconds())
@@ -97,8 +122,8 @@ def megabytes(size: int) -> str:
     return f"{grouped(round(size / 1_000_000))} MB"
 
 
-def iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def iso(moment: datetime, timespec: str = "milliseconds") -> str:
+    return moment.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
 
 
 def exact(moment: datetime) -> str:

@@ -7,9 +7,9 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ScalarSelect, Select, Text, cast, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, Text, and_, cast, func, select
 
-from store.models import FINAL, JobRecord, JobResult, Status, User, now
+from store.models import FINAL, JobRecord, JobResult, Schedule, Status, User, now
 from store.models.result import COMMAND_LINE
 from store.permissions import visible
 from webapp.auth import current_user
@@ -92,6 +92,17 @@ def runs_of_job(most: int = PULSE_RUNS) -> ScalarSelect[Any]:
     For each job the database walks an index from its end, so the length of history does not count; and it gives
     the job's runs as one value, for making objects of single rows and columns would take most of the time.
     """
+    return _newest(JobResult.job_id == JobRecord.id, JobRecord, most)
+
+
+def runs_of_schedules(ids: Iterable[UUID], most: int = PULSE_RUNS) -> dict[UUID, tuple[Run, ...]]:
+    """Return up to `most` runs of each schedule, newest first."""
+    own = _newest(and_(JobResult.origin_id == Schedule.id, JobResult.origin == "schedule"), Schedule, most)
+    query = select(Schedule.id, own).where(Schedule.id.in_(list(ids)))
+    return {schedule_id: as_runs(text) for schedule_id, text in db.session.execute(query)}
+
+
+def _newest(own: ColumnElement[bool], of: type[Any], most: int) -> ScalarSelect[Any]:
     columns = (
         JobResult.id,
         JobResult.status,
@@ -104,7 +115,7 @@ def runs_of_job(most: int = PULSE_RUNS) -> ScalarSelect[Any]:
     )
     chosen: Select[Any] = select(*columns).outerjoin(User, JobResult.user_id == User.id)  # type: ignore[assignment]
     query = visible(chosen, current_user(), JobResult)
-    query = query.where(JobResult.job_id == JobRecord.id).correlate(JobRecord)
+    query = query.where(own).correlate(of)
     newest = query.order_by(JobResult.created_at.desc()).limit(most).subquery()
     # Both databases add rows to the list in the order of the query below them.
     all_rows, one_row = JSON_LISTS[db.engine.dialect.name]

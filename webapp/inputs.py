@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from jobs.files import in_units
 from jobs.variables import flat_choices
 from store import objects
-from store.models import JobRecord, JobResult
+from store.models import JobRecord, JobResult, Schedule
 from store.sealing import SHOWN_DIGITS
 
 #: Longer text is folded away.
@@ -31,7 +31,7 @@ class ShownInput:
         return len(self.text) > LONGEST_LINE or "\n" in self.text
 
 
-def shown_inputs(result: JobResult, job: JobRecord | None, data: Session) -> list[ShownInput]:
+def shown_inputs(result: JobResult | Schedule, job: JobRecord | None, data: Session) -> list[ShownInput]:
     """Return the inputs in the form's order; those the job no longer has come last, by their names."""
     variables = {variable["name"]: variable for variable in (job.variables if job else [])}
     sealed = result.sealed_facts or {}

@@ -26,7 +26,7 @@ from jobs.errors import InvalidData
 from jobs.files import Upload
 from jobs.kinds import file_names, secret_names
 from store import audit
-from store.models import JobRecord, JobResult, JobSource, LoadError, class_path_of
+from store.models import JobRecord, JobResult, JobSource, LoadError, Schedule, class_path_of
 from store.permissions import NotVisible, visible
 from store.text import clean_text
 from webapp import favourites, form_template, htmx, run_form
@@ -41,6 +41,8 @@ from webapp.job_list import fill, grouped, known_jobs
 from webapp.looks import pulse
 from webapp.next_page import safe_path
 from webapp.request_facts import request_facts
+from webapp.schedule_form import NOW, ScheduleForm, empty_form, form_words, preview, read_form
+from webapp.scheduling import change_inputs, make_schedule, schedule_named
 from webapp.uploads import upload_of
 from worker.freshness import is_broken
 from worker.kept_values import count_kept
@@ -115,7 +117,8 @@ def show(key: str) -> str:
     require("view", job)
     arguments = request.args
     questions = _questions(job)
-    earlier = _earlier(job, arguments)
+    schedule = schedule_named(arguments.get("_schedule"), job)
+    earlier = schedule or _earlier(job, arguments)
     given = {
         **(run_form.from_data(job, earlier.data) if earlier else {}),
         **run_form.from_query(job, arguments),
@@ -130,18 +133,18 @@ def show(key: str) -> str:
             data,
             questions=questions,
             commit=_commit_of(earlier, arguments.get("_commit")),
-            queue=_queue_of(job, arguments),
+            queue=_queue_of(job, arguments) or (schedule.queue if schedule else None),
             debug=current_app.extensions["errand"].settings.debug,
             searches=_searches(job, arguments),
             upload_bytes=current_app.extensions["errand"].settings.upload_bytes,
         )
-        return _form_page(job, form)
+        return _form_page(job, form, schedule=schedule)
 
 
 @blueprint.post("/<job:key>/")
 @takes_files
 def run(key: str) -> Response:
-    """Ask for a run with what the form holds; or, for a reader without JavaScript, search or react in it."""
+    """Ask for a run, or a schedule, with what the form holds; or, without JavaScript, search or react in it."""
     # On a session that only reads: SQLite's write turn is for storing the run, not for checking its data.
     with reading() as session:
         job = _find_fresh(key, session)
@@ -149,15 +152,21 @@ def run(key: str) -> Response:
     if "_search" in request.form or "_update" in request.form:
         return make_response(_filled_form(job, (), _questions(job)))
     require("run", job)
-    questions = _questions(job)
+    questions, when = _questions(job), _when(job)
     try:
         if request.form.get("_code", job.form_code) != job.form_code:
             raise InvalidData([CHANGED])
+        raw = run_form.raw(job, request.form, _uploads())
+        if schedule := schedule_named(request.form.get("_schedule"), job):
+            change_inputs(schedule, job, raw, questions)
+            return _to_schedule(schedule, "is saved, and runs as you")
+        if when.when != NOW:
+            return _to_schedule(make_schedule(job, raw, when, questions), "is scheduled")
         result = submit(
             db.session(),
             current_app.extensions["errand"].settings,
             job=job,
-            raw=run_form.raw(job, request.form, _uploads()),
+            raw=raw,
             user=signed_in_user(),
             commit=_commit_asked(request.form),
             queue=request.form.get("_queue"),
@@ -167,7 +176,8 @@ def run(key: str) -> Response:
             request=request_facts(),
         )
     except InvalidData as refusal:
-        filled = _filled_form(job, refusal.errors, questions)
+        db.session.rollback()
+        filled = _filled_form(job, refusal.errors, questions, when)
         return make_response(filled, HTTPStatus.UNPROCESSABLE_ENTITY)
     return make_response(redirect(url_for("results.show", result_id=result.id), HTTPStatus.SEE_OTHER))
 
@@ -310,9 +320,21 @@ def _uploads() -> list[tuple[str, list[Upload]]]:
     return [(name, [upload_of(file) for file in files]) for name, files in request.files.lists()]
 
 
-def _filled_form(job: JobRecord, errors: Any, questions: Questions) -> str:
+def _when(job: JobRecord) -> ScheduleForm:
+    return read_form(request.form, job.name, current_app.extensions["errand"].settings.time_zone)
+
+
+def _to_schedule(schedule: Schedule, words: str) -> Response:
+    waits = ", and waits for an approval" if schedule.problem else ""
+    flash(f"{schedule.name} {words}{waits}.")
+    page = url_for("schedules.show", schedule_id=schedule.id)
+    return make_response(redirect(page, HTTPStatus.SEE_OTHER))
+
+
+def _filled_form(job: JobRecord, errors: Any, questions: Questions, when: ScheduleForm | None = None) -> str:
     """Show the form with all that was typed into it."""
     typed = request.form
+    when = when or _when(job)
     with current_app.extensions["errand"].data.session() as data:
         form = run_form.build(
             job,
@@ -328,15 +350,29 @@ def _filled_form(job: JobRecord, errors: Any, questions: Questions) -> str:
             given_anew=_given_anew(job),
             upload_bytes=current_app.extensions["errand"].settings.upload_bytes,
         )
-        return _form_page(job, form, searching=typed.get("_search", ""))
+        schedule = schedule_named(typed.get("_schedule"), job)
+        return _form_page(job, form, searching=typed.get("_search", ""), when=when, schedule=schedule)
 
 
-def _form_page(job: JobRecord, form: run_form.RunForm, searching: str = "") -> str:
+def _form_page(
+    job: JobRecord,
+    form: run_form.RunForm,
+    *,
+    searching: str = "",
+    when: ScheduleForm | None = None,
+    schedule: Schedule | None = None,
+) -> str:
+    when = when or empty_form(job.name, current_app.extensions["errand"].settings.time_zone)
     runs = newest_runs([job.id]).get(job.id, ())
     return render_template(
         "jobs/show.html",
         job=job,
         form=form,
+        when=when,
+        shown=preview(when) if when.when != NOW and not when.errors else None,
+        for_schedule=schedule,
+        schedulable=not form.has_files,
+        **form_words(),
         around=form_template.around(job),
         searching=searching,
         runs=runs[:RECENT_RUNS_SHOWN],
@@ -429,7 +465,7 @@ def _queue_of(job: JobRecord, arguments: MultiDict[str, str]) -> str | None:
     return next((name for name in wanted if name in job.allowed_queues), None)
 
 
-def _commit_of(earlier: JobResult | None, given: str | None) -> bool | None:
+def _commit_of(earlier: JobResult | Schedule | None, given: str | None) -> bool | None:
     stated = run_form.truth(given)
     return earlier.commit if stated is None and earlier is not None else stated
 

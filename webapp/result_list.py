@@ -16,6 +16,7 @@ from store.text import clean_text
 from webapp.auth import current_user
 from webapp.database import db
 from webapp.history import newest_runs, usual_seconds
+from webapp.job_key import as_id
 from webapp.looks import LOOKS, Length, Look, length
 
 #: All that a list says of a result: reading the rest, too, would take longer than showing it.
@@ -63,10 +64,12 @@ class Wanted:
     started: str = ""
     ended: str = ""
     q: str = ""
+    #: The id of what asked for the runs, such as a schedule.
+    origin: str = ""
 
     @property
     def any(self) -> bool:
-        return any((self.status, self.job, self.person, self.started, self.ended, self.q))
+        return any(getattr(self, name) for name in self.__slots__)
 
     def arguments(self, **changes: str) -> dict[str, str]:
         values = {name: getattr(self, name) for name in self.__slots__} | changes
@@ -84,6 +87,7 @@ def read_wanted(arguments: MultiDict[str, str]) -> Wanted:
         started=given["started"] if given["started"] in STARTED else "",
         ended=given["ended"] if given["ended"] in STARTED else "",
         q=given["q"][:LONGEST_SEARCH].strip(),
+        origin=given["origin"] if as_id(given["origin"]) else "",
     )
 
 
@@ -102,7 +106,16 @@ def filtered(query: Select[JobResult], wanted: Wanted) -> Select[JobResult]:
         query = query.where(JobResult.created_at >= now() - STARTED[wanted.started])
     if wanted.ended:
         query = query.where(JobResult.finished_at >= now() - STARTED[wanted.ended])
+    if wanted.origin:
+        query = query.where(JobResult.origin_id == as_id(wanted.origin))
     return query.where(_mentions(wanted.q)) if wanted.q else query
+
+
+def origin_name(wanted: Wanted) -> str:
+    """Return what the origin that is filtered by was called last; its id where it has no run that may be seen."""
+    names: Select[Any] = select(JobResult.origin_name)
+    query = visible(names, current_user(), JobResult).where(JobResult.origin_id == as_id(wanted.origin))
+    return db.session.scalar(query.order_by(JobResult.created_at.desc()).limit(1)) or wanted.origin[:6]
 
 
 def results_that_fit(wanted: Wanted) -> Select[JobResult]:

@@ -49,6 +49,7 @@ from webapp.result_list import (
     last_day,
     lengths,
     offered,
+    origin_name,
     read_wanted,
     results_that_fit,
 )
@@ -147,6 +148,7 @@ def _list(wanted: Wanted, **refused: Any) -> str:
         started_words=STARTED_WORDS,
         ended_words=ENDED_WORDS.items(),
         today=last_day(),
+        origin_name=origin_name(wanted) if wanted.origin else "",
     )
 
 

@@ -6,7 +6,7 @@ run is asked for, and compared when it starts. One decision wins, whoever is fas
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID
@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from jobs.errors import InvalidData
 from store.audit import note
-from store.models import Approval, JobRecord, JobResult, Status, User, now
+from store.models import Approval, JobRecord, JobResult, Schedule, Status, User, now
 from store.permissions import Forbidden, require
 from store.platform import Platform
 from store.settings import Settings
@@ -56,9 +56,16 @@ def ask(db: Session, result: JobResult, job: JobRecord) -> None:
             result_id=result.id,
             created_at=moment,
             expires_at=moment + EXPIRES,
-            asked=_digests(result, job),
+            asked=digests(result, job),
         )
     )
+
+
+def bring_along(db: Session, approval: Approval, result: JobResult) -> None:
+    """Have this new run be approved as its schedule is, in the transaction that stores it."""
+    kept = ("schedule_id", "asked", "decision", "decided_at", "decided_by", "comment")
+    copied = {name: getattr(approval, name) for name in kept}
+    db.add(Approval(result_id=result.id, created_at=result.created_at, **copied))
 
 
 def decide(
@@ -76,13 +83,9 @@ def decide(
     """
     job = _job_of(db, result)
     require_approver(user, result, job)
-    comment = clean_text(comment).strip()
-    if len(comment) > LONGEST_COMMENT:
-        raise InvalidData({"comment": [f"Use at most {LONGEST_COMMENT:,} characters."]})
-    if decision == "denied" and not comment:
-        raise InvalidData({"comment": ["Say why: whoever asked for it will read that."]})
-    if decision == "approved" and (problem := _what_differs(_asked(db, result), result, job)):
-        raise InvalidData({"comment": [f"This cannot be approved any more: {problem}"]})
+    comment = checked_comment(decision, comment)
+    if decision == "approved":
+        require_unchanged(_asked(db, result), result, job)
     _write_decision(db, result, decision, user.username, comment)
     note(db, f"run.{decision}", str(result.id), actor=user.username, after={"comment": comment})
     if decision == "denied":
@@ -92,11 +95,35 @@ def decide(
     _start(db, settings, result, job)
 
 
-def require_approver(user: User, result: JobResult, job: JobRecord) -> None:
-    """Raise Forbidden unless this user may decide on the run."""
-    require(user, "approve", job, data=result.data or {}, queue=result.queue)
-    if result.user_id == user.id:
+def tried(subject: JobResult | Schedule, job: JobRecord, user: User) -> Approval:
+    """Return what lets whoever is to approve something try it before, without saving anything."""
+    asked = {**digests(subject, job), "commit": _digest(False)}
+    return Approval(
+        asked=asked, decision="approved", decided_by=user.username, decided_at=now(), comment="A dry run."
+    )
+
+
+def require_approver(user: User, asked: JobResult | Schedule, job: JobRecord) -> None:
+    """Raise Forbidden unless this user may decide on it."""
+    require(user, "approve", job, data=asked.data or {}, queue=asked.queue)
+    if asked.user_id == user.id:
         raise Forbidden("You cannot approve your own job request!")
+
+
+def checked_comment(decision: Decision, comment: str) -> str:
+    """Return what was typed, cleaned. Raises InvalidData."""
+    comment = clean_text(comment).strip()
+    if len(comment) > LONGEST_COMMENT:
+        raise InvalidData({"comment": [f"Use at most {LONGEST_COMMENT:,} characters."]})
+    if decision == "denied" and not comment:
+        raise InvalidData({"comment": ["Say why: whoever asked for it will read that."]})
+    return comment
+
+
+def require_unchanged(asked: Mapping[str, Any], subject: JobResult | Schedule, job: JobRecord) -> None:
+    """Raise InvalidData where something is no longer what somebody was asked to approve."""
+    if problem := what_differs(asked, subject, job):
+        raise InvalidData({"comment": [f"This cannot be approved any more: {problem}"]})
 
 
 def expire(platform: Platform) -> list[UUID]:
@@ -140,7 +167,7 @@ def why_not(db: Session, result_id: UUID) -> str:
     approval, result, job = row
     if approval.decision != "approved":
         return "Nobody has approved this run."
-    if problem := _what_differs(approval.asked, result, job):
+    if problem := what_differs(approval.asked, result, job):
         return f"It was approved by {approval.decided_by}, but not like this: {problem}"
     return ""
 
@@ -151,7 +178,8 @@ def approved_code(db: Session, result_id: UUID) -> str:
     return str((asked or {}).get("module", ""))
 
 
-def _digests(result: JobResult, job: JobRecord) -> dict[str, str]:
+def digests(result: JobResult | Schedule, job: JobRecord) -> dict[str, str]:
+    """Return what is approved of a run, or of all runs of a schedule: {part: SHA-256}."""
     sealed = {name: fact["fingerprint"] for name, fact in (result.sealed_facts or {}).items()}
     return {
         "inputs": _digest([result.class_path, result.data or {}, sealed]),
@@ -167,8 +195,9 @@ def _digest(said: Any) -> str:
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
-def _what_differs(asked: dict[str, Any], result: JobResult, job: JobRecord) -> str:
-    now_asked = _digests(result, job)
+def what_differs(asked: Mapping[str, Any], result: JobResult | Schedule, job: JobRecord) -> str:
+    """Return a sentence on what is not as it was when the approval was asked for; "" where all is."""
+    now_asked = digests(result, job)
     changed = [words for part, words in _PARTS.items() if asked.get(part) != now_asked[part]]
     return f"{_joined(changed)} changed since it was asked for." if changed else ""
 

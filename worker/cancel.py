@@ -7,7 +7,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from store.audit import note
-from store.models import JobResult, Status, User, now
+from store.models import Approval, JobResult, Status, User, now
 from store.permissions import require
 from store.settings import Settings
 from worker.attempts import ended
@@ -47,6 +47,9 @@ def cancel(
 
 
 def _end_waiting(db: Session, result: JobResult, user: User | None) -> bool:
+    if result.status == Status.AWAITING_APPROVAL:
+        open_one = (Approval.result_id == result.id, Approval.decision.is_(None))
+        db.execute(update(Approval).where(*open_one).values(decision="withdrawn"))
     started = "was tried again" if result.errors or result.losses else "started"
     return _write(
         db,

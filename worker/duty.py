@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from store.platform import Platform
 from store.settings import Settings
-from worker.approvals import expire
+from worker import approvals, schedule_approvals
 from worker.failpoints import reach
 from worker.host import Process
 from worker.pausing import paused_queues
@@ -126,8 +126,10 @@ class Duty:
             logger.warning("Ended %s: its worker died.", result_id)
         for result_id in report.expired:
             logger.info("Canceled %s: it waited too long.", result_id)
-        for result_id in expire(self._platform):
+        for result_id in approvals.expire(self._platform):
             logger.info("Canceled %s: nobody approved it in time.", result_id)
+        for schedule_id in schedule_approvals.expire(self._platform):
+            logger.info("The schedule %s makes no runs: nobody approved it in time.", schedule_id)
         for name in self._roll_call.run_once():
             logger.warning("%s is gone without a word.", name)
 

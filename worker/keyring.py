@@ -6,17 +6,18 @@ newest first. Every worker of a portal needs the same.
 
 import base64
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, LargeBinary, and_, exists, false, func, literal, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, LargeBinary, and_, false, func, literal, or_, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from store.audit import note
-from store.models import JobResult, WorkerKey, now
+from store.models import JobResult, Schedule, WorkerKey, now
 from store.sealing import CannotOpen, boxes_of, current_key, fingerprint_of_key, reseal
 from store.settings import Settings, SettingsError, write_privately
 
@@ -32,7 +33,13 @@ BATCH = 100
 #: What keeps two from making keys at once on PostgreSQL.
 _LOCK = 7_205_120
 
-_BOX = func.coalesce(JobResult.sealed_data, JobResult.kept_box)
+_Model = type[JobResult] | type[Schedule]
+
+#: Where boxes are kept: of a run in one column or the other.
+_KEPT_IN: Mapping[_Model, Sequence[InstrumentedAttribute[bytes | None]]] = {
+    JobResult: (JobResult.sealed_data, JobResult.kept_box),
+    Schedule: (Schedule.kept_box,),
+}
 
 
 class Keyring:
@@ -180,7 +187,10 @@ def make_key() -> str:
 
 def boxes(db: Session, fingerprint: str) -> int:
     """Return how many boxes are closed with this key."""
-    return db.scalar(select(func.count()).select_from(JobResult).where(_closed_with(fingerprint))) or 0
+    queries = (
+        select(func.count()).select_from(model).where(_closed_with(model, fingerprint)) for model in _KEPT_IN
+    )
+    return sum(db.scalar(query) or 0 for query in queries)
 
 
 def _decoded(word: str, place: str) -> bytes:
@@ -217,39 +227,45 @@ def _is_done_with(db: Session, fingerprint: str) -> bool:
     retired_at = db.scalar(select(WorkerKey.retired_at).where(WorkerKey.fingerprint == fingerprint))
     if retired_at is None or retired_at > now() - KEPT:
         return False
-    return not db.scalar(select(exists().where(_closed_with(fingerprint))))
+    return not boxes(db, fingerprint)
 
 
 def _reseal_all(db: Session, key: WorkerKey, private: dict[str, bytes]) -> Rotated:
     resealed = closed = 0
     others = [fingerprint for fingerprint in private if fingerprint != key.fingerprint]
-    last = UUID(int=0)
-    while rows := _some(db, others, last):
-        for result_id, content in rows:
-            try:
-                sealed = reseal(content, key, private.get)
-            except CannotOpen:
-                # It stays as it is: its run says so when it starts.
-                closed += 1
-                continue
-            for column in (JobResult.sealed_data, JobResult.kept_box):
-                # Its run may have ended, and the box be gone.
-                mine = (JobResult.id == result_id, column == content)
-                db.execute(update(JobResult).where(*mine).values({column: sealed}))
-            resealed += 1
-        last = rows[-1][0]
-        db.commit()
+    for model in _KEPT_IN:
+        last = UUID(int=0)
+        while rows := _some(db, model, others, last):
+            for row_id, content in rows:
+                try:
+                    sealed = reseal(content, key, private.get)
+                except CannotOpen:
+                    # It stays as it is: its run says so when it starts.
+                    closed += 1
+                    continue
+                for column in _KEPT_IN[model]:
+                    # Its run may have ended, and the box be gone.
+                    mine = (model.id == row_id, column == content)
+                    db.execute(update(model).where(*mine).values({column: sealed}))
+                resealed += 1
+            last = rows[-1][0]
+            db.commit()
     return Rotated(key.fingerprint, resealed, closed)
 
 
-def _closed_with(fingerprint: str) -> ColumnElement[bool]:
+def _box(model: _Model) -> ColumnElement[Any]:
+    columns = _KEPT_IN[model]
+    return func.coalesce(*columns) if len(columns) > 1 else columns[0].expression
+
+
+def _closed_with(model: _Model, fingerprint: str) -> ColumnElement[bool]:
     mark = boxes_of(fingerprint)
-    begins = func.substr(_BOX, 1, len(mark)) == literal(mark, LargeBinary)
-    return and_(_BOX.is_not(None), begins)
+    begins = func.substr(_box(model), 1, len(mark)) == literal(mark, LargeBinary)
+    return and_(_box(model).is_not(None), begins)
 
 
-def _some(db: Session, fingerprints: list[str], after: UUID) -> list[tuple[UUID, bytes]]:
-    """Return some boxes that these keys close, in the order of their runs' ids."""
-    mine = or_(false(), *map(_closed_with, fingerprints))
-    query = select(JobResult.id, _BOX).where(JobResult.id > after, mine).order_by(JobResult.id).limit(BATCH)
-    return [(result_id, content) for result_id, content in db.execute(query)]
+def _some(db: Session, model: _Model, fingerprints: list[str], after: UUID) -> list[tuple[UUID, bytes]]:
+    """Return some boxes that these keys close, in the order of their rows' ids."""
+    mine = or_(false(), *(_closed_with(model, fingerprint) for fingerprint in fingerprints))
+    query = select(model.id, _box(model)).where(model.id > after, mine).order_by(model.id).limit(BATCH)
+    return [(row_id, content) for row_id, content in db.execute(query)]

@@ -1,6 +1,6 @@
 """What asks for a run where no person does so just now: a schedule, a hook, a button, the end of another run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -8,9 +8,10 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from store.models import JobResult
+from store.models import Approval, JobResult
 
-Kind = Literal["", "schedule", "hook", "button", "chain"]
+#: "approval": whoever is to approve a run tries what it would do.
+Kind = Literal["", "schedule", "hook", "button", "chain", "approval"]
 
 
 class Taken(Exception):
@@ -31,8 +32,11 @@ class Origin:
     slot_at: datetime | None = None
     #: The run that led to this one.
     parent_id: UUID | None = None
-    #: Called in the transaction that stores the run, before it is committed; may raise Taken.
-    claim: Callable[[Session, JobResult], None] | None = None
+    #: Under which its runs start; None: each run asks for its own where its job needs one.
+    approval: Approval | None = None
+    #: Called in the transaction that stores the run: may end or delay it, and raise Taken. Returns the runs that it ended
+    #: while they were waiting.
+    claim: Callable[[Session, JobResult], Sequence[JobResult]] | None = None
 
     def mark(self, result: JobResult) -> None:
         """Write on a new run where it comes from."""

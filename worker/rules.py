@@ -31,10 +31,10 @@ from sqlalchemy import (
     table,
     update,
 )
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from jobs.kinds import secret_names
-from store.models import SINGLETON, JobRecord, JobResult, JobStart, Status, now
+from store.models import FINAL, SINGLETON, JobRecord, JobResult, JobStart, Status, now
 from store.platform import SCHEMA
 from worker.attempts import ended, seconds, stop_cause
 
@@ -82,12 +82,22 @@ IGNORES_LOCK: ColumnElement[bool] = func.coalesce(
 )
 
 
+#: The run that another one comes after.
+_before = aliased(JobResult)
+
+#: Says that one has not ended.
+COMES_AFTER: ColumnElement[bool] = exists().where(
+    _before.id == JobResult.after_id, _before.status.not_in(FINAL)
+)
+
+
 def due(at: Any) -> ColumnElement[bool]:
-    """Say that a run waits, and not for a later moment. at: a time, or the parameter for one."""
+    """Say that a run waits, and not for a later moment or another run. at: a time, or the parameter for one."""
     return and_(
         PENDING,
         or_(JobResult.not_before.is_(None), JobResult.not_before <= at),
         or_(JobResult.expires_at.is_(None), JobResult.expires_at > at),
+        or_(JobResult.after_id.is_(None), ~COMES_AFTER),
     )
 
 
@@ -126,7 +136,7 @@ def admit(db: Session, result: JobResult, *, limit: int, policy: str) -> list[Jo
             setattr(result, name, value)
         return []
     # The newest stay, the new one among them.
-    return [old for old in active[: len(active) - limit + 1] if _replace(db, old, result.username)]
+    return [old for old in active[: len(active) - limit + 1] if replace(db, old, result.username)]
 
 
 def _active(db: Session, key: str) -> Sequence[JobResult]:
@@ -151,7 +161,7 @@ def _skipped(active: Sequence[JobResult], limit: int) -> str:
     return f"Skipped: {len(active)} runs had not ended, the first of them {first.short_id}."
 
 
-def _replace(db: Session, old: JobResult, by: str) -> bool:
+def replace(db: Session, old: JobResult, by: str) -> bool:
     """End it while it waits, or ask it to stop; True when it was waiting."""
     values = {"canceled_by": by, **ended(Status.CANCELED, REPLACED)}
     if _write(db, old.id, Status.PENDING, values):
@@ -189,7 +199,7 @@ def may_start(connection: Connection, result_id: UUID, at: datetime) -> bool:
         values = ended(Status.CANCELED, stop_cause(None, row.canceled_by))
     elif row.expires_at is not None and row.expires_at <= at:
         values = ended(Status.CANCELED, expired(row))
-    elif row.not_before is not None and row.not_before > at:
+    elif row.comes_after or (row.not_before is not None and row.not_before > at):
         values = {"pushed_at": None}
     else:
         held = _refused(connection, row) or _held_back(connection, row, at)
@@ -241,6 +251,7 @@ def _waiting(connection: Connection, result_id: UUID) -> Row[Any] | None:
             JobResult.canceled_by,
             JobResult.name,
             IGNORES_LOCK.label("ignores_lock"),
+            COMES_AFTER.label("comes_after"),
             JobRecord.concurrency_limit,
             JobRecord.concurrency_policy,
             JobRecord.rate_limit,

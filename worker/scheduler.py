@@ -1,4 +1,4 @@
-"""The scheduler process: it does the duty of all, and tidies up."""
+"""The scheduler process: it fires schedules, does the duty of all, and tidies up."""
 
 import logging
 import os
@@ -13,7 +13,8 @@ from store.files import file_store
 from store.models import FINAL, JobResult, SignInLink, UserSession, now
 from store.platform import Platform
 from store.settings import Settings, SettingsError
-from worker.duty import Duty, Facts
+from worker.duty import STANDSTILL_SECONDS, Duty, Facts
+from worker.firing import keep_firing
 from worker.host import memory_of, process_name, this_process
 from worker.presence import SCHEDULER, forget_gone
 from worker.run_files import sweep
@@ -42,7 +43,13 @@ def run(settings: Settings, stop: threading.Event) -> None:
         facts=lambda: Facts(memory_bytes=memory_of([os.getpid()])),
     )
     duty.stop = stop
+    # In a thread of its own: what is due is due, however long anything else takes.
+    platform = Platform(settings.database_url, standstill_seconds=STANDSTILL_SECONDS)
+    firing = threading.Thread(target=keep_firing, args=(settings, platform, stop), name="firing")
+    firing.start()
     duty.run(after_pass=lambda platform, number: _tidy_at_times(settings, platform, number))
+    firing.join()
+    platform.dispose()
 
 
 def _tidy_at_times(settings: Settings, platform: Platform, number: int) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,20 +14,26 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, object_session
 from sqlalchemy.orm.attributes import set_committed_value
 
-from jobs.data import clean
 from jobs.errors import InvalidData
 from jobs.files import Upload
 from jobs.kinds import secret_names
-from jobs.variables import DRY_RUN
 from store.audit import note
 from store.models import JobRecord, JobResult, Status, User, now
-from store.permissions import Forbidden, look_up, require
-from store.sealing import Box, close, current_key
+from store.permissions import look_up, require
+from store.sealing import Box, current_key
 from store.settings import Settings
 from worker import rules, run_files
-from worker.approvals import ask
+from worker.approvals import ask, bring_along
+from worker.asked import NotRunnable as NotRunnable
+from worker.asked import (
+    check_commit,
+    check_inputs,
+    chosen_queue,
+    readable,
+    require_runnable,
+    seal_inputs,
+)
 from worker.failpoints import reach
-from worker.lookups import object_lookup
 from worker.origins import A_PERSON, Origin, Taken
 from worker.overrides import UNSEALED
 from worker.pushes import push_first
@@ -37,10 +43,6 @@ from worker.rights import require_inputs
 from worker.run_options import NO_OPTIONS, RunOptions, may_profile
 
 LONGEST_KEY = 200
-
-
-class NotRunnable(Forbidden):
-    """The job as such cannot be run now, whoever asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +68,22 @@ def reusable(result: JobResult, user: User | None) -> Reused | None:
     reused = Reused(
         result.sealed_for or result.id, box, result.kept_until or result.created_at, result.concurrency_key
     )
-    return reused if reused.kept_until > now() and _still_fits(reused, result, job) else None
+    if reused.kept_until <= now() or result.sensitive != job.has_sensitive_variables:
+        return None
+    return reused if still_fits(reused, result.data, job) else None
 
 
-def _still_fits(reused: Reused, result: JobResult, job: JobRecord) -> bool:
-    """Tell whether a box holds just what the job would seal today: what is in it nobody here can complete, or move."""
+def still_fits(reused: Reused, data: Mapping[str, Any], job: JobRecord) -> bool:
+    """Tell whether a box holds just what the job would seal today: what is in it nobody here can complete, or move.
+
+    data: the inputs that are not in the box.
+    """
     secrets = set(secret_names(job.variables))
-    if result.sensitive != job.has_sensitive_variables:
-        return False
     told = {name for name, fact in reused.box.facts.items() if "length" in fact or "empty" in fact}
     if job.has_sensitive_variables:
         fits = reused.names == {variable["name"] for variable in job.variables} and secrets <= told
     else:
-        in_the_open = {name for name in secrets if result.data.get(name)}
+        in_the_open = {name for name in secrets if data.get(name)}
         fits = reused.names <= secrets and not in_the_open
     # A rule on sealed inputs can only be taken over, not made.
     limited = job.concurrency_limit and reused.names.intersection(job.concurrency_key)
@@ -141,14 +146,14 @@ def submit(
     require_runnable(job)
     if job.approval_required and job.has_sensitive_variables and current_key(db) is None:
         raise NotRunnable(f"{job.name} cannot be run as it is. {UNSEALED}")
-    _check_commit(job, commit)
+    check_commit(job, commit)
     options.check(job, may_profile=permitted or may_profile(user, debug=settings.debug))
-    chosen = _queue(job, queue)
+    chosen = chosen_queue(job, queue)
     questions = questions or Questions(settings, job, username=_name(user))
     reused = sealed.names if sealed else frozenset()
-    data = _checked(db, settings, job, raw, form=form, questions=questions, sealed=reused)
+    data = check_inputs(db, settings, job, raw, form=form, questions=questions, sealed=reused)
     if not permitted:
-        require_inputs(user, job, _readable(job, data), chosen)
+        require_inputs(user, job, readable(job, data), chosen)
     with run_files.keeping(settings, db, data) as kept:
         result = _row(
             db,
@@ -165,16 +170,16 @@ def submit(
         result.idempotency_key, result.idempotency_digest = idempotency_key, digest
         origin.mark(result)
         result.request, result.uploads = request, len(kept.keys)
-        waits = job.approval_required
+        ended = [*_claim(db, origin, result)]
+        waits = job.approval_required and origin.approval is None and not result.finished
         if waits:
             ask(db, result, job)
-        # A run that waits for an approval is under the rules of a new one when it is approved.
-        policy = (
-            []
-            if waits
-            else rules.admit(db, result, limit=job.concurrency_limit, policy=job.concurrency_policy)
-        )
-        replaced = [(old.id, old.queue, old.priority) for old in policy]
+        elif not result.finished:
+            if origin.approval is not None:
+                bring_along(db, origin.approval, result)
+            # One that waits for an approval is under these rules when it is approved.
+            ended += rules.admit(db, result, limit=job.concurrency_limit, policy=job.concurrency_policy)
+        replaced = [(old.id, old.queue, old.priority) for old in ended]
         db.add(result)
         note(
             db,
@@ -184,9 +189,8 @@ def submit(
             actor=_name(user),
         )
         kept.give(db, result.id)
-        _claim(db, origin, result)
         result_id, class_path, priority = result.id, job.class_path, result.priority
-        skipped = result.finished or waits
+        skipped = result.finished or waits or result.pushed_at is None
         # Commit before pushing: a fast worker must find the row. And read nothing in between: on SQLite that
         # would begin a transaction, and a Redis that hangs would keep every other writer waiting.
         reach("submit.before-commit")
@@ -213,32 +217,6 @@ def submit(
         # Said without reading the row again: on SQLite that would take the write turn from the waiting worker.
         set_committed_value(result, "pushed_at", None)
     return result
-
-
-def _checked(
-    db: Session,
-    settings: Settings,
-    job: JobRecord,
-    raw: Mapping[str, Any],
-    *,
-    form: bool,
-    questions: Questions,
-    sealed: Collection[str],
-) -> dict[str, Any]:
-    """Return the data of the run, without what is sealed. Raises InvalidData."""
-    variables = [variable for variable in job.variables if variable["name"] not in sealed]
-    if questions.needed():
-        # The job's code may take its time, and on SQLite whatever was read so far keeps every other writer waiting.
-        db.commit()
-    with object_lookup(settings) as objects:
-        complete = questions.of_submit(raw, form=form)
-        data = clean(variables, raw, objects=objects, form=form, complete=complete)
-    run_files.check_sizes(data, settings.upload_bytes)
-    # Of sealed inputs a worker judges the whole (see worker.rejudging).
-    if questions.validates and not sealed:
-        with run_files.on_disk(data) as readable:
-            questions.validate(readable)
-    return data
 
 
 def _row(
@@ -274,7 +252,7 @@ def _row(
         concurrency_key=rules.concurrency_key(job, data, settings.secret_key),
         sensitive=job.has_sensitive_variables,
         permitted=permitted,
-        data=_readable(job, data),
+        data=readable(job, data),
         created_at=asked_at,
         # Said before it is done: that saves a write, and what a dying process did not push is found by a reconciler.
         pushed_at=asked_at,
@@ -285,9 +263,7 @@ def _row(
         result.kept_until, result.sealed_for = sealed.kept_until, sealed.result_id
         if job.concurrency_limit and sealed.names.intersection(job.concurrency_key):
             result.concurrency_key = sealed.concurrency_key
-    elif hidden := data if job.has_sensitive_variables else _secrets(job, data):
-        names = secret_names(job.variables)
-        box = close(db, settings.secret_key, job.class_path, hidden, names)
+    elif box := seal_inputs(db, settings, job, data):
         result.sealed_facts = box.facts
         # Who typed it at a command line is not known, and so is nobody who might run it again.
         if box.lasting and settings.sealed_days and user is not None and not permitted:
@@ -296,17 +272,6 @@ def _row(
         else:
             result.sealed_data = box.content
     return result
-
-
-def _readable(job: JobRecord, data: dict[str, Any]) -> dict[str, Any]:
-    """Return the inputs that are stored as they are."""
-    sealed = data if job.has_sensitive_variables else _secrets(job, data)
-    return {name: value for name, value in data.items() if name not in sealed}
-
-
-def _secrets(job: JobRecord, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the inputs that nobody may read. One that was left empty hides nothing."""
-    return {name: data[name] for name in secret_names(job.variables) if data.get(name)}
 
 
 def _name(user: User | None) -> str:
@@ -352,11 +317,11 @@ def _is_known(db: Session, user_id: int | None, key: str) -> bool:
         return connection.scalar(_of_key(select(JobResult.id), user_id, key)) is not None
 
 
-def _claim(db: Session, origin: Origin, result: JobResult) -> None:
+def _claim(db: Session, origin: Origin, result: JobResult) -> Sequence[JobResult]:
     if origin.claim is None:
-        return
+        return ()
     try:
-        origin.claim(db, result)
+        return origin.claim(db, result)
     except Taken:
         db.rollback()
         raise
@@ -385,31 +350,3 @@ def _withdraw(settings: Settings, replaced: list[tuple[UUID, str, str]]) -> None
     for result_id, queue, priority in replaced:
         if not withdraw(settings, result_id, queue=queue, priority=priority):
             return
-
-
-def require_runnable(job: JobRecord) -> None:
-    """Raise NotRunnable for a job that nobody can run now."""
-    if not job.installed:
-        raise NotRunnable(
-            f"{job.name} is not installed any more: its class was not found at the last refresh."
-        )
-    if not job.enabled:
-        raise NotRunnable(f"{job.name} is not enabled to be run.")
-
-
-def _check_commit(job: JobRecord, commit: bool | None) -> None:
-    """Refuse a dry run of a job that would save its changes all the same."""
-    if commit is not False or not job.always_commits:
-        return
-    known = any(variable["name"] == DRY_RUN for variable in job.variables)
-    instead = f" Give {DRY_RUN} among its inputs instead." if known else ""
-    raise InvalidData({"_commit": [f"This job always saves what it changes.{instead}"]})
-
-
-def _queue(job: JobRecord, name: str | None) -> str:
-    allowed = job.allowed_queues
-    if name is None or name == "":
-        return allowed[0]
-    if name not in allowed:
-        raise InvalidData({"_queue": [f'"{name}" is not a valid choice. Choose from: {", ".join(allowed)}.']})
-    return name

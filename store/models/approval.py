@@ -1,35 +1,50 @@
-"""Runs that somebody else has to approve before they start."""
+"""Runs, and schedules, that somebody else has to approve before they start."""
 
 import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from store.models.base import Base, CreatedAt, Key, LongText
 from store.models.result import JobResult
+from store.models.schedule import Schedule
+
+OPEN = text("decision IS NULL")
 
 
 class Approval(Base):
-    """One request, and what was decided. Whoever takes it back cancels the run: that is no decision."""
+    """One request, and what was decided.
+
+    It is about a run or about a schedule, of which the newest one counts. Of a run that an approved schedule made, it
+    is a copy of the schedule's.
+    """
 
     __tablename__ = "approvals"
+    __table_args__ = (
+        # What waits: few, among all that was ever asked for.
+        Index("ix_approvals_open", "id", sqlite_where=OPEN, postgresql_where=OPEN),
+    )
 
     id: Mapped[Key]
-    result_id: Mapped[uuid.UUID] = mapped_column(
+    result_id: Mapped[uuid.UUID | None] = mapped_column(
         ForeignKey("job_results.id", ondelete="CASCADE"), unique=True
+    )
+    schedule_id: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey("schedules.id", ondelete="CASCADE"), index=True
     )
     created_at: Mapped[CreatedAt]
     #: When it is over if nobody has decided; None: never.
     expires_at: Mapped[datetime | None] = mapped_column(index=True)
     #: What exactly is to be approved: {part: SHA-256} (see worker.approvals).
     asked: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    #: "approved", "denied" or "expired"; None: not yet.
+    #: "approved", "denied", "expired", "withdrawn" by who asked or, of a schedule that was edited, "void"; None: not yet.
     decision: Mapped[str | None] = mapped_column(String(10))
     decided_at: Mapped[datetime | None] = mapped_column(index=True)
     #: Whose decision it was; kept when that person is gone.
     decided_by: Mapped[str | None] = mapped_column(String(150))
     comment: Mapped[LongText] = mapped_column(default="")
 
-    result: Mapped[JobResult] = relationship(lazy="raise")
+    result: Mapped[JobResult | None] = relationship(lazy="raise")
+    schedule: Mapped[Schedule | None] = relationship(lazy="raise")

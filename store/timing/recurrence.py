@@ -80,6 +80,11 @@ class Recurrence:
         weekday = start.isoweekday() if self.interval == "weekly" else "*"
         return parse(f"{start.minute} {hour} * * {weekday} {start.second}", "jobschleuder")
 
+    @property
+    def before_all(self) -> datetime:
+        """A moment before the first slot."""
+        return self.start - _SECOND
+
     def slots(self, after: datetime, until: datetime | None = None) -> Iterator[datetime]:
         """Yield the moments (aware, UTC) at which this fires, strictly after `after` and not after `until`."""
         firings = self.firings(after, until)
@@ -127,25 +132,47 @@ class Recurrence:
         """Return the next few slots after a moment."""
         return list(islice(self.slots(after), count))
 
-    def due(self, last_slot: datetime | None, now: datetime, missed: Missed) -> list[datetime]:
+    def following(self, last_slot: datetime | None) -> datetime | None:
+        """Return the first slot after `last_slot` (None: the first of all); None: there is none."""
+        return next(self.slots(self.before_all if last_slot is None else last_slot), None)
+
+    def due(
+        self, last_slot: datetime | None, now: datetime, missed: Missed, schedule_id: str = ""
+    ) -> list[datetime]:
         """Return the slots to run now, in order, all of them after `last_slot` (None: nothing ran yet).
 
         Who runs them remembers the last one as `last_slot`, so none is ever returned again, whatever the clock does. What is
         younger than GRACE is returned in any case; what is older was missed, and with "once" the latest stands for all,
         and none where there is a younger one, which stands for them, too.
         """
-        reached = self.reached(last_slot, now)
-        fresh = [slot for slot in reached if now - slot < GRACE]
-        late = reached[: len(reached) - len(fresh)]
+        reached = self.ready(last_slot, now, schedule_id)
+        fresh = [slot for slot, ready_at in reached if now - ready_at < GRACE]
+        late = [slot for slot, _ in reached[: len(reached) - len(fresh)]]
         if missed == "skip":
             return fresh
         if missed == "once":
             return fresh or late[-1:]
         return late[-MOST_MISSED:] + fresh
 
+    def ready(
+        self, last_slot: datetime | None, now: datetime, schedule_id: str = ""
+    ) -> list[tuple[datetime, datetime]]:
+        """Return the slots of `reached` whose runs are to start by now, and since when: their jitter is over.
+
+        None overtakes another one.
+        """
+        ready = []
+        ready_at = self.before_all
+        for slot in self.reached(last_slot, now):
+            ready_at = max(ready_at, slot + self.jitter(schedule_id, slot))
+            if ready_at > now:
+                break
+            ready.append((slot, ready_at))
+        return ready
+
     def reached(self, last_slot: datetime | None, now: datetime) -> list[datetime]:
         """Return the slots after `last_slot` up to now: all young ones, and at least the latest MOST_MISSED older ones."""
-        begin = self.start - _SECOND if last_slot is None else last_slot
+        begin = self.before_all if last_slot is None else last_slot
         window = 2 * GRACE
         # Backward in growing steps: there may be years of slots, of which the latest are wanted.
         while now - window > begin:

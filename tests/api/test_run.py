@@ -339,7 +339,7 @@ def test_a_slow_check_of_the_data_keeps_nobody_from_writing(call, hello, plain, 
         write_meanwhile()
         return clean(*arguments, **more)
 
-    monkeypatch.setattr("worker.submit.clean", slow_clean)
+    monkeypatch.setattr("worker.asked.clean", slow_clean)
     assert run(call, {"data": {"text": "x"}}).status_code == 201
     assert plain.description
 

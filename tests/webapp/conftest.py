@@ -15,9 +15,11 @@ from werkzeug.test import TestResponse
 
 from store import migrate
 from store.html import render
-from store.models import EntryGroup, JobRecord, JobResult, LogEntry, User, UserSession, now
+from store.models import EntryGroup, JobRecord, JobResult, LogEntry, Schedule, User, UserSession, now
 from store.secrets import hash_token
 from store.settings import Settings, load_settings
+from store.timing.recurrence import Recurrence
+from store.timing.saved import cursor, keep_times
 from tests.conftest import make_cast
 from webapp.app import create_app
 
@@ -185,6 +187,35 @@ def make_result(db: Session, cast: dict[str, User]) -> Callable[..., JobResult]:
         db.add(result)
         db.commit()
         return result
+
+    return make
+
+
+@pytest.fixture
+def make_schedule(db: Session, cast: dict[str, User]) -> Callable[..., Schedule]:
+    """Make a schedule that fires each hour from tomorrow on."""
+
+    def make(job: JobRecord, username: str = "alice", **values: Any) -> Schedule:
+        times = Recurrence("hourly", now().replace(minute=0, second=0) + timedelta(days=1))
+        schedule = Schedule(
+            **{
+                "id": uuid.uuid4(),
+                "name": "Each hour",
+                "job_id": job.id,
+                "class_path": job.class_path,
+                "user_id": cast[username].id,
+                "username": username,
+                "enabled": True,
+                "problem": "",
+                **values,
+            }
+        )
+        keep_times(schedule, times)
+        for name, value in cursor(schedule, times, None).items():
+            setattr(schedule, name, value)
+        db.add(schedule)
+        db.commit()
+        return schedule
 
     return make
 

@@ -14,9 +14,9 @@ from sqlalchemy import select
 from werkzeug.routing import Map
 
 from examples.inventory.models import Site, Status
-from store.models import ApiToken, Group, JobRecord, JobResult, Permission, SavedFilter, User
+from store.models import ApiToken, Approval, Group, JobRecord, JobResult, Permission, SavedFilter, User
 from store.secrets import new_token
-from worker.approvals import ask
+from worker.approvals import ask, digests
 from worker.host import this_process
 from worker.presence import Presence
 
@@ -27,7 +27,7 @@ SIGN_IN, OPEN, TOKEN = 303, 200, 401
 
 #: {(method, address): (endpoint, stranger, without any permission, a member)}. What changes something as a member is in here, too:
 #: each is asked for in an instance of its own. `*` is a result of somebody else's, `+` one of the member's own, and `=`
-#: one of somebody else's that waits for an approval.
+#: one of somebody else's that waits for an approval; `~` is somebody else's schedule, which does, too.
 JOB, API = "/jobs/local/net/Ping", "/api/v1"
 TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     ("GET", "/"): ("home.show", SIGN_IN, 302, 302),
@@ -124,7 +124,25 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     ("POST", "/results/*/cancel"): ("results.cancel", SIGN_IN, 404, 403),
     ("POST", "/results/+/cancel"): ("results.cancel", SIGN_IN, 404, 303),
     ("POST", "/results/*/rerun"): ("results.rerun", SIGN_IN, 404, 303),
+    # Schedules.
+    ("GET", "/schedules/"): ("schedules.index", SIGN_IN, 200, 200),
+    ("GET", "/schedules/preview"): ("schedules.preview_times", SIGN_IN, 200, 200),
+    ("GET", "/schedules/~"): ("schedules.show", SIGN_IN, 404, 200),
+    ("GET", "/schedules/~/edit"): ("schedules.edit", SIGN_IN, 404, 403),
+    **{
+        ("POST", f"/schedules/~/{path}"): (endpoint, SIGN_IN, 404, 403)
+        for path, endpoint in (
+            ("edit", "schedules.change"),
+            ("pause", "schedules.pause"),
+            ("resume", "schedules.resume"),
+            ("run", "schedules.run"),
+            ("take-over", "schedules.take_over"),
+            ("ask", "schedules.ask"),
+            ("delete", "schedules.delete"),
+        )
+    },
     # Approvals.
+    ("POST", "/approvals/schedules/~"): ("approvals.decide_on_schedule", SIGN_IN, 404, 403),
     ("GET", "/approvals/"): ("approvals.index", SIGN_IN, 200, 200),
     ("POST", "/approvals/*"): ("approvals.decide_on", SIGN_IN, 404, 404),
     ("POST", "/approvals/="): ("approvals.decide_on", SIGN_IN, 404, 403),
@@ -176,6 +194,15 @@ VIEWER: dict[tuple[str, str], int] = {
 }
 ADMIN: dict[tuple[str, str], int] = {
     ("POST", "/approvals/="): 303,
+    ("POST", "/approvals/schedules/~"): 303,
+    ("GET", "/schedules/~/edit"): 200,
+    ("POST", "/schedules/~/edit"): 422,
+    ("POST", "/schedules/~/pause"): 303,
+    ("POST", "/schedules/~/resume"): 303,
+    ("POST", "/schedules/~/run"): 303,
+    ("POST", "/schedules/~/take-over"): 303,
+    ("POST", "/schedules/~/ask"): 303,
+    ("POST", "/schedules/~/delete"): 303,
     ("GET", "/admin/audit/"): 200,
     ("GET", "/admin/audit/audit.csv"): 200,
     ("GET", "/admin/groups/"): 200,
@@ -236,7 +263,9 @@ def app(inventory_settings: Any) -> Iterator[Flask]:
 
 
 @pytest.fixture
-def fill(db: Any, cast: Any, make_job: Any, make_result: Any, platform: Any) -> Callable[[str], str]:
+def fill(
+    db: Any, cast: Any, make_job: Any, make_result: Any, make_schedule: Any, platform: Any
+) -> Callable[[str], str]:
     """Make one of everything; carol has no permission, and alice those of everybody. Returns how to fill in an address."""
     variable = {
         "name": "site",
@@ -254,15 +283,18 @@ def fill(db: Any, cast: Any, make_job: Any, make_result: Any, platform: Any) -> 
         everyone = db.scalars(select(Group).where(Group.everyone)).one()
         everyone.everyone, everyone.members = False, [cast["alice"]]
         viewer = User(username="vera")
-        for kind in ("job", "result", "object", "worker"):
+        for kind in ("job", "result", "schedule", "object", "worker"):
             db.add(Permission(name=f"See {kind}", kind=kind, actions=["view"], users=[viewer]))
         db.add(SavedFilter(user_id=cast["bob"].id, name="his", arguments={}))
     Presence(platform, kind="worker", name="w-1", queues=["default"], process=this_process()).enter()
     waiting = make_result(job, "awaiting_approval", username="bob", data={"site": None})
     with db.begin():
         ask(db, db.get_one(JobResult, waiting.id), db.get_one(JobRecord, job.id))
-    ids = {"*": bobs.id, "+": own.id, "=": waiting.id}
-    return lambda path: re.sub(r"[*+]|(?<=/)=", lambda sign: str(ids[sign[0]]), path)
+    schedule = make_schedule(job, username="bob", data={"site": None})
+    with db.begin():
+        db.add(Approval(schedule_id=schedule.id, asked=digests(schedule, job)))
+    ids = {"*": bobs.id, "+": own.id, "=": waiting.id, "~": schedule.id}
+    return lambda path: re.sub(r"[*+~]|(?<=/)=", lambda sign: str(ids[sign[0]]), path)
 
 
 def token_of(db: Any, user: Any, **limits: Any) -> dict[str, str]:

@@ -135,7 +135,7 @@ def test_what_was_taken_back_cannot_be_approved(asking: Portal):
     asking.cancel(asked)
     with pytest.raises(AlreadyDecided):
         decided(asking, asked)
-    assert (asking.status(asked), approval_of(asking, asked).decision) == ("canceled", None)
+    assert (asking.status(asked), approval_of(asking, asked).decision) == ("canceled", "withdrawn")
 
 
 def test_a_request_expires(asking: Portal):

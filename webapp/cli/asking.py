@@ -16,8 +16,8 @@ from store.plugins import PluginError
 from store.text import clean_text, entry_text
 from webapp.cli.platform import find_job, find_user
 from webapp.texts import value_of
+from worker.asked import require_runnable
 from worker.freshness import catch_up, is_behind
-from worker.submit import require_runnable
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

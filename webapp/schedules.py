@@ -1,0 +1,353 @@
+"""Schedules: what runs when, what becomes of it, and the acts of people."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    current_app,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from sqlalchemy import func, select
+from sqlalchemy.orm import joinedload, undefer
+
+from jobs.errors import InvalidData
+from store.models import Approval, JobRecord, MissedSlots, Schedule, now
+from store.permissions import Forbidden, NotVisible, visible
+from store.text import clean_text
+from store.timing.saved import recurrence_of
+from webapp import htmx
+from webapp.auth import allowed, current_user, require, signed_in_user
+from webapp.database import db
+from webapp.history import Run, runs_of_schedules, usual_seconds
+from webapp.inputs import shown_inputs
+from webapp.looks import Pulse, pulse
+from webapp.schedule_form import (
+    NEXT_SHOWN,
+    ScheduleForm,
+    form_of,
+    form_words,
+    local_words,
+    preview,
+    read_form,
+    read_plan,
+)
+from webapp.timeline import Planned, Timeline, timeline
+from worker import schedules as acts
+from worker.asked import NotRunnable
+from worker.firing import why_not_now
+from worker.presence import SCHEDULER, is_silent
+from worker.queue_facts import listening_workers, present_workers
+from worker.schedule_approvals import approval_of
+from worker.schedules import MISSED, OVERLAPS
+
+blueprint = Blueprint("schedules", __name__, url_prefix="/schedules")
+
+MOST_SHOWN = 200
+RUNS_SHOWN = 10
+MISSED_SHOWN = 10
+#: How long a miss is news.
+MISSED_LATELY = timedelta(days=1)
+LONGEST_SEARCH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One schedule in the list."""
+
+    schedule: Schedule
+    words: str
+    runs: tuple[Run, ...]
+    pulse: Pulse
+    #: Why it makes no runs at present.
+    problem: str
+    #: How many slots it missed lately.
+    missed: int
+
+    @property
+    def last(self) -> Run | None:
+        return self.runs[0] if self.runs else None
+
+
+def init_app(app: Flask) -> None:
+    app.jinja_env.filters["times_in_words"] = times_in_words
+
+
+def times_in_words(schedule: Schedule) -> str:
+    try:
+        return recurrence_of(schedule).in_words()
+    except ValueError as error:
+        return str(error)
+
+
+@blueprint.get("/")
+def index() -> str:
+    require("view", Schedule)
+    search = clean_text(request.args.get("q", "")).strip()[:LONGEST_SEARCH]
+    found = db.session.scalars(_listed(search).limit(MOST_SHOWN)).unique().all()
+    lines = _lines(found)
+    workers = present_workers(db.session())
+    on = [line for line in lines if line.schedule.enabled]
+    return render_template(
+        "schedules/index.html",
+        lines=lines,
+        q=search,
+        on=len(on),
+        paused=len(lines) - len(on),
+        coming=next((line for line in on if line.schedule.wakes_at and not line.problem), None),
+        picture=_picture(lines, listening_workers(workers)) if lines else None,
+        silent=not any(row.kind == SCHEDULER and not is_silent(row) for row in workers),
+        most=MOST_SHOWN,
+    )
+
+
+@blueprint.get("/preview")
+def preview_times() -> str:
+    """Say in words what is being typed, and when it would run."""
+    require("view", Schedule)
+    form = read_form(request.args)
+    shown = preview(form)
+    return render_template("schedules/_preview.html", when=form, shown=shown)
+
+
+@blueprint.get("/<uuid:schedule_id>")
+def show(schedule_id: UUID) -> str:
+    return _page(_find(schedule_id))
+
+
+@blueprint.get("/<uuid:schedule_id>/edit")
+def edit(schedule_id: UUID) -> str:
+    schedule = _find(schedule_id)
+    require("change", schedule)
+    return _form(schedule, form_of(schedule))
+
+
+@blueprint.post("/<uuid:schedule_id>/edit")
+def change(schedule_id: UUID) -> Response:
+    schedule = _find(schedule_id)
+    require("change", schedule)
+    form = read_form(request.form)
+    plan = read_plan(form, schedule)
+    if plan is None:
+        return make_response(_form(schedule, form), HTTPStatus.UNPROCESSABLE_ENTITY)
+    acts.edit_plan(db.session(), schedule, schedule.job, plan, signed_in_user())
+    flash(f"{schedule.name} is saved.")
+    return _back(schedule)
+
+
+@blueprint.post("/<uuid:schedule_id>/pause")
+def pause(schedule_id: UUID) -> Response:
+    return _switch(schedule_id, acts.pause, "is paused")
+
+
+@blueprint.post("/<uuid:schedule_id>/resume")
+def resume(schedule_id: UUID) -> Response:
+    return _switch(schedule_id, acts.resume, "is on again")
+
+
+@blueprint.post("/<uuid:schedule_id>/run")
+def run(schedule_id: UUID) -> Response:
+    schedule = _find(schedule_id)
+    require("change", schedule)
+    job = _job_of(schedule)
+    settings = current_app.extensions["errand"].settings
+    try:
+        result = acts.run_now(db.session(), settings, schedule, job, signed_in_user())
+    except NotRunnable as refusal:
+        db.session.rollback()
+        flash(f"{schedule.name} cannot run: {refusal}", "warn")
+        return _back(schedule)
+    page = url_for("results.show", result_id=result.id)
+    return make_response(redirect(page, HTTPStatus.SEE_OTHER))
+
+
+@blueprint.post("/<uuid:schedule_id>/take-over")
+def take_over(schedule_id: UUID) -> Response:
+    schedule = _find(schedule_id)
+    job = _job_of(schedule)
+    try:
+        acts.take_over(db.session(), schedule, job, signed_in_user())
+    except InvalidData as refusal:
+        db.session.rollback()
+        flash(str(refusal), "warn")
+        return make_response(redirect(_inputs_url(schedule), HTTPStatus.SEE_OTHER))
+    flash(f"{schedule.name} runs as you from now on.")
+    return _back(schedule)
+
+
+@blueprint.post("/<uuid:schedule_id>/ask")
+def ask(schedule_id: UUID) -> Response:
+    schedule = _find(schedule_id)
+    acts.ask_again(db.session(), schedule, _job_of(schedule), signed_in_user())
+    flash(f"{schedule.name} waits for an approval.")
+    return _back(schedule)
+
+
+@blueprint.post("/<uuid:schedule_id>/delete")
+def delete(schedule_id: UUID) -> Response:
+    schedule = _find(schedule_id)
+    acts.remove(db.session(), schedule, signed_in_user())
+    flash(f"{schedule.name} is deleted. Its results stay.")
+    if htmx.wants_fragment():
+        return htmx.go_to(url_for("schedules.index"))
+    return make_response(redirect(url_for("schedules.index"), HTTPStatus.SEE_OTHER))
+
+
+# --- The list -------------------------------------------------------------------------------------------------
+
+
+def _listed(search: str) -> Any:
+    query = visible(select(Schedule), current_user(), Schedule)
+    query = query.options(joinedload(Schedule.job), joinedload(Schedule.user))
+    for word in search.lower().split():
+        text = func.lower(Schedule.name + " " + Schedule.class_path + " " + Schedule.username)
+        query = query.where(text.contains(word, autoescape=True))
+    # What runs next comes first; what is paused, or over, last.
+    return query.order_by(
+        Schedule.enabled.desc(), Schedule.next_slot_at.is_(None), Schedule.next_slot_at, Schedule.name
+    )
+
+
+def _lines(schedules: Sequence[Schedule]) -> list[Line]:
+    ids = [schedule.id for schedule in schedules]
+    runs = runs_of_schedules(ids)
+    approvals = _approvals(ids)
+    missed = _missed_lately(ids)
+    return [
+        Line(
+            schedule,
+            times_in_words(schedule),
+            own := runs.get(schedule.id, ()),
+            pulse(own),
+            why_not_now(schedule, approvals.get(schedule.id)) or schedule.problem,
+            missed.get(schedule.id, 0),
+        )
+        for schedule in schedules
+    ]
+
+
+def _approvals(ids: Sequence[UUID]) -> dict[UUID | None, Approval]:
+    """Return the request of each schedule that counts."""
+    mine = (Approval.schedule_id.in_(ids), Approval.result_id.is_(None))
+    newest = select(func.max(Approval.id)).where(*mine).group_by(Approval.schedule_id)
+    rows = db.session.scalars(select(Approval).where(Approval.id.in_(newest)))
+    return {row.schedule_id: row for row in rows}
+
+
+def _missed_lately(ids: Sequence[UUID]) -> dict[UUID, int]:
+    lately = (MissedSlots.schedule_id.in_(ids), MissedSlots.noticed_at > now() - MISSED_LATELY)
+    query = select(MissedSlots.schedule_id, func.sum(MissedSlots.count)).where(*lately)
+    return {key: int(count) for key, count in db.session.execute(query.group_by(MissedSlots.schedule_id))}
+
+
+def _picture(lines: Sequence[Line], workers: Any) -> Timeline:
+    at = now()
+    planned = [
+        Planned(
+            line.schedule.queue,
+            times := recurrence_of(line.schedule),
+            line.schedule.last_slot_at or times.before_all,
+            usual_seconds(line.runs) or 0.0,
+        )
+        for line in lines
+        if line.schedule.enabled and line.schedule.wakes_at and not line.problem
+    ]
+    return timeline(planned, at, workers)
+
+
+# --- One schedule ---------------------------------------------------------------------------------------------
+
+
+def _page(schedule: Schedule, status: HTTPStatus = HTTPStatus.OK) -> str:
+    runs = runs_of_schedules([schedule.id]).get(schedule.id, ())
+    approval = approval_of(db.session(), schedule.id)
+    times = recurrence_of(schedule)
+    last = schedule.last_slot_at or times.before_all
+    job = schedule.job
+    with current_app.extensions["errand"].data.session() as data:
+        inputs = shown_inputs(schedule, job, data)
+    missed = select(MissedSlots).where(MissedSlots.schedule_id == schedule.id)
+    may_change = allowed("change", schedule)
+    return render_template(
+        "schedules/show.html",
+        schedule=schedule,
+        job=job if job is not None and allowed("view", job) else None,
+        words=times.in_words(),
+        times=times,
+        coming=[(local_words(slot, times), slot) for slot in times.next(max(last, now()), NEXT_SHOWN)]
+        if schedule.enabled
+        else [],
+        inputs=inputs,
+        runs=runs[:RUNS_SHOWN],
+        pulse=pulse(runs),
+        usual_seconds=usual_seconds(runs),
+        missed=db.session.scalars(missed.order_by(MissedSlots.id.desc()).limit(MISSED_SHOWN)).all(),
+        problem=why_not_now(schedule, approval) or schedule.problem,
+        approval=approval if approval is not None and approval.decision != "void" else None,
+        may_change=may_change,
+        may_delete=allowed("delete", schedule),
+        may_take_over=may_change
+        and schedule.user_id != signed_in_user().id
+        and job is not None
+        and allowed("run", job),
+        missed_words=MISSED[schedule.missed],
+        overlap_words=OVERLAPS[schedule.overlap],
+        inputs_url=_inputs_url(schedule),
+    )
+
+
+def _form(schedule: Schedule, form: ScheduleForm) -> str:
+    return render_template(
+        "schedules/edit.html",
+        schedule=schedule,
+        when=form,
+        shown=preview(form) if not form.errors else None,
+        **form_words(),
+    )
+
+
+def _find(schedule_id: UUID) -> Schedule:
+    query = visible(select(Schedule), current_user(), Schedule).where(Schedule.id == schedule_id)
+    options = (joinedload(Schedule.job), joinedload(Schedule.user), undefer(Schedule.kept_box))
+    schedule: Schedule | None = db.session.scalars(query.options(*options)).one_or_none()
+    if schedule is None:
+        raise NotVisible
+    require("view", schedule)
+    return schedule
+
+
+def _job_of(schedule: Schedule) -> JobRecord:
+    if schedule.job is None:
+        raise Forbidden("The job of this schedule was removed.")
+    return schedule.job
+
+
+def _inputs_url(schedule: Schedule) -> str:
+    return url_for("jobs.show", key=schedule.class_path, _schedule=schedule.id)
+
+
+def _switch(schedule_id: UUID, act: Callable[..., None], words: str) -> Response:
+    schedule = _find(schedule_id)
+    act(db.session(), schedule, signed_in_user())
+    if htmx.wants_fragment():
+        [line] = _lines([_find(schedule_id)])
+        return make_response(render_template("schedules/_line.html", line=line))
+    flash(f"{schedule.name} {words}.")
+    if request.form.get("then") == "list":
+        return make_response(redirect(url_for("schedules.index"), HTTPStatus.SEE_OTHER))
+    return _back(schedule)
+
+
+def _back(schedule: Schedule) -> Response:
+    return make_response(redirect(url_for("schedules.show", schedule_id=schedule.id), HTTPStatus.SEE_OTHER))
