@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, object_session
 
 from store.decisions import Asker, Decision, Facts, Grant, Limits, decide, grants_of
 from store.models import (
+    GitSource,
     Group,
     JobRecord,
     JobResult,
@@ -196,7 +197,7 @@ def facts_of(
             return Facts("job", _of_job(subject, queue), data)
         case JobResult():
             return Facts("result", _of_result(subject, db), _DataOf(subject, db))
-        case JobSource():
+        case JobSource() | GitSource():
             return Facts("source", {"source": subject.name})
         case LoadError():
             return Facts("source", {"source": subject.source})
@@ -306,7 +307,7 @@ def _question(action: str, subject: Any) -> Mapping[str, str]:
             name = subject.class_path
         case JobResult():
             name = str(subject.id)
-        case JobSource():
+        case JobSource() | GitSource():
             name = subject.name
         case _:
             name = str(getattr(subject, "object_type", ""))

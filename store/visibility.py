@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import String, and_, case, cast, exists, false, or_, true
+from sqlalchemy import String, and_, case, cast, exists, false, literal, or_, true
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.elements import ColumnElement
@@ -12,6 +12,8 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from store.decisions import DATA, Asker, Limits, alternatives, grants_of
 from store.models import (
+    GIT,
+    GitSource,
     Group,
     JobRecord,
     JobResult,
@@ -28,6 +30,7 @@ KINDS_OF: Mapping[type[Any], str] = {
     JobResult: "result",
     JobSource: "source",
     LoadError: "source",
+    GitSource: "source",
     WorkerProcess: "worker",
     Queue: "worker",
     User: "user",
@@ -220,6 +223,10 @@ def _grouping_of_result(wanted: Sequence[Any], _: str) -> ColumnElement[bool]:
     return exists().where(JobRecord.id == JobResult.job_id, _texts(JobRecord.grouping, wanted))
 
 
+def _source_of_git(wanted: Sequence[Any], _: str) -> ColumnElement[bool]:
+    return _texts(literal(GIT) + GitSource.slug, wanted)
+
+
 def _owner_of_result(wanted: Sequence[Any], _: str) -> ColumnElement[bool]:
     return and_(JobResult.user_id.is_not(None), _texts(JobResult.username, wanted))
 
@@ -261,4 +268,5 @@ _COLUMNS: Mapping[type[Any], Mapping[str, Column]] = {
     },
     JobSource: {"source": _plain(JobSource.name)},
     LoadError: {"source": _plain(LoadError.source)},
+    GitSource: {"source": _source_of_git},
 }

@@ -1,4 +1,4 @@
-"""The scheduler process: it does the duty of all, and tidies up."""
+"""The scheduler process: it does the duty of all, looks at git repositories, and tidies up."""
 
 import logging
 import os
@@ -17,6 +17,7 @@ from worker.duty import Duty, Facts
 from worker.host import memory_of, process_name, this_process
 from worker.presence import SCHEDULER, forget_gone
 from worker.run_files import sweep
+from worker.syncs import keep_synced
 
 #: Passes between two rounds of tidying up.
 TIDY_EVERY = 200
@@ -42,6 +43,8 @@ def run(settings: Settings, stop: threading.Event) -> None:
         facts=lambda: Facts(memory_bytes=memory_of([os.getpid()])),
     )
     duty.stop = stop
+    # In a thread of its own: a slow server must not keep this process from saying that it is here.
+    threading.Thread(target=keep_synced, args=(settings, stop), name="syncs", daemon=True).start()
     duty.run(after_pass=lambda platform, number: _tidy_at_times(settings, platform, number))
 
 
