@@ -21,6 +21,7 @@ from webapp import (
     groups,
     headers,
     home,
+    hooks,
     htmx,
     identities,
     job_settings,
@@ -33,6 +34,7 @@ from webapp import (
     plugins,
     results,
     single_sign_on,
+    sources,
     trusted,
     users,
     workers,
@@ -102,6 +104,8 @@ def create_app(settings: Settings) -> Flask:
         permissions,
         account,
         audit,
+        sources,
+        hooks,
     ):
         app.register_blueprint(noun.blueprint)
     api.register(app)

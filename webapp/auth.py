@@ -10,7 +10,7 @@ from werkzeug.exceptions import BadRequest
 
 from store import audit, permissions
 from store.decisions import Asker
-from store.models import User
+from store.models import JobSource, User
 from webapp.database import SAFE_METHODS, db
 from webapp.sessions import BrowserSession
 from webapp.uploads import expect_files
@@ -28,6 +28,12 @@ def public(view: View) -> View:
     """Let strangers see this view. Every other view is for people who have signed in."""
     view.is_public = True  # type: ignore[attr-defined]
     return view
+
+
+def for_programs(view: View) -> View:
+    """Say that other programs call this view, which knows them by what they send: no session, no page of ours."""
+    view.is_for_programs = True  # type: ignore[attr-defined]
+    return public(view)
 
 
 def polled(view: View) -> View:
@@ -49,7 +55,9 @@ def init_app(app: Flask) -> None:
     app.before_request(_say_who_acts)
     app.before_request(_refuse_strangers)
     app.before_request(_refuse_foreign_pages)
-    app.context_processor(lambda: {"user": current_user(), "allowed": allowed, "people": User})
+    app.context_processor(
+        lambda: {"user": current_user(), "allowed": allowed, "people": User, "job_sources": JobSource}
+    )
 
 
 def current_user() -> User | None:
@@ -133,6 +141,8 @@ def _refuse_strangers() -> None:
 def _refuse_foreign_pages() -> None:
     """Accept changes only from our own pages: by where the request comes from, and by the session's token."""
     if request.method in SAFE_METHODS or request.endpoint is None or below_api():
+        return
+    if _marked("is_for_programs"):
         return
     if not _comes_from_us():
         raise BadRequest("This request came from another site, so nothing was done.")

@@ -97,10 +97,10 @@ def index() -> str:
 
 @blueprint.post("/refresh")
 def reload() -> Response:
-    """Look for jobs in all sources again."""
+    """Look for jobs in folders and plugins again."""
     require("change", JobSource)
-    # All of them are looked at.
-    for source in db.session.scalars(select(JobSource)):
+    # All of them are looked at; git repositories are by themselves.
+    for source in db.session.scalars(select(JobSource).where(JobSource.kind != "git")):
         require("change", source)
     report = refresh(db.session(), current_app.extensions["errand"].settings)
     problems = f" {len(report.errors)} could not be loaded." if report.errors else ""

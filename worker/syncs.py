@@ -92,6 +92,12 @@ class _Loaded:
 # --- Asking for one ---
 
 
+def add(db: Session, source: GitSource) -> None:
+    """Add a repository to the sources. The caller commits, and asks for its first sync."""
+    db.add(source)
+    db.add(JobSource(name=source.name, kind="git", location=source.url, refreshed_at=now()))
+
+
 def ask(db: Session, source: GitSource, *, via: str, by: str = "", anyway: str = "") -> SourceSync:
     """Add a sync, or return the one that waits already. The caller commits."""
     waiting = select(SourceSync).where(
