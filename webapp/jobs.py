@@ -92,6 +92,7 @@ def index() -> str:
         load_errors=_load_errors(),
         error_count=db.session.scalar(select(func.count()).select_from(LoadError)) or 0,
         may_enable=allowed("change", JobRecord),
+        may_see_sources=allowed("view", JobSource),
     )
 
 

@@ -341,7 +341,7 @@ def _judge(platform: Platform, look: _Look, head: Head, found: list[Found]) -> N
     ]
     if not any(module.jobs for module in found):
         why = f"no file of it can be loaded: {errors[0]['message']}" if errors else "there is no job in it."
-        raise Refused(f"The commit {head.commit[:12]} is not used: {why}", errors, "path")
+        raise Refused(f"The commit {head.commit[:12]} is not used: {why}", errors, "" if errors else "path")
     if look.anyway == head.commit:
         return
     with platform.reading() as db:

@@ -209,17 +209,22 @@ def test_a_bad_commit_never_replaces_a_good_one(synced: Synced, upstream: Upstre
     assert synced.sync(anyway=broken).state == "changed"
     assert (synced.commit, synced.jobs()["git.team/hello/Hello"]) == (broken, False)
 
-    for files, said in (
+    for files, field, said in (
         (
             {"jobs/hello.py": "import os; os._exit(3)", "jobs/other.py": "1 / 0"},
+            "",
             "no file of it can be loaded",
         ),
-        ({"jobs/hello.py": "x = 1", "jobs/other.py": "x = 1"}, "there is no job in it"),
-        ({"jobs/hello.py": None, "jobs/other.py": None, "jobs/__init__.py": None}, "There is no folder jobs"),
+        ({"jobs/hello.py": "x = 1", "jobs/other.py": "x = 1"}, "path", "there is no job in it"),
+        (
+            {"jobs/hello.py": None, "jobs/other.py": None, "jobs/__init__.py": None},
+            "path",
+            "There is no folder jobs",
+        ),
     ):
         upstream.commit(files)
         sync = synced.sync()
-        assert (sync.state, sync.field, sync.can_be_forced) == ("failed", "path", False)
+        assert (sync.state, sync.field, sync.can_be_forced) == ("failed", field, False)
         assert said in sync.outcome
         assert synced.commit == broken
     with synced.platform.reading() as db:
