@@ -35,12 +35,14 @@ LONGEST_NAME = 100
 class Source:
     """Where jobs come from: folders of job files, or modules of installed plugins."""
 
-    #: "local", "plugins", ...: the first part of the class path.
+    #: "local", "plugins", "git.<name>": the first part of the class path.
     name: str
     folders: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
     #: The digest of the snapshot that `folders` were unpacked from; None: they are the author's own.
     snapshot: str | None = None
+    #: The git commit that snapshot is of; "": of none.
+    commit: str = ""
 
     def as_data(self) -> dict[str, Any]:
         return {
@@ -48,11 +50,18 @@ class Source:
             "folders": list(self.folders),
             "modules": list(self.modules),
             "snapshot": self.snapshot,
+            "commit": self.commit,
         }
 
     @classmethod
     def from_data(cls, data: dict[str, Any]) -> "Source":
-        return cls(data["name"], tuple(data["folders"]), tuple(data["modules"]), data.get("snapshot"))
+        return cls(
+            data["name"],
+            tuple(data["folders"]),
+            tuple(data["modules"]),
+            data.get("snapshot"),
+            data.get("commit", ""),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,12 @@ KINDS: Mapping[str, Kind] = {
         ),
         Kind("object", "objects", {"view": "see"}, {"model": "inventory.device"}),
         Kind("worker", "workers and queues", {"view": "see", "change": "pause and drain"}),
-        Kind("source", "sources of jobs", {"view": "see", "change": "refresh"}, {"source": "local, plugins"}),
+        Kind(
+            "source",
+            "sources of jobs",
+            {"view": "see", "change": "refresh and change", "delete": "delete"},
+            {"source": "local, plugins, git.<name>"},
+        ),
         Kind("user", "people and what they may do", {"view": "see", "change": "change", "delete": "delete"}),
     )
 }

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, object_session
 
 from store.decisions import OF_JOBS, Asker, Decision, Facts, Grant, Limits, decide, grants_of
 from store.models import (
+    GitSource,
     Group,
     JobRecord,
     JobResult,
@@ -204,7 +205,7 @@ def facts_of(
             return Facts("result", _of_result(subject, db), _DataOf(subject, db))
         case Schedule():
             return Facts("schedule", _of_result(subject, db), subject.data or {})
-        case JobSource():
+        case JobSource() | GitSource():
             return Facts("source", {"source": subject.name})
         case LoadError():
             return Facts("source", {"source": subject.source})
@@ -315,7 +316,7 @@ def _question(action: str, subject: Any) -> Mapping[str, str]:
             name = subject.class_path
         case JobResult() | Schedule():
             name = str(subject.id)
-        case JobSource():
+        case JobSource() | GitSource():
             name = subject.name
         case _:
             name = str(getattr(subject, "object_type", ""))

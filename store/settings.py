@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from store.git_rules import ALLOWANCES
 from store.given import SettingsError as SettingsError
 from store.given import flag
 from store.oidc_settings import OIDC_VARIABLES, OidcSettings, oidc_settings, passwords_allowed
@@ -51,6 +52,7 @@ VARIABLES = (
     "ERRAND_DEBUG",
     "ERRAND_TIME_ZONE",
     "ERRAND_PASSWORDS",
+    "ERRAND_GIT_ALLOW",
     *OIDC_VARIABLES,
 )
 
@@ -94,6 +96,8 @@ class Settings:
     oidc: OidcSettings | None = None
     #: Whether they may sign in with a password.
     passwords: bool = True
+    #: What git repositories may be besides https and ssh (see store.git_rules).
+    git_allow: tuple[str, ...] = ()
 
 
 def load_settings(
@@ -137,6 +141,7 @@ def load_settings(
         time_zone=_time_zone(environ),
         oidc=oidc,
         passwords=passwords_allowed(environ, oidc),
+        git_allow=_git_allow(environ),
     )
 
 
@@ -296,6 +301,13 @@ def _jobs_from_database(environ: Mapping[str, str]) -> bool:
     if given not in ("", "folders", "database"):
         raise SettingsError(f"ERRAND_JOBS_FROM is {given!r}; write folders or database.")
     return given == "database"
+
+
+def _git_allow(environ: Mapping[str, str]) -> tuple[str, ...]:
+    words = tuple(filter(None, environ.get("ERRAND_GIT_ALLOW", "").replace(",", " ").split()))
+    if unknown := [word for word in words if word not in ALLOWANCES]:
+        raise SettingsError(f"ERRAND_GIT_ALLOW has {unknown[0]!r}; it may have {', '.join(ALLOWANCES)}.")
+    return words
 
 
 def _own_secret_key(folder: Path) -> str:

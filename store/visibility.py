@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import String, and_, case, cast, exists, false, or_, true
+from sqlalchemy import String, and_, case, cast, exists, false, literal, or_, true
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.elements import ColumnElement
@@ -12,6 +12,8 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from store.decisions import DATA, OF_JOBS, Asker, Limits, alternatives, grants_of
 from store.models import (
+    GIT,
+    GitSource,
     Group,
     JobRecord,
     JobResult,
@@ -30,6 +32,7 @@ KINDS_OF: Mapping[type[Any], str] = {
     Schedule: "schedule",
     JobSource: "source",
     LoadError: "source",
+    GitSource: "source",
     WorkerProcess: "worker",
     Queue: "worker",
     User: "user",
@@ -239,6 +242,10 @@ def _of_runs(model: type[JobResult] | type[Schedule]) -> Mapping[str, Column]:
     }
 
 
+def _source_of_git(wanted: Sequence[Any], _: str) -> ColumnElement[bool]:
+    return _texts(literal(GIT) + GitSource.slug, wanted)
+
+
 def _of_input(model: type[JobResult] | type[Schedule], wanted: Any, name: str) -> ColumnElement[bool]:
     kind, value = _Kind(model.data, name), model.data[name]
     if isinstance(wanted, bool):
@@ -266,4 +273,5 @@ _COLUMNS: Mapping[type[Any], Mapping[str, Column]] = {
     Schedule: _of_runs(Schedule),
     JobSource: {"source": _plain(JobSource.name)},
     LoadError: {"source": _plain(LoadError.source)},
+    GitSource: {"source": _source_of_git},
 }

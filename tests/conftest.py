@@ -43,6 +43,7 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         "ERRAND_SECRETS",
         "ERRAND_SEALED_DAYS",
         "WORKER_KEY",
+        "ERRAND_GIT_ALLOW",
         "ERRAND_PASSWORDS",
         *OIDC_VARIABLES,
     ):

@@ -21,6 +21,7 @@ from webapp import (
     groups,
     headers,
     home,
+    hooks,
     htmx,
     identities,
     job_settings,
@@ -34,6 +35,7 @@ from webapp import (
     results,
     schedules,
     single_sign_on,
+    sources,
     trusted,
     users,
     workers,
@@ -104,6 +106,8 @@ def create_app(settings: Settings) -> Flask:
         permissions,
         account,
         audit,
+        sources,
+        hooks,
     ):
         app.register_blueprint(noun.blueprint)
     api.register(app)

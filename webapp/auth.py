@@ -30,6 +30,12 @@ def public(view: View) -> View:
     return view
 
 
+def for_programs(view: View) -> View:
+    """Say that other programs call this view, which knows them by what they send: no session, no page of ours."""
+    view.is_for_programs = True  # type: ignore[attr-defined]
+    return public(view)
+
+
 def polled(view: View) -> View:
     """Say that pages ask for this view by themselves, so that asking does not keep a session alive."""
     view.is_polled = True  # type: ignore[attr-defined]
@@ -133,6 +139,8 @@ def _refuse_strangers() -> None:
 def _refuse_foreign_pages() -> None:
     """Accept changes only from our own pages: by where the request comes from, and by the session's token."""
     if request.method in SAFE_METHODS or request.endpoint is None or below_api():
+        return
+    if _marked("is_for_programs"):
         return
     if not _comes_from_us():
         raise BadRequest("This request came from another site, so nothing was done.")

@@ -94,15 +94,16 @@ def index() -> str:
         load_errors=_load_errors(),
         error_count=db.session.scalar(select(func.count()).select_from(LoadError)) or 0,
         may_enable=allowed("change", JobRecord),
+        may_see_sources=allowed("view", JobSource),
     )
 
 
 @blueprint.post("/refresh")
 def reload() -> Response:
-    """Look for jobs in all sources again."""
+    """Look for jobs in folders and plugins again."""
     require("change", JobSource)
-    # All of them are looked at.
-    for source in db.session.scalars(select(JobSource)):
+    # All of them are looked at; git repositories are by themselves.
+    for source in db.session.scalars(select(JobSource).where(JobSource.kind != "git")):
         require("change", source)
     report = refresh(db.session(), current_app.extensions["errand"].settings)
     problems = f" {len(report.errors)} could not be loaded." if report.errors else ""

@@ -28,6 +28,13 @@ class Commits:
                 return "" if any(file == other or file.is_relative_to(other) for other in changed) else commit
         return ""
 
+    @classmethod
+    def all_of(cls, commit: str) -> "Commits":
+        """Return what says of every file that it is of this commit."""
+        known = cls(())
+        known._known[Path("/")] = (commit, set())
+        return known
+
     def _look(self, folder: Path) -> None:
         commit = _git(folder, "rev-parse", "HEAD")
         top = _git(folder, "rev-parse", "--show-toplevel")

@@ -4,12 +4,12 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import ColumnElement, and_, delete, not_, or_, select
 from sqlalchemy.orm import Session
 
 from jobs.describe import LONGEST_NAME
 from jobs.loading import Source
-from store.models import JobRecord, JobSource, LoadError, now
+from store.models import GIT, JobRecord, JobSource, LoadError, now
 from store.settings import Settings
 from store.text import clean_text
 from worker.commits import Commits
@@ -39,7 +39,9 @@ class RefreshReport:
 def refresh(
     db: Session, settings: Settings, *, enable_new: bool = False, module_seconds: float = MODULE_SECONDS
 ) -> RefreshReport:
-    """Look at all sources again and bring the job records up to date. Commits `db`.
+    """Look at folders and plugins again and bring the records of their jobs up to date. Commits `db`.
+
+    Git repositories are looked at by themselves (see worker.syncs): what came from them stays as it is.
 
     enable_new: enable the jobs seen for the first time; otherwise they wait for an admin.
     """
@@ -60,7 +62,7 @@ def refresh_module(db: Session, settings: Settings, source: Source, module: str)
     seen = discover([source], plugins=settings.plugins, only=[[source.name, module]])
     found = [each for each in seen if each.module == module]
     commits = Commits(source.folders)
-    report = _store_records(db, found, commits=commits, of_module=(source.name, module))
+    report = store_records(db, found, commits=commits, within=(source.name, module))
     db.commit()
     return report
 
@@ -80,7 +82,7 @@ def store_found(
     notes: {source name: sentence}.
     """
     elsewhere = _elsewhere(db, sources)
-    report = _store_records(db, found, kept=elsewhere.keys(), enable_new=enable_new, commits=commits)
+    report = store_records(db, found, kept=elsewhere.keys(), enable_new=enable_new, commits=commits)
     keep(db, snapshots)
     report.notes += _store_sources(db, sources, elsewhere, snapshots, notes or {})
     remove_old(db)
@@ -101,11 +103,11 @@ def _take_snapshots(sources: list[Source]) -> tuple[list[Snapshot], dict[str, st
         if snapshot is not None:
             snapshots.append(snapshot)
             if snapshot.left_out:
-                notes[source.name] = _left_out(snapshot)
+                notes[source.name] = left_out(snapshot)
     return snapshots, notes
 
 
-def _left_out(snapshot: Snapshot) -> str:
+def left_out(snapshot: Snapshot) -> str:
     count = len(snapshot.left_out)
     names = ", ".join(name.partition("/")[2] for name in snapshot.left_out[:MOST_NAMED])
     more = f" and {count - MOST_NAMED} more" if count > MOST_NAMED else ""
@@ -122,23 +124,26 @@ def _elsewhere(db: Session, sources: list[Source]) -> dict[str, JobSource]:
     return {row.name: row for row in known}
 
 
-def _store_records(
+def _part(model: type[JobRecord] | type[LoadError], within: tuple[str, ...]) -> ColumnElement[bool]:
+    """Return what holds for the rows of a source, or of one of its modules; without either, of all but git's."""
+    if not within:
+        return not_(model.source.startswith(GIT, autoescape=True))
+    return and_(*(column == name for column, name in zip((model.source, model.module), within, strict=False)))
+
+
+def store_records(
     db: Session,
     found: list[Found],
     *,
     kept: Collection[str] = (),
     enable_new: bool = False,
     commits: Commits | None = None,
-    of_module: tuple[str, str] | None = None,
+    within: tuple[str, ...] = (),
 ) -> RefreshReport:
-    """Bring the records up to what was found; with `of_module`, those of this (source, module) alone."""
+    """Bring the records up to what was found: all but git's; those of a (source,), or of a (source, module), alone."""
     report = RefreshReport()
     moment = now()
-    known = select(JobRecord)
-    old_errors = delete(LoadError)
-    if of_module is not None:
-        known = known.where(JobRecord.source == of_module[0], JobRecord.module == of_module[1])
-        old_errors = old_errors.where(LoadError.source == of_module[0], LoadError.module == of_module[1])
+    known = select(JobRecord).where(_part(JobRecord, within))
     # As they are now, and nobody else may change them meanwhile: an administrator may be at it.
     current = known.with_for_update().execution_options(populate_existing=True)
     records = {record.class_path: record for record in db.scalars(current)}
@@ -147,7 +152,7 @@ def _store_records(
         for module in found
         for job in module.jobs
     }
-    taken = _names_of_others(db, kept, of_module)
+    taken = _names_of_others(db, kept, within)
     names = _distinct_names({class_path: job for class_path, (_, job) in described.items()}, taken)
     for class_path, (module, job) in described.items():
         record = records.get(class_path)
@@ -180,20 +185,15 @@ def _store_records(
         for module in found
         for error in module.errors
     ]
-    db.execute(old_errors)
+    db.execute(delete(LoadError).where(_part(LoadError, within)))
     db.add_all(report.errors)
     return report
 
 
-def _names_of_others(
-    db: Session, kept: Collection[str], of_module: tuple[str, str] | None
-) -> set[tuple[str, str]]:
+def _names_of_others(db: Session, kept: Collection[str], within: tuple[str, ...]) -> set[tuple[str, str]]:
     """Return {(grouping, name)} of the jobs that stay as they are."""
-    names = select(JobRecord.grouping, JobRecord.name).where(JobRecord.installed)
-    if of_module is None:
-        names = names.where(JobRecord.source.in_(kept))
-    else:
-        names = names.where(or_(JobRecord.source != of_module[0], JobRecord.module != of_module[1]))
+    others = or_(JobRecord.source.in_(kept), not_(_part(JobRecord, within)))
+    names = select(JobRecord.grouping, JobRecord.name).where(JobRecord.installed, others)
     return {(grouping, name) for grouping, name in db.execute(names)}
 
 
@@ -227,7 +227,7 @@ def _store_sources(
     """Write the sources anew, but for those elsewhere; return what there is to say about them."""
     digests = {snapshot.source: snapshot.digest for snapshot in snapshots}
     said = []
-    db.execute(delete(JobSource).where(JobSource.name.not_in(list(elsewhere))))
+    db.execute(delete(JobSource).where(JobSource.kind != "git", JobSource.name.not_in(list(elsewhere))))
     for source in sources:
         location = os.pathsep.join(source.folders or source.modules)
         if source.name in elsewhere:

@@ -1,4 +1,4 @@
-"""The scheduler process: it fires schedules, does the duty of all, and tidies up."""
+"""The scheduler process: it fires schedules, syncs git repositories, does the duty of all, and tidies up."""
 
 import logging
 import os
@@ -18,6 +18,7 @@ from worker.firing import keep_firing
 from worker.host import memory_of, process_name, this_process
 from worker.presence import SCHEDULER, forget_gone
 from worker.run_files import sweep
+from worker.syncs import keep_synced
 
 #: Passes between two rounds of tidying up.
 TIDY_EVERY = 200
@@ -47,6 +48,8 @@ def run(settings: Settings, stop: threading.Event) -> None:
     platform = Platform(settings.database_url, standstill_seconds=STANDSTILL_SECONDS)
     firing = threading.Thread(target=keep_firing, args=(settings, platform, stop), name="firing")
     firing.start()
+    # In a thread of its own: a slow server must not keep this process from saying that it is here.
+    threading.Thread(target=keep_synced, args=(settings, stop), name="syncs", daemon=True).start()
     duty.run(after_pass=lambda platform, number: _tidy_at_times(settings, platform, number))
     firing.join()
     platform.dispose()

@@ -217,16 +217,20 @@ def _open_without_waiting(path: str, flags: int) -> int:
 # --- Keeping them in the database ---
 
 
-def keep(db: Session, snapshots: Iterable[Snapshot]) -> None:
-    """Store what is new. The caller commits."""
+def keep(db: Session, snapshots: Iterable[Snapshot], *, commit: str = "") -> None:
+    """Store what is new. commit: of the repository they are from. The caller commits."""
     for snapshot in snapshots:
-        if db.get(SourceSnapshot, snapshot.digest) is None:
+        row = db.get(SourceSnapshot, snapshot.digest)
+        if row is not None:
+            row.code_commit = commit or row.code_commit
+        else:
             db.add(
                 SourceSnapshot(
                     digest=snapshot.digest,
                     source=snapshot.source,
                     archive=snapshot.archive,
                     size_bytes=len(snapshot.archive),
+                    code_commit=commit,
                 )
             )
             db.flush()

@@ -5,10 +5,10 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from sqlalchemy import exists, select
+from sqlalchemy import select
 
 from jobs.loading import Source
-from store.models import JobSource, SourceSnapshot
+from store.models import GIT, JobSource, SourceSnapshot
 from store.platform import Platform
 from store.plugins import load_words
 from store.settings import Settings
@@ -35,11 +35,14 @@ def sources_for_run(
 ) -> list[Source]:
     """Return the sources for a run of `class_path`, that of its own job as this machine can have it.
 
-    Where its folders are here, the files in them are the code: an edit counts at once. Elsewhere, and everywhere
+    Of a git repository it is the snapshot of its last good sync. Where other folders are here, the files in them are the code: an edit counts at once. Elsewhere, and everywhere
     with ERRAND_JOBS_FROM=database, it is the snapshot the run names (`source_digest`), else that of the last refresh.
     Cheap enough to be called before every run. Raises NoSnapshot.
     """
     name = class_path.partition("/")[0]
+    if name.startswith(GIT):
+        own = _as_unpacked(platform, settings, Source(name), source_digest)
+        return [*known_sources(settings), own]
     return [
         _as_unpacked(platform, settings, source, source_digest)
         if source.name == name and _comes_from_database(settings, source)
@@ -48,10 +51,16 @@ def sources_for_run(
     ]
 
 
+def source_of(sources: list[Source], class_path: str) -> Source | None:
+    """Return the one of `sources` that a run's code comes from."""
+    name = class_path.partition("/")[0]
+    return next((source for source in sources if source.name == name), None)
+
+
 def snapshot_of(sources: list[Source], class_path: str) -> str | None:
     """Return the digest of the snapshot a run's code comes from, for its `source_digest`."""
-    name = class_path.partition("/")[0]
-    return next((source.snapshot for source in sources if source.name == name), None)
+    source = source_of(sources, class_path)
+    return source.snapshot if source is not None else None
 
 
 # A look through all installed packages for plugins takes milliseconds, and always finds the same.
@@ -71,18 +80,19 @@ def is_here(source: Source) -> bool:
 
 def _as_unpacked(platform: Platform, settings: Settings, source: Source, source_digest: str | None) -> Source:
     with platform.reading() as db:
-        kept = source_digest and db.scalar(select(exists().where(SourceSnapshot.digest == source_digest)))
-        digest = (
-            source_digest
-            if kept
-            else db.scalar(select(JobSource.digest).where(JobSource.name == source.name))
-        )
-    if not digest:
+        of_last_refresh = select(JobSource.digest).where(JobSource.name == source.name).scalar_subquery()
+        facts = select(SourceSnapshot.digest, SourceSnapshot.code_commit)
+        row = source_digest and db.execute(facts.where(SourceSnapshot.digest == source_digest)).first()
+        row = row or db.execute(facts.where(SourceSnapshot.digest == of_last_refresh)).first()
+    if not row:
         raise NoSnapshot(_missing(settings, source))
-    return replace(source, folders=materialise(platform, settings, digest), snapshot=digest)
+    digest, commit = row
+    return replace(source, folders=materialise(platform, settings, digest), snapshot=digest, commit=commit)
 
 
 def _missing(settings: Settings, source: Source) -> str:
+    if source.name.startswith(GIT):
+        return f"The job files of {source.name} cannot be had: it has not been synced yet, or was deleted."
     why = (
         "ERRAND_JOBS_FROM=database asks for a snapshot"
         if settings.jobs_from_database

@@ -52,7 +52,7 @@ from worker.progress import LONGEST_TEXT, report_of
 from worker.pushes import release
 from worker.redaction import load_rules
 from worker.rights import may_still_run
-from worker.sources import snapshot_of, sources_for_run
+from worker.sources import source_of, sources_for_run
 from worker.steps import Step
 
 T = TypeVar("T")
@@ -268,6 +268,8 @@ class _Watch:
         self._stale = False
         #: The job's module has been loaded.
         self._loaded = False
+        #: The git commit its files are of, where they come from a repository.
+        self._commit = ""
         self._reason: Reason | None = None
         self._asked_to_end_at = 0.0
         self._killed = False
@@ -441,8 +443,10 @@ class _Watch:
             )
         except JobNotFound as error:
             raise CannotBegin(str(error)) from error
-        if snapshot := snapshot_of(sources, run.class_path):
-            self._log.note(source_digest=snapshot)
+        source = source_of(sources, run.class_path)
+        if source is not None and source.snapshot:
+            self._commit = source.commit
+            self._log.note(source_digest=source.snapshot)
         return [source.as_data() for source in sources]
 
     # While it runs
@@ -645,9 +649,8 @@ class _Watch:
                 self._loaded = True
                 # As of the last refresh: what has been edited since is of no commit that anybody knows of.
                 known = digest == self._claim.run.job_code_digest
-                self._log.note(
-                    code_digest=digest, code_commit=self._claim.run.job_code_commit if known else None
-                )
+                commit = self._commit or (self._claim.run.job_code_commit if known else None)
+                self._log.note(code_digest=digest, code_commit=commit)
             case ["step", str(grouping), began_at, ended_at] if _is_moment(began_at) and _is_moment(ended_at):
                 self._log.time_step(Step(grouping[:LONGEST_GROUPING], began_at, ended_at))
             case ["unlink", list(urls)]:

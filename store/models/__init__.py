@@ -7,6 +7,7 @@ from store.models.base import Base
 from store.models.entry import EntryGroup, LogEntry
 from store.models.favourite import Favourite, SavedFilter
 from store.models.file import FileChunk, RunFile
+from store.models.git_source import GIT, GitSource, SourceDelivery, SourceSync
 from store.models.identity import Identity
 from store.models.job import SINGLETON, JobRecord, JobSource, LoadError, SourceSnapshot, class_path_of
 from store.models.permission import Group, Permission, group_members, permission_groups, permission_users
@@ -21,6 +22,7 @@ __all__ = [
     "FAMILIES",
     "FAMILY_OF",
     "FINAL",
+    "GIT",
     "LEVELS",
     "SINGLETON",
     "ApiToken",
@@ -30,6 +32,7 @@ __all__ = [
     "EntryGroup",
     "Favourite",
     "FileChunk",
+    "GitSource",
     "Group",
     "Identity",
     "JobRecord",
@@ -47,7 +50,9 @@ __all__ = [
     "Schedule",
     "SignInFailure",
     "SignInLink",
+    "SourceDelivery",
     "SourceSnapshot",
+    "SourceSync",
     "Status",
     "User",
     "UserSession",

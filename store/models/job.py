@@ -160,11 +160,13 @@ class JobSource(Base):
 
     id: Mapped[Key]
     name: Mapped[str] = mapped_column(String(100), unique=True)
-    #: "folder" or "plugin".
+    #: "folder", "plugin" or "git".
     kind: Mapped[str] = mapped_column(String(20))
     location: Mapped[LongText]
     #: The snapshot of its files at the last refresh (see SourceSnapshot); empty: it was too large to keep.
     digest: Mapped[str] = mapped_column(String(64), default="")
+    #: The git commit that snapshot is of; empty: nobody has looked yet, or it is no repository.
+    code_commit: Mapped[str] = mapped_column(String(64), default="")
     #: What its snapshot lacks, in a sentence.
     note: Mapped[LongText] = mapped_column(default="")
     refreshed_at: Mapped[datetime]
@@ -180,6 +182,8 @@ class SourceSnapshot(Base):
     source: Mapped[str] = mapped_column(String(100))
     #: A compressed tar archive.
     archive: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    #: Of a git repository: the last commit that had just these files.
+    code_commit: Mapped[str] = mapped_column(String(64), default="")
     #: Of the archive.
     size_bytes: Mapped[int]
     created_at: Mapped[CreatedAt]

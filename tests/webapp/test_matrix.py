@@ -14,7 +14,17 @@ from sqlalchemy import select
 from werkzeug.routing import Map
 
 from examples.inventory.models import Site, Status
-from store.models import ApiToken, Approval, Group, JobRecord, JobResult, Permission, SavedFilter, User
+from store.models import (
+    ApiToken,
+    Approval,
+    GitSource,
+    Group,
+    JobRecord,
+    JobResult,
+    Permission,
+    SavedFilter,
+    User,
+)
 from store.secrets import new_token
 from worker.approvals import ask, digests
 from worker.host import this_process
@@ -64,6 +74,10 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
             ("permissions/1", "permissions.show"),
             ("permissions/new", "permissions.new"),
             ("users/", "users.index"),
+            ("sources/", "sources.index"),
+            ("sources/new", "sources.new"),
+            ("sources/team", "sources.show"),
+            ("sources/team/syncs", "sources.syncs"),
             ("users/1", "users.show"),
             ("users/new", "users.new"),
         )
@@ -77,6 +91,10 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
             ("permissions/1", "permissions.change"),
             ("permissions/1/delete", "permissions.delete"),
             ("permissions/new", "permissions.create"),
+            ("sources/new", "sources.create"),
+            ("sources/team", "sources.change"),
+            ("sources/team/delete", "sources.delete"),
+            ("sources/team/sync", "sources.sync"),
             ("users/1", "users.change"),
             ("users/1/identities/1/unlink", "identities.unlink"),
             ("users/1/identities/allow", "identities.allow"),
@@ -84,6 +102,8 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
             ("users/new", "users.create"),
         )
     },
+    # Whoever signs, may.
+    ("POST", "/hooks/sources/team"): ("hooks.sync_source", 401, 401, 401),
     # Jobs.
     ("GET", "/jobs/"): ("jobs.index", SIGN_IN, 200, 200),
     ("POST", "/jobs/refresh"): ("jobs.reload", SIGN_IN, 404, 404),
@@ -211,6 +231,10 @@ ADMIN: dict[tuple[str, str], int] = {
     ("GET", "/admin/permissions/"): 200,
     ("GET", "/admin/permissions/1"): 200,
     ("GET", "/admin/permissions/new"): 200,
+    ("GET", "/admin/sources/"): 200,
+    ("GET", "/admin/sources/new"): 200,
+    ("GET", "/admin/sources/team"): 200,
+    ("GET", "/admin/sources/team/syncs"): 303,
     ("GET", "/admin/users/"): 200,
     ("GET", "/admin/users/1"): 200,
     ("GET", "/admin/users/new"): 200,
@@ -220,6 +244,10 @@ ADMIN: dict[tuple[str, str], int] = {
     ("POST", "/admin/permissions/1"): 422,
     ("POST", "/admin/permissions/1/delete"): 303,
     ("POST", "/admin/permissions/new"): 422,
+    ("POST", "/admin/sources/new"): 422,
+    ("POST", "/admin/sources/team"): 422,
+    ("POST", "/admin/sources/team/delete"): 303,
+    ("POST", "/admin/sources/team/sync"): 303,
     ("POST", "/admin/users/1"): 303,
     ("POST", "/admin/users/1/identities/allow"): 303,
     ("POST", "/admin/users/1/link"): 200,
@@ -285,6 +313,7 @@ def fill(
         viewer = User(username="vera")
         for kind in ("job", "result", "schedule", "object", "worker"):
             db.add(Permission(name=f"See {kind}", kind=kind, actions=["view"], users=[viewer]))
+        db.add(GitSource(slug="team", url="https://example.com/team/jobs.git"))
         db.add(SavedFilter(user_id=cast["bob"].id, name="his", arguments={}))
     Presence(platform, kind="worker", name="w-1", queues=["default"], process=this_process()).enter()
     waiting = make_result(job, "awaiting_approval", username="bob", data={"site": None})

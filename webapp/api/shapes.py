@@ -5,7 +5,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from store.models import JobRecord, JobResult, JobSource, LoadError, LogEntry, RunFile, WorkerProcess
+from store.models import (
+    JobRecord,
+    JobResult,
+    JobSource,
+    LoadError,
+    LogEntry,
+    RunFile,
+    SourceSync,
+    WorkerProcess,
+)
 from store.objects import text_of
 from worker.kept_values import Kept
 from worker.queue_facts import QueueFacts
@@ -189,15 +198,31 @@ def data_object(instance: Any) -> dict[str, Any]:
     return {"pk": instance.pk, "text": text_of(instance), "url": instance.get_absolute_url()}
 
 
-def source(row: JobSource, errors: Iterable[LoadError]) -> dict[str, Any]:
+def source(row: JobSource, errors: Iterable[LoadError], last: SourceSync | None = None) -> dict[str, Any]:
+    """A source. last: of a git repository, its newest sync."""
     return {
         "name": row.name,
         "kind": row.kind,
         "location": row.location,
         "snapshot": row.digest or None,
+        "commit": row.code_commit or None,
+        "sync": sync(last) if last is not None else None,
         "note": row.note or None,
         "refreshed_at": time(row.refreshed_at),
         "load_errors": [load_error(error) for error in errors],
+    }
+
+
+def sync(row: SourceSync) -> dict[str, Any]:
+    return {
+        "id": str(row.id),
+        "state": row.state,
+        "outcome": row.outcome,
+        "from_commit": row.from_commit or None,
+        "to_commit": row.to_commit or None,
+        "created_at": time(row.created_at),
+        "finished_at": time(row.finished_at),
+        "load_errors": row.errors,
     }
 
 

@@ -4,12 +4,13 @@ from typing import Any
 
 from sqlalchemy import select
 
-from store.models import JobSource, LoadError
+from store.models import GitSource, JobSource, LoadError
 from store.permissions import require, visible
 from webapp.api import arguments, shapes
 from webapp.api.paging import page
 from webapp.api.tokens import user
 from webapp.database import db
+from worker.syncs import latest
 
 
 def sources() -> dict[str, Any]:
@@ -20,4 +21,11 @@ def sources() -> dict[str, Any]:
     errors = db.session.scalars(
         visible(select(LoadError), user(), LoadError).order_by(LoadError.path, LoadError.id)
     ).all()
-    return page([shapes.source(row, [e for e in errors if e.source == row.name]) for row in found])
+    syncs = latest(db.session())
+    repositories = {row.name: syncs.get(row.id) for row in db.session.scalars(select(GitSource))}
+    return page(
+        [
+            shapes.source(row, [e for e in errors if e.source == row.name], repositories.get(row.name))
+            for row in found
+        ]
+    )

@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "runjob": ("webapp.cli.runjob", "runjob", "Run a job as Nautobot's command does."),
     "check": ("webapp.cli.check", "check", "Try the inputs of jobs, and say what their authors should know."),
     "jobs": ("webapp.cli.jobs", "jobs", "List, refresh, enable and disable jobs."),
+    "sources": ("webapp.cli.sources", "sources", "List sources of jobs, and sync git repositories."),
     "queues": ("webapp.cli.workers", "queues", "List queues, pause and resume them."),
     "audit": ("webapp.cli.audit", "audit", "See who did what, and check that nobody has altered it."),
     "keys": ("webapp.cli.keys", "keys", "See and change the keys that sensitive inputs are sealed for."),

@@ -1,0 +1,180 @@
+"""The form of a git repository: what was typed, what is wrong with it, and what becomes of it."""
+
+from collections.abc import Collection
+from typing import Any
+
+from werkzeug.datastructures import MultiDict
+
+from store.git_rules import (
+    host_of,
+    problem_of_host_keys,
+    problem_of_path,
+    problem_of_ref,
+    problem_of_slug,
+    problem_of_url,
+    scheme_of,
+)
+from store.locked import CannotUnlock, lock, unlock
+from store.models import GitSource
+from store.text import clean_text
+from webapp.admin_forms import AdminForm, line
+
+TEXTS = ("url", "ref", "path", "username", "interval_minutes")
+
+#: {name: label} of what is stored encrypted, and never shown.
+SECRETS = {"token": "Token", "private_key": "Private key", "webhook_secret": "Webhook secret"}
+
+#: Of these, what another server must not get to see.
+LOGINS = ("token", "private_key")
+
+LONGEST_USERNAME, LONGEST_SECRET, SHORTEST_WEBHOOK_SECRET = 200, 20_000, 16
+LONGEST_HOST_KEYS = 20_000
+MOST_MINUTES = 7 * 24 * 60
+
+
+def input_of(field: str, source: GitSource) -> str:
+    """Return the input that what a sync found wrong stands beside."""
+    if field == "credentials":
+        return "private_key" if scheme_of(source.url) == "ssh" else "token"
+    return field
+
+
+def values_of(source: GitSource) -> dict[str, Any]:
+    return {
+        "url": source.url,
+        "ref": source.ref,
+        "path": source.path,
+        "username": source.username,
+        "host_keys": source.host_keys,
+        "interval_minutes": str(source.interval_minutes),
+        "enabled": source.enabled,
+        "set": source.secret_names,
+    }
+
+
+def told(source: GitSource) -> dict[str, Any]:
+    """Return what the audit may know of it."""
+    values = values_of(source)
+    return {**values, "set": sorted(values["set"])}
+
+
+def read_form(sent: MultiDict[str, str], source: GitSource | None, allowed: Collection[str]) -> AdminForm:
+    """Return what was typed, with sentences where it cannot be right. source: None for a new one."""
+    form = AdminForm(
+        {
+            **{name: line(sent, name) for name in ("slug", *TEXTS)},
+            **{name: clean_text(sent.get(name, "")).strip() for name in ("host_keys", *SECRETS)},
+            "enabled": sent.get("enabled") == "true",
+            "remove": [name for name in SECRETS if sent.get(f"remove-{name}")],
+            "set": list(source.secret_names) if source is not None else [],
+        }
+    )
+    form.values["path"] = form.text("path").strip("/")
+    rules = [
+        ("url", problem_of_url(form.text("url"), allowed) if form.text("url") else "This field is required."),
+        ("ref", problem_of_ref(form.text("ref"))),
+        ("path", problem_of_path(form.text("path"))),
+        ("host_keys", _problem_of_host_keys(form.text("host_keys"))),
+        ("interval_minutes", _problem_of_minutes(form.text("interval_minutes"))),
+        ("token", "" if form.text("token").isprintable() else "A token is one line."),
+        ("private_key", _problem_of_key(form.text("private_key"))),
+        ("webhook_secret", _problem_of_webhook_secret(form.text("webhook_secret"))),
+    ]
+    if source is None:
+        rules.append(("slug", problem_of_slug(form.text("slug"))))
+    if len(form.text("username")) > LONGEST_USERNAME:
+        rules.append(("username", f"Ensure this value has at most {LONGEST_USERNAME} characters."))
+    for name, problem in rules:
+        if problem:
+            form.refuse(name, problem)
+    if source is not None and "url" not in form.errors and _server(source.url) != _server(form.text("url")):
+        _refuse_old_logins(form)
+    return form
+
+
+def fill_in(source: GitSource, form: AdminForm, secret_key: str) -> bool:
+    """Put what was typed into the record; tell whether there is something else to be fetched now."""
+    before = (source.url, source.ref, source.path, source.host_keys, source.enabled)
+    if (
+        source.url
+        and _server(source.url) != _server(form.text("url"))
+        and form.text("host_keys") == (source.host_keys.strip())
+    ):
+        # They are of the server that was; the new one shows its own.
+        form.values["host_keys"] = ""
+    for name in ("url", "ref", "path", "username", "host_keys"):
+        setattr(source, name, form.text(name))
+    source.enabled = bool(form.values["enabled"])
+    source.interval_minutes = int(form.text("interval_minutes") or 0)
+    secrets_changed = _fill_in_secrets(source, form, secret_key)
+    moved = before != (source.url, source.ref, source.path, source.host_keys, source.enabled)
+    if moved:
+        # The commit in use may be of elsewhere: that it is the newest one says nothing any more.
+        source.found_ref = source.refused_commit = ""
+    return source.enabled and (moved or secrets_changed)
+
+
+def _fill_in_secrets(source: GitSource, form: AdminForm, secret_key: str) -> bool:
+    typed = {name: form.text(name) for name in SECRETS if form.text(name)}
+    removed = [name for name in form.values["remove"] if name not in typed]
+    if not typed and not removed:
+        source.secret_names = source.secret_names or []
+        return False
+    try:
+        known = unlock(secret_key, source.secrets)
+    except CannotUnlock:
+        known = {}
+    values = {name: value for name, value in {**known, **typed}.items() if name not in removed}
+    source.secrets = lock(secret_key, values) if values else None
+    source.secret_names = sorted(values)
+    return True
+
+
+def _server(url: str) -> tuple[str, str]:
+    place = url.partition("://")[2].partition("/")[0] if "://" in url else host_of(url)
+    return scheme_of(url), place.rpartition("@")[2].lower()
+
+
+def _refuse_old_logins(form: AdminForm) -> None:
+    """Whoever may change the address must not get to see with it what they may not see otherwise."""
+    for name in LOGINS:
+        if name in form.values["set"] and not form.text(name) and name not in form.values["remove"]:
+            form.refuse(name, "The address is of another server: enter what that one knows, or remove this.")
+
+
+def _problem_of_minutes(text: str) -> str:
+    if text and (not (text.isascii() and text.isdecimal()) or len(text) > 5 or int(text) > MOST_MINUTES):
+        return f"Write a whole number of minutes, at most {MOST_MINUTES:,}; 0 for never."
+    return ""
+
+
+def _problem_of_host_keys(text: str) -> str:
+    if len(text) > LONGEST_HOST_KEYS:
+        return f"Ensure this value has at most {LONGEST_HOST_KEYS:,} characters."
+    return problem_of_host_keys(text)
+
+
+def _problem_of_webhook_secret(text: str) -> str:
+    if text and (not text.isprintable() or not SHORTEST_WEBHOOK_SECRET <= len(text) <= LONGEST_USERNAME):
+        return f"Use one line of {SHORTEST_WEBHOOK_SECRET} to {LONGEST_USERNAME} characters."
+    return ""
+
+
+def _problem_of_key(text: str) -> str:
+    """Say why ssh cannot use this private key without asking somebody."""
+    if not text:
+        return ""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_ssh_private_key
+
+    content = ("\n".join(text.splitlines()) + "\n").encode()
+    load = load_ssh_private_key if "OPENSSH PRIVATE KEY" in text else load_pem_private_key
+    try:
+        load(content[:LONGEST_SECRET], None)
+    except TypeError:
+        return "This key has a passphrase, which nobody could enter: use one without."
+    except (ValueError, UnsupportedAlgorithm):
+        if "ENCRYPTED" in text:
+            return "This key has a passphrase, which nobody could enter: use one without."
+        return "This is no private key. Paste the whole file, from its BEGIN to its END line."
+    return ""
