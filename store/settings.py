@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError
 
 from store.given import SettingsError as SettingsError
 from store.given import flag
+from store.notice_settings import NOTICE_VARIABLES, NoticeSettings, notice_settings
 from store.oidc_settings import OIDC_VARIABLES, OidcSettings, oidc_settings, passwords_allowed
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -50,6 +51,7 @@ VARIABLES = (
     "ERRAND_DEBUG",
     "ERRAND_PASSWORDS",
     *OIDC_VARIABLES,
+    *NOTICE_VARIABLES,
 )
 
 MEGABYTE = 1024 * 1024
@@ -90,6 +92,8 @@ class Settings:
     oidc: OidcSettings | None = None
     #: Whether they may sign in with a password.
     passwords: bool = True
+    #: How messages leave the portal.
+    notices: NoticeSettings = field(default_factory=NoticeSettings)
 
 
 def load_settings(
@@ -132,6 +136,7 @@ def load_settings(
         debug=flag(environ, "ERRAND_DEBUG") or False,
         oidc=oidc,
         passwords=passwords_allowed(environ, oidc),
+        notices=notice_settings(environ),
     )
 
 

@@ -12,6 +12,8 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from store.decisions import DATA, Asker, Limits, alternatives, grants_of
 from store.models import (
+    Channel,
+    Delivery,
     Group,
     JobRecord,
     JobResult,
@@ -30,6 +32,8 @@ KINDS_OF: Mapping[type[Any], str] = {
     LoadError: "source",
     WorkerProcess: "worker",
     Queue: "worker",
+    Channel: "channel",
+    Delivery: "channel",
     User: "user",
     Group: "user",
     Permission: "user",

@@ -9,6 +9,7 @@ from store.models.favourite import Favourite, SavedFilter
 from store.models.file import FileChunk, RunFile
 from store.models.identity import Identity
 from store.models.job import SINGLETON, JobRecord, JobSource, LoadError, SourceSnapshot, class_path_of
+from store.models.notice import Channel, Delivery, NoticeRule
 from store.models.permission import Group, Permission, group_members, permission_groups, permission_users
 from store.models.result import JobResult, JobStart
 from store.models.schedule import MissedSlots, Schedule
@@ -27,6 +28,8 @@ __all__ = [
     "Approval",
     "AuditRecord",
     "Base",
+    "Channel",
+    "Delivery",
     "EntryGroup",
     "Favourite",
     "FileChunk",
@@ -40,6 +43,7 @@ __all__ = [
     "LoadError",
     "LogEntry",
     "MissedSlots",
+    "NoticeRule",
     "Permission",
     "Queue",
     "RunFile",

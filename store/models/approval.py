@@ -4,17 +4,20 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from store.models.base import Base, CreatedAt, Key, LongText
 from store.models.result import JobResult
+
+UNTOLD = text("told = 0 OR (told = 1 AND decided_at IS NOT NULL)")
 
 
 class Approval(Base):
     """One request, and what was decided. Whoever takes it back cancels the run: that is no decision."""
 
     __tablename__ = "approvals"
+    __table_args__ = (Index("ix_approvals_untold", "id", sqlite_where=UNTOLD, postgresql_where=UNTOLD),)
 
     id: Mapped[Key]
     result_id: Mapped[uuid.UUID] = mapped_column(
@@ -31,5 +34,7 @@ class Approval(Base):
     #: Whose decision it was; kept when that person is gone.
     decided_by: Mapped[str | None] = mapped_column(String(150))
     comment: Mapped[LongText] = mapped_column(default="")
+    #: How much of it the messages are on their way for: 0 nothing, 1 the request, 2 the decision, too.
+    told: Mapped[int] = mapped_column(default=0)
 
     result: Mapped[JobResult] = relationship(lazy="raise")
