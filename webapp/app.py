@@ -14,7 +14,9 @@ from webapp import (
     assets,
     audit,
     auth,
+    channels,
     database,
+    deliveries,
     errors,
     formats,
     fragments,
@@ -28,6 +30,7 @@ from webapp import (
     kept_values,
     login,
     looks,
+    notifications,
     objects,
     permissions,
     plugins,
@@ -101,6 +104,9 @@ def create_app(settings: Settings) -> Flask:
         groups,
         permissions,
         account,
+        notifications,
+        channels,
+        deliveries,
         audit,
     ):
         app.register_blueprint(noun.blueprint)

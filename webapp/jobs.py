@@ -40,6 +40,7 @@ from webapp.job_key import as_id
 from webapp.job_list import fill, grouped, known_jobs
 from webapp.looks import pulse
 from webapp.next_page import safe_path
+from webapp.notifications import tell_of
 from webapp.request_facts import request_facts
 from webapp.uploads import upload_of
 from worker.freshness import is_broken
@@ -349,6 +350,7 @@ def _form_page(job: JobRecord, form: run_form.RunForm, searching: str = "") -> s
         broken=_why_broken(job),
         may_run=job.runnable and allowed("run", job),
         may_change=allowed("change", job),
+        tell=tell_of("job", job.class_path),
         kept=count_kept(db.session(), job.class_path),
         describe=bool(job.description.strip().partition("\n")[2].strip()),
     )

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, joinedload, load_only
 
 from store.decisions import matches
+from store.lockbox import lock
 from store.models import (
     LEVELS,
     Approval,
@@ -429,6 +430,32 @@ def _of_schedule() -> tuple[Any, ...]:
         joinedload(Schedule.user),
         joinedload(Schedule.job).options(_ASKED_OF_JOB),
     )
+
+
+def try_out(channel: Channel, username: str) -> Delivery:
+    """Make a message that says nothing but that it arrived; the caller stores it."""
+    event = _by_hand("test", "A message from Errand", [f"{username} sent it, to see whether it arrives."])
+    made = _delivery(event, f"channel:{channel.id}", channel.kind, channel.name, channel_id=channel.id)
+    made.content = event.content()
+    return made
+
+
+def invite(settings: Settings, user: User, link: str, username: str) -> Delivery:
+    """Make a mail with a link that signs `user` in; the caller stores it."""
+    texts = [
+        f"{username} invites you to Errand. Your username is {user.username}.",
+        "This link signs you in once, within a day.",
+    ]
+    event = _by_hand("invitation", "Sign in to Errand", texts)
+    made = _delivery(event, f"mail:{user.id}", "mail", user.mail, user_id=user.id)
+    made.content = event.content()
+    made.box = lock(settings.secret_key, {"link": link})
+    return made
+
+
+def _by_hand(kind: str, title: str, texts: list[str]) -> Event:
+    content = {"texts": texts, "act": "Sign in"}
+    return Event(kind, f"{kind}:{uuid4()}", kind, title, "", lambda: content, lambda user: True)
 
 
 # --- Writing it down ----------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, joinedload, undefer
 
@@ -213,13 +213,11 @@ def _place(delivery: Delivery) -> str:
 
 
 def send_again(db: Session, delivery: Delivery) -> bool:
-    """Have a message sent, or shown, once more. The caller commits. False: it is on its way already."""
-    ended = or_(
-        Delivery.state.in_(("sent", "gave_up")), and_(Delivery.state == "failed", Delivery.via != "browser")
-    )
+    """Have a message sent, or shown, once more. The caller commits. False: it is on its way, or held a link that is wiped."""
+    over = (Delivery.state.in_(("sent", "failed", "gave_up")), Delivery.event != "invitation")
     values = {"state": "waiting", "tries": 0, "next_try_at": now(), "sent_at": None}
     written = db.execute(
-        update(Delivery).where(Delivery.id == delivery.id, ended).values(**values),
+        update(Delivery).where(Delivery.id == delivery.id, *over).values(**values),
         execution_options=_UNSYNCED,
     )
     return bool(written.rowcount)  # type: ignore[attr-defined]

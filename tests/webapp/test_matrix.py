@@ -14,7 +14,18 @@ from sqlalchemy import select
 from werkzeug.routing import Map
 
 from examples.inventory.models import Site, Status
-from store.models import ApiToken, Group, JobRecord, JobResult, Permission, SavedFilter, User
+from store.lockbox import lock
+from store.models import (
+    ApiToken,
+    Channel,
+    Delivery,
+    Group,
+    JobRecord,
+    JobResult,
+    Permission,
+    SavedFilter,
+    User,
+)
 from store.secrets import new_token
 from worker.approvals import ask
 from worker.host import this_process
@@ -50,6 +61,12 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     ("POST", "/account/sessions/end-others"): ("account.end_others", SIGN_IN, 303, 303),
     ("POST", "/account/tokens"): ("account.create_token", SIGN_IN, 200, 200),
     ("POST", "/account/tokens/999/end"): ("account.end_token", SIGN_IN, 404, 404),
+    ("GET", "/account/notifications/"): ("notifications.show", SIGN_IN, 200, 200),
+    ("POST", "/account/notifications/"): ("notifications.save", SIGN_IN, 303, 303),
+    ("POST", "/account/notifications/seen"): ("notifications.seen", SIGN_IN, 200, 200),
+    ("POST", "/account/notifications/tell"): ("notifications.tell", SIGN_IN, 404, 404),
+    ("POST", "/account/notifications/rules/999/delete"): ("notifications.forget", SIGN_IN, 404, 404),
+    ("POST", "/account/notifications/deliveries/999/again"): ("notifications.again", SIGN_IN, 404, 404),
     ("GET", "/admin/permissions/explain"): ("permissions.explain", SIGN_IN, 200, 200),
     # People.
     **{
@@ -57,6 +74,11 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
         for path, endpoint in (
             ("audit/", "audit.index"),
             ("audit/audit.csv", "audit.download"),
+            ("notifications/", "channels.index"),
+            ("notifications/1", "channels.show"),
+            ("notifications/new", "channels.new"),
+            ("deliveries/", "deliveries.index"),
+            ("deliveries/1", "deliveries.show"),
             ("groups/", "groups.index"),
             ("groups/1", "groups.show"),
             ("groups/new", "groups.new"),
@@ -81,6 +103,12 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
             ("users/1/identities/1/unlink", "identities.unlink"),
             ("users/1/identities/allow", "identities.allow"),
             ("users/1/link", "users.link"),
+            ("notifications/1", "channels.change"),
+            ("notifications/1/delete", "channels.delete"),
+            ("notifications/1/secret", "channels.renew_secret"),
+            ("notifications/1/try", "channels.try_it"),
+            ("notifications/new", "channels.create"),
+            ("deliveries/1/again", "deliveries.again"),
             ("users/new", "users.create"),
         )
     },
@@ -197,6 +225,17 @@ ADMIN: dict[tuple[str, str], int] = {
     ("POST", "/admin/users/1/identities/allow"): 303,
     ("POST", "/admin/users/1/link"): 200,
     ("POST", "/admin/users/new"): 422,
+    ("GET", "/admin/notifications/"): 200,
+    ("GET", "/admin/notifications/1"): 200,
+    ("GET", "/admin/notifications/new"): 200,
+    ("POST", "/admin/notifications/1"): 422,
+    ("POST", "/admin/notifications/1/delete"): 303,
+    ("POST", "/admin/notifications/1/secret"): 200,
+    ("POST", "/admin/notifications/1/try"): 303,
+    ("POST", "/admin/notifications/new"): 422,
+    ("GET", "/admin/deliveries/"): 200,
+    ("GET", "/admin/deliveries/1"): 200,
+    ("POST", "/admin/deliveries/1/again"): 303,
     ("POST", "/jobs/refresh"): 303,
     ("POST", "/jobs/enable-all"): 303,
     ("POST", f"{JOB}/enable"): 303,
@@ -236,7 +275,9 @@ def app(inventory_settings: Any) -> Iterator[Flask]:
 
 
 @pytest.fixture
-def fill(db: Any, cast: Any, make_job: Any, make_result: Any, platform: Any) -> Callable[[str], str]:
+def fill(
+    db: Any, cast: Any, make_job: Any, make_result: Any, platform: Any, settings: Any
+) -> Callable[[str], str]:
     """Make one of everything; carol has no permission, and alice those of everybody. Returns how to fill in an address."""
     variable = {
         "name": "site",
@@ -257,6 +298,18 @@ def fill(db: Any, cast: Any, make_job: Any, make_result: Any, platform: Any) -> 
         for kind in ("job", "result", "object", "worker"):
             db.add(Permission(name=f"See {kind}", kind=kind, actions=["view"], users=[viewer]))
         db.add(SavedFilter(user_id=cast["bob"].id, name="his", arguments={}))
+        db.add(Channel(name="ops", kind="webhook", box=lock(settings.secret_key, {"url": "https://x"})))
+        db.add(
+            Delivery(
+                event="ended",
+                event_key="x",
+                target="mail:1",
+                via="mail",
+                receiver="x",
+                title="x",
+                state="sent",
+            )
+        )
     Presence(platform, kind="worker", name="w-1", queues=["default"], process=this_process()).enter()
     waiting = make_result(job, "awaiting_approval", username="bob", data={"site": None})
     with db.begin():
