@@ -235,6 +235,8 @@
   /* What the reader asked to be told about: said once, by the window that the server lets say it. */
   function mayNotify() { return "Notification" in window && Notification.permission === "granted"; }
   function say(link) {
+    /* They have just seen it end. */
+    if (!document.hidden && location.pathname === link.pathname) return;
     if (document.hidden) {
       document.title = "\u25cf " + document.title.replace(/^\u25cf /, "");
       if (mayNotify()) try {

@@ -15,7 +15,7 @@ from worker.postman import send_again
 blueprint = Blueprint("deliveries", __name__, url_prefix="/admin/deliveries")
 
 PAGE_SIZE = 50
-STATES = {"waiting": "Waiting", "failed": "Tried again", "gave_up": "Given up", "sent": "Sent"}
+STATES = {"waiting": "Waiting", "failed": "Trying again", "gave_up": "Given up", "sent": "Sent"}
 VIAS = {"mail": "Mail", "slack": "Slack", "webhook": "Webhook", "browser": "Browser"}
 
 

@@ -160,7 +160,7 @@ def _invited(user: User) -> Response:
     settings = current_app.extensions["errand"].settings
     audit.note(db.session(), "user.link", user.username, after={"mail": user.mail})
     host = settings.notices.url or request.host_url.rstrip("/")
-    link = host + sign_in_path(db.session(), user)
+    link = f"{host}{sign_in_path(db.session(), user)}?ask"
     db.session.add(invite(settings, user, link, signed_in_user().username))
     db.session.commit()
     flash(f"A link to sign in with is on its way to {user.mail}.")

@@ -50,6 +50,7 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     ("GET", "/login"): ("login.show", OPEN, 303, 303),
     ("POST", "/login"): ("login.sign_in", 422, 422, 422),
     ("GET", "/login/nonsense"): ("login.use_link", 404, 404, 404),
+    ("POST", "/login/nonsense"): ("login.press_link", 404, 404, 404),
     # Nothing where there are no settings for it (tests/webapp/test_single_sign_on.py has what there is with them).
     ("GET", "/login/oidc"): ("single_sign_on.begin", 404, 404, 404),
     ("GET", "/login/oidc/callback?code=x&state=x"): ("single_sign_on.callback", 404, 404, 404),

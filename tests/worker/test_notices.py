@@ -1,5 +1,6 @@
 """What is told to whom: one message for each event and receiver, nothing that the receiver may not see, no run slowed."""
 
+import signal
 import socket
 import uuid
 from collections.abc import Callable
@@ -26,7 +27,9 @@ from store.models import (
 )
 from store.notice_settings import SmtpSettings
 from store.notices import FOR_CHANNELS, OUTCOMES
-from tests.worker.conftest import Portal, on_sqlite
+from tests.post import receiver
+from tests.waiting import until
+from tests.worker.conftest import Portal, StartWorker, on_sqlite
 from tests.worker.engine import at_once
 from worker import notice_facts, notices
 from worker.approvals import decide
@@ -337,3 +340,31 @@ def test_a_run_knows_of_no_messages(portal: Portal, told: Any, monkeypatch: pyte
     with portal.platform.reading() as db:
         assert db.scalars(select(Delivery)).all() == []
     assert len(told()) == 2
+
+
+@on_sqlite
+def test_processes_that_are_killed_and_race_write_and_send_one_message(
+    portal: Portal, told: Any, start_worker: StartWorker
+):
+    with receiver() as web:
+        made = channel(
+            portal, box=lock(portal.settings.secret_key, {"url": web.url(), "secret": "x"}), words=["failed"]
+        )
+        result = ended(portal, "LogsAFailure")
+        dying = start_worker(
+            command="scheduler", ERRAND_FAILPOINT="notices.written", ERRAND_WEBHOOK_HOSTS="localhost"
+        )
+        assert dying.wait(60) == -signal.SIGKILL
+        with portal.platform.reading() as db:
+            assert db.scalars(select(Delivery)).all() == []
+        for _ in range(2):
+            start_worker(command="scheduler", ERRAND_WEBHOOK_HOSTS="localhost")
+
+        def sent() -> list[tuple[str, str]]:
+            with portal.platform.reading() as db:
+                rows = db.execute(select(Delivery.target, Delivery.state).where(Delivery.state == "sent"))
+                return [(target, state) for target, state in rows]
+
+        assert until(sent, "the message is sent") == [(f"channel:{made}", "sent")]
+        assert [request.json["result"]["id"] for request in web.got] == [str(result.id)]
+        assert len(told()) == 1
