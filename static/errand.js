@@ -251,7 +251,9 @@
     text.append(link);
     close.className = "btn bare s"; close.type = "button"; close.textContent = "Close"; close.dataset.closeToast = "";
     toast.append(text, close);
-    document.getElementById("toasts").append(toast);
+    var toasts = document.getElementById("toasts");
+    toasts.append(toast);
+    if (toasts.children.length > 4) toasts.firstChild.remove();
   }
   var saying = false;
   function sayNews() {

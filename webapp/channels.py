@@ -30,7 +30,7 @@ from store.text import clean_text
 from webapp.admin_forms import AdminForm, check_name, line
 from webapp.auth import allowed, require, signed_in_user
 from webapp.database import db
-from worker.notices import try_out
+from worker.notice_circle import try_out
 from worker.outside import BadAddress, check_url
 
 blueprint = Blueprint("channels", __name__, url_prefix="/admin/notifications")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
@@ -42,7 +43,7 @@ from store.notices import BAD, OUTCOMES, OWN, UNSAID, WAYS, WHEN, WHEN_WORDS
 from store.permissions import NotVisible
 from webapp import htmx
 from webapp.admin_forms import AdminForm, line
-from webapp.auth import allowed, require, signed_in_user
+from webapp.auth import allowed, polled, require, signed_in_user
 from webapp.database import db, reading, writing
 from webapp.looks import LOOKS
 from worker.postman import send_again
@@ -50,6 +51,8 @@ from worker.postman import send_again
 blueprint = Blueprint("notifications", __name__, url_prefix="/account/notifications")
 
 DELIVERIES_SHOWN = 20
+#: What nobody was there to read for so long is only listed.
+STALE = timedelta(days=1)
 #: So many messages are shown in a browser at once; the others come with the next poll.
 MOST_UNSEEN = 3
 
@@ -133,6 +136,7 @@ def forget(rule_id: int) -> Response:
 
 
 @blueprint.post("/seen")
+@polled
 def seen() -> Response:
     """Take these messages as shown; say which nobody had shown before, so that one window alone shows them."""
     ids = [
@@ -192,7 +196,8 @@ def tell_of(about: str, subject: object) -> Tell:
 def unseen() -> Sequence[Delivery]:
     """Return what the reader is still to be shown; asked once a request."""
     if "unseen" not in g:
-        query = select(Delivery).where(Delivery.user_id == signed_in_user().id, UNSEEN)
+        mine = (Delivery.user_id == signed_in_user().id, Delivery.created_at > now() - STALE)
+        query = select(Delivery).where(*mine, UNSEEN)
         g.unseen = db.session.scalars(query.order_by(Delivery.id).limit(MOST_UNSEEN)).all()
     found: Sequence[Delivery] = g.unseen
     return found

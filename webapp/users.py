@@ -29,7 +29,7 @@ from webapp.admin_forms import AdminForm, groups_chosen, line
 from webapp.auth import allowed, require, signed_in_user
 from webapp.database import db
 from webapp.notifications import NOT_A_MAIL
-from worker.notices import invite
+from worker.notice_circle import invite
 
 blueprint = Blueprint("users", __name__, url_prefix="/admin/users")
 

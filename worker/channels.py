@@ -63,7 +63,8 @@ def send_slack(settings: NoticeSettings, delivery: Delivery, box: Mapping[str, A
             raise _trouble(answer)
         return _shown(answer)
     if not settings.slack_token:
-        raise Undeliverable("There is no ERRAND_SLACK_TOKEN to write to channels with.")
+        # Another process may know it.
+        raise Trouble("There is no ERRAND_SLACK_TOKEN to write to channels with.")
     headers["Authorization"] = f"Bearer {settings.slack_token}"
     body = json.dumps({**said, "channel": box.get("channel", "")}).encode()
     return _judged(_posted(SLACK_API, body, headers, settings))

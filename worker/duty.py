@@ -65,7 +65,8 @@ class Duty:
         self._platform = Platform(settings.database_url, standstill_seconds=STANDSTILL_SECONDS)
         self._presence = Presence(self._platform, kind=kind, name=name, queues=queues, process=process)
         self._facts = facts
-        self._postman = Postman(settings)
+        messages = Platform(settings.database_url, standstill_seconds=STANDSTILL_SECONDS)
+        self._postman = Postman(settings, messages)
         self.stop = threading.Event()
         #: Somebody wants this process to end after its run.
         self.drain = False

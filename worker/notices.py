@@ -5,23 +5,17 @@ that say "nobody was told yet"; whoever does this duty looks for them, and in on
 takes that word back. Whatever dies before that, the row is found again; whoever comes second changes nothing.
 """
 
-import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from sqlalchemy import Select, delete, false, or_, select, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Select, delete, select, update
 from sqlalchemy.orm import Session, joinedload, load_only
 
-from store.decisions import matches
-from store.lockbox import lock
 from store.models import (
     LEVELS,
     Approval,
-    Channel,
     Delivery,
     JobRecord,
     JobResult,
@@ -29,21 +23,16 @@ from store.models import (
     NoticeRule,
     Schedule,
     Status,
-    User,
-    now,
 )
 from store.models.approval import UNTOLD as UNTOLD_APPROVAL
 from store.models.result import UNTOLD
 from store.models.schedule import UNTOLD_MISSED, UNTOLD_PROBLEM
-from store.notices import ASKED, DECIDED, MISSED, WAYS, wanted_by
-from store.permissions import allowed, facts_of
 from store.platform import Platform
 from store.rights import Rights
 from store.settings import Settings
-from worker import notice_facts
+from worker import notice_events
 from worker.failpoints import reach
-
-logger = logging.getLogger("errand.notices")
+from worker.notice_circle import Circle, approvers, requester
 
 #: So many of a kind are dealt with in one transaction.
 BATCH = 100
@@ -84,25 +73,6 @@ _ASKED_OF_JOB = load_only(
 _WITH = (joinedload(JobResult.user), joinedload(JobResult.job).options(_ASKED_OF_JOB))
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened."""
-
-    #: "ended", "asked", "decided", "missed" or "problem".
-    kind: str
-    #: Which one of them: nobody is told of the same twice.
-    key: str
-    #: As wishes call it (see store.notices).
-    word: str
-    title: str
-    class_path: str
-    #: Makes what there is to say, when there is somebody to say it to.
-    content: Callable[[], dict[str, Any]]
-    #: Whether somebody may see what it is about.
-    seen_by: Callable[[User], bool]
-    result_id: UUID | None = None
-
-
 @dataclass
 class Found:
     """One event that nobody was told of, with the messages that tell of it."""
@@ -129,7 +99,7 @@ def note_ended(platform: Platform, settings: Settings) -> int:
             return 0
         circle = Circle(db, settings, results)
         for result in results:
-            deliveries = circle.deliveries(_end(db, result), circle.people_of_end(result))
+            deliveries = circle.deliveries(notice_events.end(db, result), circle.people_of_end(result))
             if deliveries:
                 taken = update(JobResult).where(JobResult.id == result.id, UNTOLD).values(told=True)
                 found.append(Found(taken, deliveries))
@@ -161,8 +131,8 @@ def note_approvals(platform: Platform, settings: Settings) -> int:
             told = 2 if approval.decision is not None else 1
             mine = (Approval.id == approval.id, Approval.told == approval.told, Approval.decision.is_(None))
             take = update(Approval).where(*(mine if told == 1 else mine[:2])).values(told=told)
-            event = _decision(approval) if told == 2 else _request(approval)
-            people = _requester(approval) if told == 2 else _approvers(db, rights, approval)
+            event = notice_events.decision(approval) if told == 2 else notice_events.request(approval)
+            people = requester(approval) if told == 2 else approvers(db, rights, approval)
             # Taken back before anybody was told.
             waits = told == 2 or approval.result.status == Status.AWAITING_APPROVAL
             found.append(Found(take, circle.deliveries(event, people) if waits else []))
@@ -186,13 +156,7 @@ def note_missed(platform: Platform, settings: Settings) -> int:
         circle = Circle(db, settings, (), [schedule for _, schedule in rows])
         for missed, schedule in rows:
             take = update(MissedSlots).where(MissedSlots.id == missed.id, UNTOLD_MISSED).values(told=True)
-            event = _trouble(
-                "missed",
-                f"missed:{missed.id}",
-                schedule,
-                "Missed",
-                partial(notice_facts.of_missed, schedule, missed),
-            )
+            event = notice_events.missed_slots(schedule, missed)
             found.append(Found(take, circle.deliveries(event, circle.people_of_schedule(schedule))))
     return _stored(platform, found)
 
@@ -214,205 +178,11 @@ def note_problems(platform: Platform, settings: Settings) -> int:
                 .where(Schedule.id == schedule.id, *same)
                 .values(told_problem=schedule.problem)
             )
-            # The same problem may come again, and is told again.
-            event = _trouble(
-                "problem",
-                f"problem:{uuid4()}",
-                schedule,
-                "Cannot run",
-                partial(notice_facts.of_problem, schedule),
-            )
-            people = circle.people_of_schedule(schedule) if schedule.problem else {}
-            deliveries = circle.deliveries(event, people) if schedule.problem else []
-            found.append(Found(take, deliveries))
+            # Empty: it is over, and nobody need be told.
+            people = circle.people_of_schedule(schedule)
+            event = notice_events.problem(schedule)
+            found.append(Found(take, circle.deliveries(event, people) if schedule.problem else []))
     return _stored(platform, found)
-
-
-# --- Who is told --------------------------------------------------------------------------------------------------
-
-#: {person: the ways to tell them}
-People = Mapping[User, Collection[str]]
-
-
-class Circle:
-    """The wishes that events of these runs or schedules can meet, read at once."""
-
-    def __init__(
-        self,
-        db: Session,
-        settings: Settings,
-        results: Sequence[JobResult],
-        schedules: Sequence[Schedule] = (),
-    ) -> None:
-        self._mail = settings.notices.mail is not None
-        self._rules: dict[tuple[str, str], list[NoticeRule]] = {}
-        for rule in db.scalars(_rules_about(results, schedules)):
-            self._rules.setdefault((rule.about, rule.subject), []).append(rule)
-        self._channels = db.scalars(
-            select(Channel).where(Channel.enabled).order_by(Channel.id).options(joinedload(Channel.user))
-        ).all()
-
-    def people_of_end(self, result: JobResult) -> People:
-        word = notice_facts.word_of(result)
-        rules = [
-            *self._rules.get(("run", str(result.id)), ()),
-            *self._rules.get(("job", result.class_path), ()),
-            *self._rules.get(("schedule", str(result.origin_id)), ()),
-        ]
-        return _joined(result.user, word, rules)
-
-    def people_of_schedule(self, schedule: Schedule) -> People:
-        return _joined(schedule.user, MISSED, self._rules.get(("schedule", str(schedule.id)), ()))
-
-    def deliveries(self, event: Event, people: People) -> list[Delivery]:
-        """Make a message for everybody who may see what it is about."""
-        try:
-            made = [*self._to_people(event, people), *self._to_channels(event)]
-            content = event.content() if made else {}
-        except SQLAlchemyError:
-            raise
-        except Exception:
-            # Or what cannot be told would be found again for ever, and nothing after it.
-            logger.exception("Nobody is told of %s.", event.key)
-            return []
-        for delivery in made:
-            delivery.content = content
-        return made
-
-    def _to_people(self, event: Event, people: People) -> Iterator[Delivery]:
-        for user, wanted in people.items():
-            ways = [way for way in WAYS if way in wanted and self._can(user, way)]
-            if ways and user.active and event.seen_by(user):
-                for way in ways:
-                    receiver = user.mail if way == "mail" else user.username
-                    yield _delivery(event, f"{way}:{user.id}", way, receiver, user_id=user.id)
-
-    def _to_channels(self, event: Event) -> Iterator[Delivery]:
-        for channel in self._channels:
-            if _concerns(channel, event) and channel.user is not None and event.seen_by(channel.user):
-                yield _delivery(
-                    event, f"channel:{channel.id}", channel.kind, channel.name, channel_id=channel.id
-                )
-
-    def _can(self, user: User, way: str) -> bool:
-        return way != "mail" or (self._mail and bool(user.mail))
-
-
-def _delivery(event: Event, target: str, via: str, receiver: str, **whose: int) -> Delivery:
-    moment = now()
-    return Delivery(
-        event=event.kind,
-        event_key=event.key,
-        title=event.title,
-        result_id=event.result_id,
-        target=target,
-        via=via,
-        receiver=receiver,
-        created_at=moment,
-        next_try_at=moment,
-        **whose,
-    )
-
-
-def _rules_about(results: Iterable[JobResult], schedules: Iterable[Schedule]) -> Select[Any]:
-    runs = {str(result.id) for result in results}
-    paths = {result.class_path for result in results}
-    made_by = {str(result.origin_id) for result in results if result.origin == "schedule"}
-    made_by |= {str(schedule.id) for schedule in schedules}
-    wanted = [
-        (NoticeRule.about == about) & NoticeRule.subject.in_(subjects)
-        for about, subjects in (("run", runs), ("job", paths), ("schedule", made_by))
-        if subjects
-    ]
-    return select(NoticeRule).where(or_(false(), *wanted)).options(joinedload(NoticeRule.user))
-
-
-def _joined(owner: User | None, word: str, rules: Iterable[NoticeRule]) -> People:
-    people: dict[User, set[str]] = {}
-    if owner is not None:
-        people[owner] = set(wanted_by(owner, word))
-    for rule in rules:
-        if word in rule.words:
-            people.setdefault(rule.user, set()).update(rule.ways)
-    return {user: ways for user, ways in people.items() if ways}
-
-
-def _concerns(channel: Channel, event: Event) -> bool:
-    paths = channel.class_paths
-    return event.word in channel.words and (
-        not paths or any(matches(event.class_path, wanted) for wanted in paths)
-    )
-
-
-def _requester(approval: Approval) -> People:
-    return _joined(approval.result.user, DECIDED, ())
-
-
-def _approvers(db: Session, rights: Rights, approval: Approval) -> People:
-    """Return who may decide on it, and wants to know."""
-    result, job = approval.result, approval.result.job
-    if job is None:
-        return {}
-    facts = facts_of(job, data=result.data or {}, queue=result.queue)
-    ids = [person.id for person, _ in rights.who_may("approve", facts) if person.id != result.user_id]
-    users: Iterator[User] = (
-        user
-        for start in range(0, len(ids), 500)
-        for user in db.scalars(select(User).where(User.id.in_(ids[start : start + 500])))
-    )
-    return {user: ways for user in users if (ways := wanted_by(user, ASKED))}
-
-
-# --- What happened ------------------------------------------------------------------------------------------------
-
-
-def _end(db: Session, result: JobResult) -> Event:
-    return Event(
-        "ended",
-        f"ended:{result.id}",
-        notice_facts.word_of(result),
-        notice_facts.title_of_end(result),
-        result.class_path,
-        partial(notice_facts.of_result, db, result),
-        lambda user: allowed(user, "view", result),
-        result.id,
-    )
-
-
-def _request(approval: Approval) -> Event:
-    result = approval.result
-    return _of_approval(approval, ASKED, "To approve", partial(notice_facts.of_request, result))
-
-
-def _decision(approval: Approval) -> Event:
-    result = approval.result
-    word = {"approved": "Approved", "denied": "Denied"}.get(str(approval.decision), "Expired")
-    return _of_approval(approval, DECIDED, word, partial(notice_facts.of_decision, result, approval))
-
-
-def _of_approval(approval: Approval, kind: str, word: str, content: Callable[[], dict[str, Any]]) -> Event:
-    result = approval.result
-    return Event(
-        kind,
-        f"{kind}:{approval.id}",
-        kind,
-        notice_facts.one_line(f"{word}: {result.name}"),
-        result.class_path,
-        content,
-        lambda user: allowed(user, "view", result),
-        result.id,
-    )
-
-
-def _trouble(
-    kind: str, key: str, schedule: Schedule, word: str, content: Callable[[], dict[str, Any]]
-) -> Event:
-    def seen_by(user: User) -> bool:
-        own = schedule.user_id is not None and user.id == schedule.user_id
-        return own or (schedule.job is not None and allowed(user, "view", schedule.job))
-
-    title = notice_facts.one_line(f"{word}: {schedule.name}")
-    return Event(kind, key, MISSED, title, schedule.class_path, content, seen_by)
 
 
 def _approvals() -> Select[Any]:
@@ -430,35 +200,6 @@ def _of_schedule() -> tuple[Any, ...]:
         joinedload(Schedule.user),
         joinedload(Schedule.job).options(_ASKED_OF_JOB),
     )
-
-
-def try_out(channel: Channel, username: str) -> Delivery:
-    """Make a message that says nothing but that it arrived; the caller stores it."""
-    event = _by_hand("test", "A message from Errand", [f"{username} sent it, to see whether it arrives."])
-    made = _delivery(event, f"channel:{channel.id}", channel.kind, channel.name, channel_id=channel.id)
-    made.content = event.content()
-    return made
-
-
-def invite(settings: Settings, user: User, link: str, username: str) -> Delivery:
-    """Make a mail with a link that signs `user` in; the caller stores it."""
-    texts = [
-        f"{username} invites you to Errand. Your username is {user.username}.",
-        "This link signs you in once, within a day.",
-    ]
-    event = _by_hand("invitation", "Sign in to Errand", texts)
-    made = _delivery(event, f"mail:{user.id}", "mail", user.mail, user_id=user.id)
-    made.content = event.content()
-    made.box = lock(settings.secret_key, {"link": link})
-    return made
-
-
-def _by_hand(kind: str, title: str, texts: list[str]) -> Event:
-    content = {"texts": texts, "act": "Sign in"}
-    return Event(kind, f"{kind}:{uuid4()}", kind, title, "", lambda: content, lambda user: True)
-
-
-# --- Writing it down ----------------------------------------------------------------------------------------------
 
 
 def _stored(platform: Platform, found: Iterable[Found]) -> int:

@@ -317,6 +317,19 @@ def test_deliveries_are_gone_through_by_key_and_sent_again(root: Browser, db: An
     assert root.get(f"/admin/deliveries/{10**30}").status_code == 404
 
 
+def test_who_looks_after_channels_alone_finds_them(browser: Any, db: Any, cast: Any):
+    carol = browser("carol")
+    assert carol.get("/admin/notifications/").status_code == 404
+    with db.begin():
+        user = db.get_one(User, cast["carol"].id)
+        db.add(Permission(name="x", kind="channel", actions=["view"], users=[user]))
+    assert 'href="/admin/notifications/"' in text(carol.get("/jobs/"))
+    assert carol.get("/admin/deliveries/").status_code == 200
+    assert carol.get("/admin/notifications/new").status_code == 403
+    explained = text(carol.get("/admin/permissions/explain?kind=channel&action=view"))
+    assert "The permission x allows it." in explained
+
+
 def test_an_invitation_goes_by_mail_and_its_link_is_kept_nowhere(
     root: Browser, stranger: Browser, db: Any, platform: Any, settings: Settings
 ):

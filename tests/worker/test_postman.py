@@ -225,6 +225,14 @@ def test_a_dead_mail_server_is_left_alone_and_holds_nobody_up(web: Receiver, pos
         assert post.man.send_once() == 0
 
 
+def test_who_knows_no_mail_server_leaves_mail_to_others(web: Receiver, post_of: Any):
+    post = post_of(replace(by_mail(1), mail=None))
+    mail = post.add("mail")
+    hook = post.add("webhook", post.channel("webhook", url=web.url(), secret=SECRET))
+    assert post.man.send_once() == 1
+    assert (post.state(hook), post.look(mail).attempts) == ("sent", 0)
+
+
 def test_a_server_that_never_answers_costs_so_many_seconds_and_no_more(
     web: Receiver, post_of: Any, monkeypatch: pytest.MonkeyPatch
 ):
