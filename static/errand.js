@@ -265,7 +265,10 @@
     fetch(news[0].dataset.seen, { method: "POST", headers: { "X-CSRFToken": now.dataset.token }, body: body }).then(function (answer) {
       return answer.ok ? answer.json() : { shown: [] };
     }).then(function (answer) {
-      news.forEach(function (link) { if (answer.shown.indexOf(Number(link.dataset.notice)) >= 0) say(link); });
+      news.forEach(function (link) {
+        if (answer.shown.indexOf(Number(link.dataset.notice)) >= 0) say(link);
+        link.remove();
+      });
     }, function () { /* the next poll finds them again */ }).finally(function () { saying = false; });
   }
   document.addEventListener("visibilitychange", function () { if (!document.hidden) document.title = document.title.replace(/^\u25cf /, ""); });
@@ -337,7 +340,9 @@
     return true;
   }
   document.addEventListener("htmx:afterSettle", function (event) {
-    if (event.target.id === "now") { renewSession(event.target); sayNews(); }
+    if (event.target.id === "now") renewSession(event.target);
+    /* They also come with the end of a run. */
+    sayNews();
   });
   /* Back in this tab, the reader may have signed in in another. */
   ["focus", "visibilitychange"].forEach(function (name) {

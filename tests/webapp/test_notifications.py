@@ -253,32 +253,30 @@ def test_a_channel_keeps_its_address_and_secret_to_itself(
     )
 
 
-@pytest.mark.parametrize(
-    ("wrong", "where", "sentence"),
-    [
-        ({"address": "https://10.0.0.1/x"}, "address", "not on the open internet"),
-        (
-            {"address": "http://example.com/x"},
-            "address",
-            "Plain http:// is only for hosts in ERRAND_WEBHOOK_HOSTS",
-        ),
-        ({"address": ""}, "address", "This field is required."),
-        ({"kind": "slack", "address": "#ops"}, "address", "needs ERRAND_SLACK_TOKEN"),
-        ({"kind": "pigeon"}, "kind", "Choose Slack or Webhook."),
-        ({"name": ""}, "name", "This field is required."),
-        ({"name": "taken"}, "name", "There is a channel of this name already."),
-        ({"class_paths": "x" * 401}, "class_paths", "Name at most"),
-    ],
-)
-def test_a_channel_that_cannot_be_is_refused_where_it_was_typed(
-    wrong: Any, where: str, sentence: str, root: Browser, db: Any
-):
+REFUSED: list[tuple[dict[str, str], str, str]] = [
+    ({"address": "https://10.0.0.1/x"}, "address", "not on the open internet"),
+    (
+        {"address": "http://example.com/x"},
+        "address",
+        "Plain http:// is only for hosts in ERRAND_WEBHOOK_HOSTS",
+    ),
+    ({"address": ""}, "address", "This field is required."),
+    ({"kind": "slack", "address": "#ops"}, "address", "needs ERRAND_SLACK_TOKEN"),
+    ({"kind": "pigeon"}, "kind", "Choose Slack or Webhook."),
+    ({"name": ""}, "name", "This field is required."),
+    ({"name": "taken"}, "name", "There is a channel of this name already."),
+    ({"class_paths": "x" * 401}, "class_paths", "Name at most"),
+]
+
+
+def test_a_channel_that_cannot_be_is_refused_where_it_was_typed(root: Browser, db: Any):
     with db.begin():
         db.add(Channel(name="taken", kind="slack", box=b""))
-    sent = {"name": "Ops", "kind": "webhook", "address": "http://hook.internal/x", **wrong}
-    refused = root.post("/admin/notifications/new", sent)
-    assert refused.status_code == 422
-    assert re.search(f'id="{where}-e">.*{sentence}', text(refused))
+    for wrong, where, sentence in REFUSED:
+        sent = {"name": "Ops", "kind": "webhook", "address": "http://hook.internal/x", **wrong}
+        refused = root.post("/admin/notifications/new", sent)
+        assert refused.status_code == 422, wrong
+        assert re.search(f'id="{where}-e">.*{sentence}', text(refused)), wrong
 
 
 def test_deliveries_are_gone_through_by_key_and_sent_again(root: Browser, db: Any, cast: Any, browser: Any):
