@@ -241,11 +241,69 @@
   }
   addEventListener("hashchange", findLine);
 
+  /* What the reader asked to be told about: said once, by the window that the server lets say it. */
+  function mayNotify() { return "Notification" in window && Notification.permission === "granted"; }
+  function say(link) {
+    /* They have just seen it end. */
+    if (!document.hidden && location.pathname === link.pathname) return;
+    if (document.hidden) {
+      document.title = "\u25cf " + document.title.replace(/^\u25cf /, "");
+      if (mayNotify()) try {
+        var shown = new Notification(link.textContent, { tag: "errand-" + link.dataset.notice });
+        shown.onclick = function () { focus(); location.assign(link.href); };
+      } catch (e) { /* only from a service worker here */ }
+    }
+    var toast = document.createElement("div"), text = document.createElement("div"), close = document.createElement("button");
+    toast.className = "note toast " + link.className;
+    link = link.cloneNode(true);
+    link.hidden = false; link.removeAttribute("data-notice"); link.className = "name";
+    text.append(link);
+    close.className = "btn bare s"; close.type = "button"; close.textContent = "Close"; close.dataset.closeToast = "";
+    toast.append(text, close);
+    var toasts = document.getElementById("toasts");
+    toasts.append(toast);
+    if (toasts.children.length > 4) toasts.firstChild.remove();
+  }
+  var saying = false;
+  function sayNews() {
+    var now = document.getElementById("now"), news = all("[data-notice]", now);
+    if (!now || !news.length || saying) return;
+    var body = new URLSearchParams();
+    news.forEach(function (link) { body.append("id", link.dataset.notice); });
+    saying = true;
+    fetch(news[0].dataset.seen, { method: "POST", headers: { "X-CSRFToken": now.dataset.token }, body: body }).then(function (answer) {
+      return answer.ok ? answer.json() : { shown: [] };
+    }).then(function (answer) {
+      news.forEach(function (link) {
+        if (answer.shown.indexOf(Number(link.dataset.notice)) >= 0) say(link);
+        link.remove();
+      });
+    }, function () { /* the next poll finds them again */ }).finally(function () { saying = false; });
+  }
+  document.addEventListener("visibilitychange", function () { if (!document.hidden) document.title = document.title.replace(/^\u25cf /, ""); });
+  document.addEventListener("click", function (event) {
+    var close = event.target.closest("[data-close-toast]"), ask = event.target.closest("[data-ask-notify]");
+    if (close) close.closest(".toast").remove();
+    if (ask) Notification.requestPermission().then(showAsk);
+  });
+  /* Where it is said: there before anything is, or nobody reads it aloud. */
+  function makeToasts() {
+    var toasts = document.createElement("div");
+    toasts.className = "toasts"; toasts.id = "toasts";
+    toasts.setAttribute("role", "status");
+    document.body.append(toasts);
+  }
+  function showAsk() {
+    all("[data-ask-notify]").forEach(function (button) { button.hidden = !("Notification" in window) || Notification.permission !== "default"; });
+  }
+
   /* Polls: none in a hidden tab, fewer while the server does not answer, and the reader is told. */
   var signedOut = false, failures = 0, quietUntil = 0, lastUpdate = new Date();
   var isPoll = function (event) { return event.target.matches && event.target.matches("[data-poll]"); };
   document.addEventListener("htmx:beforeRequest", function (event) {
-    if (isPoll(event) && (signedOut || document.hidden || performance.now() < quietUntil)) event.preventDefault();
+    /* Who let the browser speak up wants to hear of what ends while they look elsewhere. */
+    var away = document.hidden && !(event.target.id === "now" && mayNotify());
+    if (isPoll(event) && (signedOut || away || performance.now() < quietUntil)) event.preventDefault();
   });
   function answered(event) {
     if (event.detail.xhr.status === 401) return tellSignedOut();
@@ -292,6 +350,8 @@
   }
   document.addEventListener("htmx:afterSettle", function (event) {
     if (event.target.id === "now") renewSession(event.target);
+    /* They also come with the end of a run. */
+    sayNews();
   });
   /* Back in this tab, the reader may have signed in in another. */
   ["focus", "visibilitychange"].forEach(function (name) {
@@ -343,7 +403,7 @@
   });
 
   document.addEventListener("DOMContentLoaded", function () {
-    showTimes(); tick(); findLine(); showCopy(); showCurrentTab();
+    showTimes(); tick(); findLine(); showCopy(); showCurrentTab(); showAsk(); makeToasts(); sayNews();
     setInterval(tick, 1000);
     setInterval(showTimes, 15000);
     all("[data-own-zone]").forEach(function (input) { input.value = Intl.DateTimeFormat().resolvedOptions().timeZone || input.value; });

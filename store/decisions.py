@@ -98,6 +98,11 @@ KINDS: Mapping[str, Kind] = {
             {"view": "see", "change": "refresh and change", "delete": "delete"},
             {"source": "local, plugins, git.<name>"},
         ),
+        Kind(
+            "channel",
+            "channels and what is told there",
+            {"view": "see", "change": "change", "delete": "delete"},
+        ),
         Kind("user", "people and what they may do", {"view": "see", "change": "change", "delete": "delete"}),
     )
 }

@@ -9,6 +9,8 @@ from sqlalchemy.orm import Session, object_session
 
 from store.decisions import OF_JOBS, Asker, Decision, Facts, Grant, Limits, decide, grants_of
 from store.models import (
+    Channel,
+    Delivery,
     GitSource,
     Group,
     JobRecord,
@@ -211,6 +213,8 @@ def facts_of(
             return Facts("source", {"source": subject.source})
         case WorkerProcess() | Queue():
             return Facts("worker")
+        case Channel() | Delivery():
+            return Facts("channel")
         case User() | Group() | Permission():
             return Facts("user")
     return Facts("object", {"model": getattr(subject, "object_type", "")})

@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError
 from store.git_rules import ALLOWANCES
 from store.given import SettingsError as SettingsError
 from store.given import flag
+from store.notice_settings import NOTICE_VARIABLES, NoticeSettings, notice_settings
 from store.oidc_settings import OIDC_VARIABLES, OidcSettings, oidc_settings, passwords_allowed
 from store.timing.zones import BadZone, zone_named
 
@@ -54,6 +55,7 @@ VARIABLES = (
     "ERRAND_PASSWORDS",
     "ERRAND_GIT_ALLOW",
     *OIDC_VARIABLES,
+    *NOTICE_VARIABLES,
 )
 
 MEGABYTE = 1024 * 1024
@@ -98,6 +100,8 @@ class Settings:
     passwords: bool = True
     #: What git repositories may be besides https and ssh (see store.git_rules).
     git_allow: tuple[str, ...] = ()
+    #: How messages leave the portal.
+    notices: NoticeSettings = field(default_factory=NoticeSettings)
 
 
 def load_settings(
@@ -142,6 +146,7 @@ def load_settings(
         oidc=oidc,
         passwords=passwords_allowed(environ, oidc),
         git_allow=_git_allow(environ),
+        notices=notice_settings(environ),
     )
 
 

@@ -13,6 +13,8 @@ from sqlalchemy.sql.functions import FunctionElement
 from store.decisions import DATA, OF_JOBS, Asker, Limits, alternatives, grants_of
 from store.models import (
     GIT,
+    Channel,
+    Delivery,
     GitSource,
     Group,
     JobRecord,
@@ -35,6 +37,8 @@ KINDS_OF: Mapping[type[Any], str] = {
     GitSource: "source",
     WorkerProcess: "worker",
     Queue: "worker",
+    Channel: "channel",
+    Delivery: "channel",
     User: "user",
     Group: "user",
     Permission: "user",

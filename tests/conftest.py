@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from jobs.loading import Source
 from store import migrate
 from store.models import JobRecord, User
+from store.notice_settings import NOTICE_VARIABLES
 from store.oidc_settings import OIDC_VARIABLES
 from store.platform import Platform
 from store.settings import PROJECT_ROOT, Settings, environment, load_settings
@@ -46,6 +47,7 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         "ERRAND_GIT_ALLOW",
         "ERRAND_PASSWORDS",
         *OIDC_VARIABLES,
+        *NOTICE_VARIABLES,
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("ERRAND_PLUGINS", "")

@@ -14,14 +14,15 @@ from webapp import (
     assets,
     audit,
     auth,
+    channels,
     database,
+    deliveries,
     errors,
     formats,
     fragments,
     groups,
     headers,
     home,
-    hooks,
     htmx,
     identities,
     job_settings,
@@ -29,6 +30,7 @@ from webapp import (
     kept_values,
     login,
     looks,
+    notifications,
     objects,
     permissions,
     plugins,
@@ -38,6 +40,7 @@ from webapp import (
     sources,
     trusted,
     users,
+    webhooks,
     workers,
 )
 from webapp.hearing_out import HearingOut
@@ -105,9 +108,12 @@ def create_app(settings: Settings) -> Flask:
         groups,
         permissions,
         account,
+        notifications,
+        channels,
+        deliveries,
         audit,
         sources,
-        hooks,
+        webhooks,
     ):
         app.register_blueprint(noun.blueprint)
     api.register(app)

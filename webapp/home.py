@@ -25,6 +25,7 @@ from webapp import htmx
 from webapp.advance import advance
 from webapp.auth import allowed, current_user, polled, public, require, signed_in_user
 from webapp.database import db, reading
+from webapp.notifications import unseen
 from worker.queue_facts import listening_workers, present_workers
 from worker.queues import queue_reachable
 
@@ -107,9 +108,10 @@ def running_now() -> list[JobResult]:
 
 
 def what_runs(runs: Sequence[JobResult]) -> str:
-    """Return what the rail depends on, in short: these runs, their reader and the session's token."""
+    """Return what the rail depends on, in short: these runs, what is to be said, the reader and the session's token."""
     parts = [session.get("csrf_token", ""), str(signed_in_user().id)]
     parts += [f"{run.id}{run.started_at}{_percent(run)}" for run in runs]
+    parts += [f"notice {each.id}" for each in unseen()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 

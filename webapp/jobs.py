@@ -40,6 +40,7 @@ from webapp.job_key import as_id
 from webapp.job_list import fill, grouped, known_jobs
 from webapp.looks import pulse
 from webapp.next_page import safe_path
+from webapp.notifications import tell_of
 from webapp.request_facts import request_facts
 from webapp.schedule_form import NOW, ScheduleForm, empty_form, form_words, preview, read_form
 from webapp.scheduling import change_inputs, make_schedule, schedule_named
@@ -386,6 +387,7 @@ def _form_page(
         broken=_why_broken(job),
         may_run=job.runnable and allowed("run", job),
         may_change=allowed("change", job),
+        tell=tell_of("job", job.class_path),
         kept=count_kept(db.session(), job.class_path),
         describe=bool(job.description.strip().partition("\n")[2].strip()),
     )

@@ -71,6 +71,19 @@ def use_link(token: str) -> Response:
     if request.method == "HEAD":
         # Programs that only look at links must not use them up.
         return Response()
+    if "ask" in request.args:
+        # Came by mail, where programs open links to look what is behind them: only a press uses it up.
+        return make_response(render_template("login/link.html", token=token))
+    return _used(token)
+
+
+@blueprint.post("/login/<token>")
+@public
+def press_link(token: str) -> Response:
+    return _used(token)
+
+
+def _used(token: str) -> Response:
     user = _use_up(token)
     if user is None:
         return make_response(render_template("login/used.html"), HTTPStatus.NOT_FOUND)

@@ -36,6 +36,7 @@ from webapp.glance import Glances
 from webapp.history import Run, newest_runs, usual_seconds
 from webapp.inputs import shown_inputs
 from webapp.looks import look, pulse
+from webapp.notifications import tell_of
 from webapp.pace import Pace
 from webapp.paging import page_of_results
 from webapp.request_facts import request_facts
@@ -182,6 +183,7 @@ def show(result_id: UUID) -> str:
         "shown_families": set(wanted.families) if wanted.families else log.shown_families(window),
         "interval": _interval(result, window),
         "follows": not window.later,
+        "tell": None if result.finished else tell_of("run", result.id),
     }
     return render_template("results/show.html", **page)
 

@@ -33,6 +33,7 @@ from webapp.database import db
 from webapp.history import Run, runs_of_schedules, usual_seconds
 from webapp.inputs import shown_inputs
 from webapp.looks import Pulse, pulse
+from webapp.notifications import tell_of
 from webapp.schedule_form import (
     NEXT_SHOWN,
     ScheduleForm,
@@ -304,6 +305,7 @@ def _page(schedule: Schedule, status: HTTPStatus = HTTPStatus.OK) -> str:
         missed_words=MISSED[schedule.missed],
         overlap_words=OVERLAPS[schedule.overlap],
         inputs_url=_inputs_url(schedule),
+        tell=tell_of("schedule", schedule.id),
     )
 
 

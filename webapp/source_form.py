@@ -14,7 +14,7 @@ from store.git_rules import (
     problem_of_url,
     scheme_of,
 )
-from store.locked import CannotUnlock, lock, unlock
+from store.lockbox import CannotUnlock, lock, unlock
 from store.models import GitSource
 from store.text import clean_text
 from webapp.admin_forms import AdminForm, line

@@ -187,7 +187,7 @@ def _page(source: GitSource | None, form: AdminForm) -> str:
         form=form,
         sent=request.method == "POST",
         secrets=SECRETS,
-        hook=url_for("hooks.sync_source", slug=source.slug, _external=True) if source is not None else "",
+        hook=url_for("webhooks.sync_source", slug=source.slug, _external=True) if source is not None else "",
         may_delete=source is not None and allowed("delete", source),
         **(_history(source) if source is not None else {"may_change": allowed("change", JobSource)}),
     )

@@ -21,12 +21,15 @@ from sqlalchemy.exc import IntegrityError
 
 from store import audit
 from store.models import Group, Identity, SignInLink, User, UserSession, group_members
+from store.notice_settings import is_mail
 from store.people import BadUsername, check_username, renew_sessions, sign_in_path
 from store.permissions import Forbidden, NotVisible, asker_of
 from store.text import clean_text
 from webapp.admin_forms import AdminForm, groups_chosen, line
 from webapp.auth import allowed, require, signed_in_user
 from webapp.database import db
+from webapp.notifications import NOT_A_MAIL
+from worker.notice_circle import invite
 
 blueprint = Blueprint("users", __name__, url_prefix="/admin/users")
 
@@ -87,6 +90,8 @@ def create() -> Response:
         db.session.rollback()
         form.refuse("username", "There is somebody of this name already.")
         return make_response(_page(None, form), HTTPStatus.UNPROCESSABLE_ENTITY)
+    if form.values["invite"]:
+        return _invited(user)
     flash(f"Made an account for {user.username}. Send them a link to sign in with.")
     return _to(user)
 
@@ -98,6 +103,7 @@ def show(user_id: int) -> str:
     own = set(db.session.scalars(select(group_members.c.group_id).where(group_members.c.user_id == user.id)))
     values: dict[str, Any] = {
         "display_name": user.display_name,
+        "mail": user.mail,
         "active": user.active,
         "superuser": user.superuser,
         "groups": own,
@@ -137,14 +143,36 @@ def change(user_id: int) -> Response:
 
 @blueprint.post("/<int(max=2147483647):user_id>/link")
 def link(user_id: int) -> Response:
-    """Make a link that signs them in, once. It is shown this one time."""
+    """Make a link that signs them in, once. It is sent by mail, or shown this one time."""
     user = _changed(user_id)
     if not user.active:
         flash(f"{user.username} is not active: nobody can sign in as them.", "warn")
         return _to(user)
+    if request.form.get("send") == "mail" and _can_mail(user):
+        return _invited(user)
     audit.note(db.session(), "user.link", user.username)
     address = request.host_url.rstrip("/") + sign_in_path(db.session(), user)
     return make_response(render_template("admin/link.html", person=user, address=address))
+
+
+def _invited(user: User) -> Response:
+    """Send them a link that signs them in, once."""
+    settings = current_app.extensions["errand"].settings
+    audit.note(db.session(), "user.link", user.username, after={"mail": user.mail})
+    host = settings.notices.url or request.host_url.rstrip("/")
+    link = f"{host}{sign_in_path(db.session(), user)}?ask"
+    db.session.add(invite(settings, user, link, signed_in_user().username))
+    db.session.commit()
+    flash(f"A link to sign in with is on its way to {user.mail}.")
+    return _to(user)
+
+
+def _can_mail(user: User) -> bool:
+    return bool(user.mail) and _mail_is_sent()
+
+
+def _mail_is_sent() -> bool:
+    return current_app.extensions["errand"].settings.notices.mail is not None
 
 
 def _find(user_id: int) -> User:
@@ -166,6 +194,8 @@ def _sent() -> AdminForm:
     form = AdminForm(
         {
             "display_name": line(request.form, "display_name"),
+            "mail": line(request.form, "mail"),
+            "invite": request.form.get("invite") == "true" and _mail_is_sent(),
             "active": request.form.get("active") == "true",
             "superuser": request.form.get("superuser") == "true",
             "groups": {group.id for group in groups_chosen(db.session(), request.form.getlist("groups"))},
@@ -173,6 +203,10 @@ def _sent() -> AdminForm:
     )
     if len(form.text("display_name")) > LONGEST_DISPLAY_NAME:
         form.refuse("display_name", f"Ensure this value has at most {LONGEST_DISPLAY_NAME} characters.")
+    if form.text("mail") and not is_mail(form.text("mail")):
+        form.refuse("mail", NOT_A_MAIL)
+    if form.values["invite"] and not form.text("mail"):
+        form.refuse("mail", "A link by mail needs an address.")
     if form.values["superuser"] and not signed_in_user().superuser:
         form.refuse("superuser", "Only a superuser may say who is one.")
     return form
@@ -181,6 +215,7 @@ def _sent() -> AdminForm:
 def _told(user: User) -> dict[str, Any]:
     return {
         "display_name": user.display_name,
+        "mail": user.mail,
         "active": user.active,
         "superuser": user.superuser,
         "groups": _groups_of([user.id]).get(user.id, []),
@@ -188,7 +223,7 @@ def _told(user: User) -> dict[str, Any]:
 
 
 def _take_over(user: User, form: AdminForm) -> None:
-    user.display_name = form.text("display_name")
+    user.display_name, user.mail = form.text("display_name"), form.text("mail")
     user.active, user.superuser = form.values["active"], form.values["superuser"]
 
 

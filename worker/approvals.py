@@ -65,7 +65,8 @@ def bring_along(db: Session, approval: Approval, result: JobResult) -> None:
     """Have this new run be approved as its schedule is, in the transaction that stores it."""
     kept = ("schedule_id", "asked", "decision", "decided_at", "decided_by", "comment")
     copied = {name: getattr(approval, name) for name in kept}
-    db.add(Approval(result_id=result.id, created_at=result.created_at, **copied))
+    # Whom it concerns was told of the schedule's.
+    db.add(Approval(result_id=result.id, created_at=result.created_at, told=2, **copied))
 
 
 def decide(

@@ -1,4 +1,4 @@
-"""What every worker and scheduler does beside its work: say that it is here, reconcile, see who is gone."""
+"""What every worker and scheduler does beside its work: say that it is here, reconcile, see who is gone, send messages."""
 
 import logging
 import random
@@ -17,6 +17,7 @@ from worker import approvals, schedule_approvals
 from worker.failpoints import reach
 from worker.host import Process
 from worker.pausing import paused_queues
+from worker.postman import Postman
 from worker.presence import IDLE, Presence, RollCall
 from worker.profiles import remove_old_profiles
 from worker.reconciler import Reconciler
@@ -64,6 +65,8 @@ class Duty:
         self._platform = Platform(settings.database_url, standstill_seconds=STANDSTILL_SECONDS)
         self._presence = Presence(self._platform, kind=kind, name=name, queues=queues, process=process)
         self._facts = facts
+        messages = Platform(settings.database_url, standstill_seconds=STANDSTILL_SECONDS)
+        self._postman = Postman(settings, messages)
         self.stop = threading.Event()
         #: Somebody wants this process to end after its run.
         self.drain = False
@@ -90,6 +93,7 @@ class Duty:
         number = 0
         with suppress(SQLAlchemyError):
             self._beat()
+        self._postman.start()
         while not self.stop.wait(wait):
             began_at = time.monotonic()
             try:
@@ -108,6 +112,7 @@ class Duty:
                 self._init_clocks()
             pause = SUSPICIOUS_PASS_SECONDS if self._reconciler.suspects else PASS_SECONDS
             wait = max(0.1, pause - (time.monotonic() - began_at))
+        self._postman.end()
         with suppress(SQLAlchemyError):
             self._presence.leave()
         self._platform.dispose()

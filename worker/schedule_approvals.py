@@ -26,6 +26,7 @@ from worker.missed_slots import note_passed
 
 WAITS = "It waits for somebody to approve it."
 UNAPPROVED = "Nobody had approved the schedule yet."
+EXPIRED = "Nobody approved it in time. Ask again."
 LATE = "It was to run before now, so it would run at once. Approve it all the same?"
 
 
@@ -63,7 +64,7 @@ def why_not(approval: Approval | None, schedule: Schedule, job: JobRecord) -> st
     if approval.decision == "denied":
         return f"Denied by {approval.decided_by}: {approval.comment}"
     if approval.decision != "approved":
-        return "Nobody approved it in time. Ask again." if approval.decision else WAITS
+        return EXPIRED if approval.decision else WAITS
     if problem := what_differs(approval.asked, schedule, job):
         return f"It was approved by {approval.decided_by}, but not like this: {problem}"
     return ""
@@ -132,7 +133,7 @@ def expire(platform: Platform) -> list[UUID]:
                 _write(db, request, "expired", None, "")
             except AlreadyDecided:
                 continue
-            problem = {"problem": "Nobody approved it in time. Ask again.", "version": Schedule.version + 1}
+            problem = {"problem": EXPIRED, "version": Schedule.version + 1}
             db.execute(update(Schedule).where(Schedule.id == request.schedule_id).values(**problem))
             note(db, "schedule.expire", str(request.schedule_id))
             db.commit()

@@ -16,6 +16,7 @@ from store.settings import Settings, SettingsError
 from worker.duty import STANDSTILL_SECONDS, Duty, Facts
 from worker.firing import keep_firing
 from worker.host import memory_of, process_name, this_process
+from worker.postman import forget_old
 from worker.presence import SCHEDULER, forget_gone
 from worker.run_files import sweep
 from worker.syncs import keep_synced
@@ -61,7 +62,7 @@ def _tidy_at_times(settings: Settings, platform: Platform, number: int) -> None:
 
 
 def tidy(settings: Settings, platform: Platform) -> None:
-    """Remove what nobody can use any more: sessions, links, processes that ended long ago, sealed inputs, files of no run."""
+    """Remove what nobody can use any more: sessions, links, processes that ended long ago, sealed inputs, old messages, files of no run."""
     with platform.session() as db:
         db.execute(delete(UserSession).where(UserSession.expires_at < now()))
         db.execute(delete(SignInLink).where(SignInLink.expires_at < now()))
@@ -70,6 +71,7 @@ def tidy(settings: Settings, platform: Platform) -> None:
         db.commit()
         while seal(db) == BATCH:
             pass
+    forget_old(platform)
     try:
         sweep(platform.engine, file_store(settings, platform.engine))
     except SettingsError as error:

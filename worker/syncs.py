@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session, aliased
 
 from jobs.loading import Source
 from store import audit
-from store.locked import CannotUnlock, unlock
+from store.lockbox import CannotUnlock, unlock
 from store.models import GitSource, JobRecord, JobSource, LoadError, SourceDelivery, SourceSync, now
 from store.platform import Platform
 from store.settings import Settings

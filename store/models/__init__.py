@@ -10,6 +10,7 @@ from store.models.file import FileChunk, RunFile
 from store.models.git_source import GIT, GitSource, SourceDelivery, SourceSync
 from store.models.identity import Identity
 from store.models.job import SINGLETON, JobRecord, JobSource, LoadError, SourceSnapshot, class_path_of
+from store.models.notice import Channel, Delivery, NoticeRule
 from store.models.permission import Group, Permission, group_members, permission_groups, permission_users
 from store.models.result import JobResult, JobStart
 from store.models.schedule import MissedSlots, Schedule
@@ -29,6 +30,8 @@ __all__ = [
     "Approval",
     "AuditRecord",
     "Base",
+    "Channel",
+    "Delivery",
     "EntryGroup",
     "Favourite",
     "FileChunk",
@@ -43,6 +46,7 @@ __all__ = [
     "LoadError",
     "LogEntry",
     "MissedSlots",
+    "NoticeRule",
     "Permission",
     "Queue",
     "RunFile",

@@ -13,6 +13,8 @@ from store.models.schedule import Schedule
 
 OPEN = text("decision IS NULL")
 
+UNTOLD = text("told = 0 OR (told = 1 AND decided_at IS NOT NULL)")
+
 
 class Approval(Base):
     """One request, and what was decided.
@@ -25,6 +27,7 @@ class Approval(Base):
     __table_args__ = (
         # What waits: few, among all that was ever asked for.
         Index("ix_approvals_open", "id", sqlite_where=OPEN, postgresql_where=OPEN),
+        Index("ix_approvals_untold", "id", sqlite_where=UNTOLD, postgresql_where=UNTOLD),
     )
 
     id: Mapped[Key]
@@ -45,6 +48,8 @@ class Approval(Base):
     #: Whose decision it was; kept when that person is gone.
     decided_by: Mapped[str | None] = mapped_column(String(150))
     comment: Mapped[LongText] = mapped_column(default="")
+    #: How much of it the messages are on their way for: 0 nothing, 1 the request, 2 the decision, too.
+    told: Mapped[int] = mapped_column(default=0)
 
     result: Mapped[JobResult | None] = relationship(lazy="raise")
     schedule: Mapped[Schedule | None] = relationship(lazy="raise")

@@ -30,7 +30,7 @@ class GitSource(Base):
     path: Mapped[str] = mapped_column(String(200), default="jobs")
     #: Of the login at an https address. What goes with it is in `secrets`.
     username: Mapped[str] = mapped_column(String(200), default="")
-    #: {"token", "private_key", "webhook_secret"}, encrypted (see store.locked); None: there is none.
+    #: {"token", "private_key", "webhook_secret"}, encrypted (see store.lockbox); None: there is none.
     secrets: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
     #: Which of them there are.
     secret_names: Mapped[list[Any]] = mapped_column(default=list)

@@ -13,6 +13,9 @@ from store.models.job import JobRecord
 from store.models.states import FAMILIES, FINAL, LEVELS, Status
 from store.models.user import User
 
+#: It has ended, and whoever is to hear of that has not yet been looked for: few rows at any time (see worker.notices).
+UNTOLD = text("NOT told AND finished_at IS NOT NULL")
+
 #: What pages show in place of a name for a run that nobody in particular asked for.
 COMMAND_LINE = "Command line"
 
@@ -69,6 +72,7 @@ class JobResult(LevelCounts, Base):
         # One run for one key, however often its request arrives.
         UniqueConstraint("user_id", "idempotency_key"),
         _index_of_origin("ix_job_results_origin_id_created_at", "created_at"),
+        Index("ix_job_results_untold", "finished_at", sqlite_where=UNTOLD, postgresql_where=UNTOLD),
         _index_of_origin("uq_job_results_origin_id_origin_key", "origin_key", unique=True),
     )
 
@@ -153,6 +157,8 @@ class JobResult(LevelCounts, Base):
     #: When this attempt was handed to the job's code; None: none of it has run.
     began_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    #: Whether the messages about its end are on their way.
+    told: Mapped[bool] = mapped_column(default=False)
     #: When somebody asked a running one to stop.
     cancel_requested_at: Mapped[datetime | None]
     canceled_by: Mapped[str | None] = mapped_column(String(150))

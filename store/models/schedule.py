@@ -13,13 +13,18 @@ from store.models.job import JobRecord
 from store.models.user import User
 
 ON = text("enabled AND wakes_at IS NOT NULL")
+UNTOLD_PROBLEM = text("problem <> told_problem")
+UNTOLD_MISSED = text("NOT told")
 
 
 class Schedule(Base):
     """When a job runs, as whom, and with which inputs. Its runs have its id as their `origin_id`."""
 
     __tablename__ = "schedules"
-    __table_args__ = (Index("ix_schedules_waking", "wakes_at", sqlite_where=ON, postgresql_where=ON),)
+    __table_args__ = (
+        Index("ix_schedules_waking", "wakes_at", sqlite_where=ON, postgresql_where=ON),
+        Index("ix_schedules_untold", "id", sqlite_where=UNTOLD_PROBLEM, postgresql_where=UNTOLD_PROBLEM),
+    )
 
     id: Mapped[RandomKey]
     name: Mapped[Name]
@@ -62,6 +67,8 @@ class Schedule(Base):
     switched_at: Mapped[datetime | None]
     #: Why its slots make no runs, in a sentence; empty: they do.
     problem: Mapped[LongText] = mapped_column(default="")
+    #: The problem that the messages are on their way for.
+    told_problem: Mapped[LongText] = mapped_column(default="")
     #: The last slot that was dealt with: nothing up to here is ever looked at again.
     last_slot_at: Mapped[datetime | None]
     #: The first slot after that one; None: there is none.
@@ -92,6 +99,9 @@ class MissedSlots(Base):
     """Slots, one after the other, that should have made runs and did not, all for one reason."""
 
     __tablename__ = "missed_slots"
+    __table_args__ = (
+        Index("ix_missed_slots_untold", "id", sqlite_where=UNTOLD_MISSED, postgresql_where=UNTOLD_MISSED),
+    )
 
     id: Mapped[Key]
     schedule_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("schedules.id", ondelete="CASCADE"), index=True)
@@ -101,3 +111,5 @@ class MissedSlots(Base):
     #: In a sentence.
     cause: Mapped[LongText]
     noticed_at: Mapped[datetime]
+    #: Whether the messages about them are on their way.
+    told: Mapped[bool] = mapped_column(default=False)

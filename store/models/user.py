@@ -24,6 +24,10 @@ class User(Base):
     last_sign_in_at: Mapped[datetime | None]
     #: The next who comes by single sign-on under this very name becomes this user, once.
     oidc_may_link: Mapped[bool] = mapped_column(default=False)
+    #: Where messages go; empty: nowhere.
+    mail: Mapped[str] = mapped_column(String(254), default="")
+    #: {"mail": [on what], "browser": [...]} for what concerns them (see store.notices); None: they have not said.
+    notices: Mapped[dict[str, Any] | None]
 
     @property
     def shown_name(self) -> str:

@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from store.models import Delivery, User
+from store.platform import Platform
+from store.settings import load_settings
 from tests.browser.conftest import OpenPage, Product
 from tests.browser.test_main_job import NEW_BRANCH, choose, fill, somebody_else_writes
 from tests.waiting import until
@@ -227,3 +230,37 @@ def test_a_long_cause_makes_no_row_grow(open_page: OpenPage, product: Product, w
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     if width == 1440:
         assert row.locator("td").last.evaluate("cell => cell.offsetHeight < 70 && cell.offsetWidth > 60")
+
+
+# --- What the reader asked to be told about -------------------------------------------------------------------
+
+
+def test_a_message_is_said_in_a_corner_once(open_page: OpenPage, product: Product):
+    page = open_page()
+    platform = Platform(load_settings(product.instance, {}).database_url)
+    with platform.session() as db:
+        admin = db.query(User).filter_by(username="admin").one()
+        facts: dict[str, Any] = {"event": "ended", "event_key": "in a corner", "via": "browser"}
+        content = {"path": "/results/?q=<x>", "result": {"status": "failed"}}
+        db.add(
+            Delivery(
+                **facts,
+                content=content,
+                target="x",
+                receiver="admin",
+                title="Failed: <b>x</b>",
+                user_id=admin.id,
+            )
+        )
+        db.commit()
+    platform.dispose()
+    page.goto("/jobs/")
+    toast = page.locator(".toast")
+    toast.wait_for()
+    assert toast.locator("a").inner_text() == "Failed: <b>x</b>"
+    assert toast.locator("a").get_attribute("href") == "/results/?q=<x>"
+    toast.get_by_role("button", name="Close").click()
+    assert toast.count() == 0
+    page.goto("/jobs/")
+    page.wait_for_load_state("networkidle")
+    assert toast.count() == 0

@@ -14,9 +14,12 @@ from sqlalchemy import select
 from werkzeug.routing import Map
 
 from examples.inventory.models import Site, Status
+from store.lockbox import lock
 from store.models import (
     ApiToken,
     Approval,
+    Channel,
+    Delivery,
     GitSource,
     Group,
     JobRecord,
@@ -49,6 +52,7 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     ("GET", "/login"): ("login.show", OPEN, 303, 303),
     ("POST", "/login"): ("login.sign_in", 422, 422, 422),
     ("GET", "/login/nonsense"): ("login.use_link", 404, 404, 404),
+    ("POST", "/login/nonsense"): ("login.press_link", 404, 404, 404),
     # Nothing where there are no settings for it (tests/webapp/test_single_sign_on.py has what there is with them).
     ("GET", "/login/oidc"): ("single_sign_on.begin", 404, 404, 404),
     ("GET", "/login/oidc/callback?code=x&state=x"): ("single_sign_on.callback", 404, 404, 404),
@@ -60,6 +64,12 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     ("POST", "/account/sessions/end-others"): ("account.end_others", SIGN_IN, 303, 303),
     ("POST", "/account/tokens"): ("account.create_token", SIGN_IN, 200, 200),
     ("POST", "/account/tokens/999/end"): ("account.end_token", SIGN_IN, 404, 404),
+    ("GET", "/account/notifications/"): ("notifications.show", SIGN_IN, 200, 200),
+    ("POST", "/account/notifications/"): ("notifications.save", SIGN_IN, 303, 303),
+    ("POST", "/account/notifications/seen"): ("notifications.seen", SIGN_IN, 200, 200),
+    ("POST", "/account/notifications/tell"): ("notifications.tell", SIGN_IN, 404, 404),
+    ("POST", "/account/notifications/rules/999/delete"): ("notifications.forget", SIGN_IN, 404, 404),
+    ("POST", "/account/notifications/deliveries/999/again"): ("notifications.again", SIGN_IN, 404, 404),
     ("GET", "/admin/permissions/explain"): ("permissions.explain", SIGN_IN, 200, 200),
     # People.
     **{
@@ -67,6 +77,11 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
         for path, endpoint in (
             ("audit/", "audit.index"),
             ("audit/audit.csv", "audit.download"),
+            ("notifications/", "channels.index"),
+            ("notifications/1", "channels.show"),
+            ("notifications/new", "channels.new"),
+            ("deliveries/", "deliveries.index"),
+            ("deliveries/1", "deliveries.show"),
             ("groups/", "groups.index"),
             ("groups/1", "groups.show"),
             ("groups/new", "groups.new"),
@@ -99,11 +114,17 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
             ("users/1/identities/1/unlink", "identities.unlink"),
             ("users/1/identities/allow", "identities.allow"),
             ("users/1/link", "users.link"),
+            ("notifications/1", "channels.change"),
+            ("notifications/1/delete", "channels.delete"),
+            ("notifications/1/secret", "channels.renew_secret"),
+            ("notifications/1/try", "channels.try_it"),
+            ("notifications/new", "channels.create"),
+            ("deliveries/1/again", "deliveries.again"),
             ("users/new", "users.create"),
         )
     },
     # Whoever signs, may.
-    ("POST", "/hooks/sources/team"): ("hooks.sync_source", 401, 401, 401),
+    ("POST", "/hooks/sources/team"): ("webhooks.sync_source", 401, 401, 401),
     # Jobs.
     ("GET", "/jobs/"): ("jobs.index", SIGN_IN, 200, 200),
     ("POST", "/jobs/refresh"): ("jobs.reload", SIGN_IN, 404, 404),
@@ -252,6 +273,17 @@ ADMIN: dict[tuple[str, str], int] = {
     ("POST", "/admin/users/1/identities/allow"): 303,
     ("POST", "/admin/users/1/link"): 200,
     ("POST", "/admin/users/new"): 422,
+    ("GET", "/admin/notifications/"): 200,
+    ("GET", "/admin/notifications/1"): 200,
+    ("GET", "/admin/notifications/new"): 200,
+    ("POST", "/admin/notifications/1"): 422,
+    ("POST", "/admin/notifications/1/delete"): 303,
+    ("POST", "/admin/notifications/1/secret"): 200,
+    ("POST", "/admin/notifications/1/try"): 303,
+    ("POST", "/admin/notifications/new"): 422,
+    ("GET", "/admin/deliveries/"): 200,
+    ("GET", "/admin/deliveries/1"): 200,
+    ("POST", "/admin/deliveries/1/again"): 303,
     ("POST", "/jobs/refresh"): 303,
     ("POST", "/jobs/enable-all"): 303,
     ("POST", f"{JOB}/enable"): 303,
@@ -292,7 +324,13 @@ def app(inventory_settings: Any) -> Iterator[Flask]:
 
 @pytest.fixture
 def fill(
-    db: Any, cast: Any, make_job: Any, make_result: Any, make_schedule: Any, platform: Any
+    db: Any,
+    cast: Any,
+    make_job: Any,
+    make_result: Any,
+    make_schedule: Any,
+    platform: Any,
+    settings: Any,
 ) -> Callable[[str], str]:
     """Make one of everything; carol has no permission, and alice those of everybody. Returns how to fill in an address."""
     variable = {
@@ -315,6 +353,18 @@ def fill(
             db.add(Permission(name=f"See {kind}", kind=kind, actions=["view"], users=[viewer]))
         db.add(GitSource(slug="team", url="https://example.com/team/jobs.git"))
         db.add(SavedFilter(user_id=cast["bob"].id, name="his", arguments={}))
+        db.add(Channel(name="ops", kind="webhook", box=lock(settings.secret_key, {"url": "https://x"})))
+        db.add(
+            Delivery(
+                event="ended",
+                event_key="x",
+                target="mail:1",
+                via="mail",
+                receiver="x",
+                title="x",
+                state="sent",
+            )
+        )
     Presence(platform, kind="worker", name="w-1", queues=["default"], process=this_process()).enter()
     waiting = make_result(job, "awaiting_approval", username="bob", data={"site": None})
     with db.begin():

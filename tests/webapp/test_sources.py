@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from store.locked import lock, unlock
+from store.lockbox import lock, unlock
 from store.models import (
     AuditRecord,
     GitSource,

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from store.locked import lock
+from store.lockbox import lock
 from store.models import (
     AuditRecord,
     GitSource,

@@ -12,14 +12,14 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from store.locked import CannotUnlock, unlock
+from store.lockbox import CannotUnlock, unlock
 from store.models import GitSource, SourceDelivery
 from store.text import clean_text
 from webapp.auth import for_programs
 from webapp.database import db
 from worker.syncs import ask
 
-blueprint = Blueprint("hooks", __name__, url_prefix="/hooks")
+blueprint = Blueprint("webhooks", __name__, url_prefix="/hooks")
 
 MOST_BYTES = 1024 * 1024
 
@@ -81,7 +81,7 @@ def _secret_of(source: GitSource | None) -> bytes:
     except CannotUnlock:
         current_app.logger.error("The webhook secret of %s cannot be read.", source.name)
         return b""
-    return secrets.get("webhook_secret", "").encode()
+    return str(secrets.get("webhook_secret", "")).encode()
 
 
 def _what_is_signed(secret: bytes, body: bytes) -> bytes | None:

@@ -1,0 +1,97 @@
+"""Mail, by SMTP."""
+
+import smtplib
+import socket
+import ssl
+from collections.abc import Mapping
+from email.message import EmailMessage
+from email.utils import formatdate, parseaddr
+
+from store.models import Delivery
+from store.notice_settings import SmtpSettings, is_mail
+from worker import messages
+from worker.outside import STEP_SECONDS, WHOLE_SECONDS, shut, within
+from worker.sending import Trouble, Undeliverable
+
+
+def send(settings: SmtpSettings, delivery: Delivery, portal: str, secret: Mapping[str, str]) -> str:
+    """Hand the message to the mail server; return what that said. Raises Trouble, Undeliverable."""
+    if not is_mail(delivery.receiver):
+        raise Undeliverable("That is no mail address.")
+    message = compose(settings, delivery, portal, secret)
+    server: smtplib.SMTP | None = None
+    try:
+        server = _server(settings)
+        with within(WHOLE_SECONDS, lambda: shut(getattr(server, "sock", None))):
+            _greet(server, settings)
+            server.send_message(message)
+    except smtplib.SMTPRecipientsRefused as error:
+        code, text = next(iter(error.recipients.values()))
+        # 4xx: not now; 5xx: not this receiver.
+        refused = Undeliverable if 500 <= code < 600 else Trouble
+        raise refused(f"The mail server refused the receiver: {_answer(code, text)}") from error
+    except smtplib.SMTPAuthenticationError as error:
+        raise Trouble("The mail server refused our name and password.", whole=True) from error
+    except smtplib.SMTPResponseException as error:
+        said = _answer(error.smtp_code, error.smtp_error)
+        raise Trouble(f"The mail server refused it: {said}", whole=error.smtp_code == 421) from error
+    except ssl.SSLCertVerificationError as error:
+        raise Trouble(
+            f"The certificate of the mail server is not to be trusted: {error.verify_message}.", whole=True
+        ) from error
+    except (OSError, smtplib.SMTPException) as error:
+        raise Trouble(f"The mail server did not answer: {_reason(error)}.", whole=True) from error
+    finally:
+        if server is not None:
+            server.close()
+    return "The mail server took it."
+
+
+def compose(
+    settings: SmtpSettings, delivery: Delivery, portal: str, secret: Mapping[str, str]
+) -> EmailMessage:
+    message = EmailMessage()
+    message["Subject"] = " ".join(delivery.title.split())
+    message["From"] = settings.sender
+    message["To"] = delivery.receiver
+    message["Date"] = formatdate(usegmt=True)
+    # The same each time it is sent: whoever gets it twice can tell.
+    message["Message-ID"] = f"<{delivery.mark}@{parseaddr(settings.sender)[1].partition('@')[2]}>"
+    message["X-Errand-Delivery"] = str(delivery.mark)
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(messages.plain(delivery, portal, secret))
+    message.add_alternative(messages.as_html(delivery, portal, secret), subtype="html")
+    return message
+
+
+def _server(settings: SmtpSettings) -> smtplib.SMTP:
+    # Named here, or smtplib asks the name service, which may take its time.
+    name = socket.gethostname() or "localhost"
+    if settings.security == "tls":
+        context = _context(settings)
+        return smtplib.SMTP_SSL(
+            settings.host, settings.port, local_hostname=name, timeout=STEP_SECONDS, context=context
+        )
+    return smtplib.SMTP(settings.host, settings.port, local_hostname=name, timeout=STEP_SECONDS)
+
+
+def _greet(server: smtplib.SMTP, settings: SmtpSettings) -> None:
+    if settings.security == "starttls":
+        server.starttls(context=_context(settings))
+    if settings.user:
+        server.login(settings.user, settings.password)
+
+
+def _context(settings: SmtpSettings) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=str(settings.ca) if settings.ca else None)
+
+
+def _answer(code: int, said: bytes | str) -> str:
+    text = said if isinstance(said, str) else said.decode("utf-8", "replace")
+    return f"{code} {' '.join(text.split())}"
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "it took too long"
+    return str(getattr(error, "strerror", None) or error or type(error).__name__).rstrip(".")
