@@ -83,6 +83,7 @@ KINDS: Mapping[str, Kind] = {
         Kind("object", "objects", {"view": "see"}, {"model": "inventory.device"}),
         Kind("worker", "workers and queues", {"view": "see", "change": "pause and drain"}),
         Kind("source", "sources of jobs", {"view": "see", "change": "refresh"}, {"source": "local, plugins"}),
+        Kind("hook", "job hooks", {"view": "see", "change": "make and change", "delete": "delete"}),
         Kind("user", "people and what they may do", {"view": "see", "change": "change", "delete": "delete"}),
     )
 }

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, object_session
 from store.decisions import Asker, Decision, Facts, Grant, Limits, decide, grants_of
 from store.models import (
     Group,
+    Hook,
     JobRecord,
     JobResult,
     JobSource,
@@ -202,6 +203,8 @@ def facts_of(
             return Facts("source", {"source": subject.source})
         case WorkerProcess() | Queue():
             return Facts("worker")
+        case Hook():
+            return Facts("hook")
         case User() | Group() | Permission():
             return Facts("user")
     return Facts("object", {"model": getattr(subject, "object_type", "")})

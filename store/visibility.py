@@ -13,6 +13,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from store.decisions import DATA, Asker, Limits, alternatives, grants_of
 from store.models import (
     Group,
+    Hook,
     JobRecord,
     JobResult,
     JobSource,
@@ -30,6 +31,7 @@ KINDS_OF: Mapping[type[Any], str] = {
     LoadError: "source",
     WorkerProcess: "worker",
     Queue: "worker",
+    Hook: "hook",
     User: "user",
     Group: "user",
     Permission: "user",

@@ -21,6 +21,7 @@ from webapp import (
     groups,
     headers,
     home,
+    hooks,
     htmx,
     identities,
     job_settings,
@@ -100,6 +101,7 @@ def create_app(settings: Settings) -> Flask:
         identities,
         groups,
         permissions,
+        hooks,
         account,
         audit,
     ):

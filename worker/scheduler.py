@@ -13,7 +13,8 @@ from store.files import file_store
 from store.models import FINAL, JobResult, SignInLink, UserSession, now
 from store.platform import Platform
 from store.settings import Settings, SettingsError
-from worker.duty import Duty, Facts
+from worker.duty import STANDSTILL_SECONDS, Duty, Facts
+from worker.hooks import keep_hooking
 from worker.host import memory_of, process_name, this_process
 from worker.presence import SCHEDULER, forget_gone
 from worker.run_files import sweep
@@ -42,7 +43,13 @@ def run(settings: Settings, stop: threading.Event) -> None:
         facts=lambda: Facts(memory_bytes=memory_of([os.getpid()])),
     )
     duty.stop = stop
+    # In a thread of its own: a change runs its hooks soon, however long anything else takes.
+    platform = Platform(settings.database_url, standstill_seconds=STANDSTILL_SECONDS)
+    hooking = threading.Thread(target=keep_hooking, args=(settings, platform, stop), name="hooks")
+    hooking.start()
     duty.run(after_pass=lambda platform, number: _tidy_at_times(settings, platform, number))
+    hooking.join()
+    platform.dispose()
 
 
 def _tidy_at_times(settings: Settings, platform: Platform, number: int) -> None:

@@ -7,6 +7,7 @@ from store.models.base import Base
 from store.models.entry import EntryGroup, LogEntry
 from store.models.favourite import Favourite, SavedFilter
 from store.models.file import FileChunk, RunFile
+from store.models.hook import Hook
 from store.models.identity import Identity
 from store.models.job import SINGLETON, JobRecord, JobSource, LoadError, SourceSnapshot, class_path_of
 from store.models.permission import Group, Permission, group_members, permission_groups, permission_users
@@ -31,6 +32,7 @@ __all__ = [
     "Favourite",
     "FileChunk",
     "Group",
+    "Hook",
     "Identity",
     "JobRecord",
     "JobResult",
