@@ -40,7 +40,7 @@ def test_a_hook_is_made_switched_and_deleted(root: Browser, db: Any, make_job: A
     assert "The hook Mine runs this job already for such a change." in text(twice)
     beside = {**given, "actions": "create"}
     assert "There is a hook of this name already." in text(root.post("/admin/hooks/new", beside))
-    hook.last_error = "Something <b>odd</b>."
+    hook.last_error, hook.last_error_at = "Something <b>odd</b>.", hook.since
     make_result(job, origin="hook", origin_id=hook.id)
     db.commit()
     db.commit()
