@@ -18,6 +18,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Connection,
     Index,
     Integer,
     Row,
@@ -121,6 +122,22 @@ def count_changes(session: Session, object_type: str, pk: Any) -> int:
     return session.scalar(query) or 0
 
 
+def waiting_changes(session: Session, *, limit: int = 100) -> Sequence[Row[Any]]:
+    """Return changes that nobody has taken yet, the oldest first. Who has dealt with them calls `mark_taken`."""
+    query = select(object_changes).where(~object_changes.c.taken).order_by(object_changes.c.id)
+    return session.execute(query.limit(limit)).all()
+
+
+def mark_taken(connection: Connection, ids: Sequence[int]) -> None:
+    """Have changes be no longer waiting, once the caller commits."""
+    connection.execute(update(object_changes).where(object_changes.c.id.in_(ids)).values(taken=True))
+
+
+def change(session: Session, change_id: int) -> Row[Any] | None:
+    """Return one change; None where there is none."""
+    return session.execute(select(object_changes).where(object_changes.c.id == change_id)).one_or_none()
+
+
 def take_changes(session: Session, *, limit: int = 100) -> Sequence[Row[Any]]:
     """Take changes that nobody has taken yet, the oldest first. They are taken when the caller commits."""
     query = (
@@ -160,6 +177,11 @@ def _row(
         "before": before,
         "after": after,
     }
+
+
+def values_of(obj: ObjectModel) -> dict[str, Any]:
+    """Return the columns of an object that are loaded, as a change record has them."""
+    return _values(obj)
 
 
 def _text(obj: ObjectModel) -> str:

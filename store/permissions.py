@@ -13,6 +13,7 @@ from store.models import (
     Delivery,
     GitSource,
     Group,
+    Hook,
     JobRecord,
     JobResult,
     JobSource,
@@ -215,6 +216,8 @@ def facts_of(
             return Facts("worker")
         case Channel() | Delivery():
             return Facts("channel")
+        case Hook():
+            return Facts("hook")
         case User() | Group() | Permission():
             return Facts("user")
     return Facts("object", {"model": getattr(subject, "object_type", "")})

@@ -15,6 +15,7 @@ from store.platform import Platform
 from store.settings import Settings, SettingsError
 from worker.duty import STANDSTILL_SECONDS, Duty, Facts
 from worker.firing import keep_firing
+from worker.hooks import keep_hooking
 from worker.host import memory_of, process_name, this_process
 from worker.postman import forget_old
 from worker.presence import SCHEDULER, forget_gone
@@ -45,14 +46,19 @@ def run(settings: Settings, stop: threading.Event) -> None:
         facts=lambda: Facts(memory_bytes=memory_of([os.getpid()])),
     )
     duty.stop = stop
-    # In a thread of its own: what is due is due, however long anything else takes.
     platform = Platform(settings.database_url, standstill_seconds=STANDSTILL_SECONDS)
-    firing = threading.Thread(target=keep_firing, args=(settings, platform, stop), name="firing")
-    firing.start()
-    # In a thread of its own: a slow server must not keep this process from saying that it is here.
+    # Each in a thread of its own: what is due is due, however long anything else takes.
+    threads = [
+        threading.Thread(target=keep, args=(settings, platform, stop), name=name)
+        for name, keep in (("firing", keep_firing), ("hooks", keep_hooking))
+    ]
+    # A slow server must not keep this process from ending.
     threading.Thread(target=keep_synced, args=(settings, stop), name="syncs", daemon=True).start()
+    for thread in threads:
+        thread.start()
     duty.run(after_pass=lambda platform, number: _tidy_at_times(settings, platform, number))
-    firing.join()
+    for thread in threads:
+        thread.join()
     platform.dispose()
 
 

@@ -144,6 +144,8 @@ def submit(
         if _is_known(db, user_id, idempotency_key):
             return _repeated(db, user_id, idempotency_key, digest)
     require_runnable(job)
+    if job.receives == "hook" and origin.kind not in ("hook", "approval"):
+        raise NotRunnable(f"{job.name} is run by changes of objects alone (see Job hooks).")
     if job.approval_required and job.has_sensitive_variables and current_key(db) is None:
         raise NotRunnable(f"{job.name} cannot be run as it is. {UNSEALED}")
     check_commit(job, commit)

@@ -5,6 +5,8 @@ from typing import Any, ClassVar
 import jobs
 from jobs.errors import JobFailed
 from jobs.job import _FromMeta
+from jobs.shims.changes import change_of
+from jobs.variables import IntegerVar
 
 _MISSING: Any = object()
 
@@ -80,9 +82,18 @@ class JobHookReceiver(Job):
 
     dialect: ClassVar[str] = "errand"
     _receives: ClassVar[str] = "hook"
+    #: It is the number of a change, which is no secret.
+    has_sensitive_variables: Any = _FromMeta(False)
+    object_change = IntegerVar(description="The number of the change.")
 
     def run(self, data: dict[str, Any], commit: bool) -> Any:
-        raise JobFailed("Changes of objects do not run jobs yet, and nothing else can run this one.")
+        change = change_of(data["object_change"])
+        return self.receive_job_hook(change, change.action, change.changed_object)
+
+    def receive_job_hook(self, change: Any, action: str, changed_object: Any) -> Any:
+        raise NotImplementedError(
+            "The job must define receive_job_hook(self, change, action, changed_object)."
+        )
 
 
 class JobButtonReceiver(Job):

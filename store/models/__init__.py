@@ -8,6 +8,7 @@ from store.models.entry import EntryGroup, LogEntry
 from store.models.favourite import Favourite, SavedFilter
 from store.models.file import FileChunk, RunFile
 from store.models.git_source import GIT, GitSource, SourceDelivery, SourceSync
+from store.models.hook import Hook
 from store.models.identity import Identity
 from store.models.job import SINGLETON, JobRecord, JobSource, LoadError, SourceSnapshot, class_path_of
 from store.models.notice import Channel, Delivery, NoticeRule
@@ -37,6 +38,7 @@ __all__ = [
     "FileChunk",
     "GitSource",
     "Group",
+    "Hook",
     "Identity",
     "JobRecord",
     "JobResult",

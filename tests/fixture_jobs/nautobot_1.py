@@ -210,7 +210,34 @@ class Hears(JobHookReceiver):
         hidden = True
 
     def receive_job_hook(self, change, action, changed_object):
-        pass
+        return [action, changed_object, change.object_data["name"]]
+
+
+class HearsAndChanges(JobHookReceiver):
+    class Meta:
+        hidden = True
+
+    def receive_job_hook(self, change, action, changed_object):
+        old, new = (change.get_snapshots()[name]["name"] for name in ("prechange", "postchange"))
+        data = change.object_data
+        self.log_info(
+            message=f"{action} {change.changed_object_type} {change.object_repr} by {change.user}: "
+            f"{old} to {new}, slug {data['slug']}; {changed_object}"
+        )
+        changed_object.name = "Again"
+        changed_object.validated_save()
+
+
+class Renames(Job):
+    def run(self, data, commit):
+        maker = Manufacturer.objects.get(slug="new")
+        maker.name = "Renamed"
+        maker.validated_save()
+
+
+class Deletes(Job):
+    def run(self, data, commit):
+        Manufacturer.objects.get(slug="new").delete()
 
 
 class OnlyABase(BaseJob):

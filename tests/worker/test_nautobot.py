@@ -193,13 +193,6 @@ def test_two_jobs_of_one_name_are_told_apart(portal: Portal):
 
 
 @on_sqlite
-def test_a_receiver_says_that_nothing_runs_it(portal: Portal):
-    result = portal.run("Hears")
-    assert result.status == "failed"
-    assert "do not run jobs yet" in result.cause
-
-
-@on_sqlite
 def test_a_plugins_jobs_are_found_as_old_documents_spell_them(portal: Portal, web: Web):
     with portal.platform.reading() as db:
         path = db.query(JobRecord).filter_by(source="plugins", class_name="NewBranch").one().class_path
