@@ -1,9 +1,11 @@
 """An app on a real database, browsers of the standing cast, and rows to look at."""
 
 import re
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +15,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from store import migrate
 from store.html import render
 from store.models import EntryGroup, JobRecord, JobResult, LogEntry, User, UserSession, now
 from store.secrets import hash_token
@@ -54,12 +55,13 @@ def app(settings: Settings) -> Iterator[Flask]:
 
 
 @pytest.fixture
-def inventory_settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def inventory_settings(
+    settings: Settings, migrated_sqlite: Path, monkeypatch: pytest.MonkeyPatch
+) -> Settings:
     """The same instance with the demo's objects: their tables, and none in them."""
     monkeypatch.setenv("ERRAND_PLUGINS", "examples.inventory")
-    settings = load_settings(settings.instance)
-    migrate.upgrade_data(settings)
-    return settings
+    shutil.copy(migrated_sqlite / "data.db", settings.instance)
+    return load_settings(settings.instance)
 
 
 def running(settings: Settings) -> Iterator[Flask]:
