@@ -1,6 +1,7 @@
 """The standing cast and the real databases every test may ask for."""
 
 import functools
+import gc
 import os
 import shutil
 import subprocess
@@ -32,6 +33,22 @@ from worker.refresh import store_found
 from worker.sources import job_sources
 
 FIXTURE_JOBS = Path(__file__).parent / "fixture_jobs"
+
+#: Without the background networking Chromium asks for hosts that no test should need.
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+def pytest_collection_finish() -> None:
+    # The tests themselves stay to the end: the collector of garbage need not look through them again and again.
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -139,6 +156,20 @@ def redis(redis_server: servers.Redis) -> servers.Redis:
     with Client.from_url(redis_server.url) as client:
         client.flushall()
     return redis_server
+
+
+# For one file, not longer: meanwhile Playwright has an event loop running in this thread.
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    binary = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if binary is None:
+        pytest.skip("NO CHROMIUM, the browser tests are skipped: install Debian's package chromium.")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=binary, args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")
