@@ -1,20 +1,28 @@
 """The standing cast and the real databases every test may ask for."""
 
 import functools
+import gc
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import CodeType
+from typing import Any
 
 import pytest
-from sqlalchemy import make_url
+from argon2 import PasswordHasher
+from flask import Flask
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
+from sqlalchemy import Table, insert, make_url, select
 from sqlalchemy.orm import Session
+from werkzeug.routing import Rule
 
 from jobs.loading import Source
-from store import migrate
-from store.models import JobRecord, User
+from store import migrate, plugins, secrets
+from store.models import Base, JobRecord, JobSource, LoadError, User
 from store.notice_settings import NOTICE_VARIABLES
 from store.oidc_settings import OIDC_VARIABLES
 from store.platform import Platform
@@ -26,6 +34,25 @@ from worker.refresh import store_found
 from worker.sources import job_sources
 
 FIXTURE_JOBS = Path(__file__).parent / "fixture_jobs"
+
+#: As the product makes it (see `made_once`).
+product_hasher = secrets._hasher
+
+#: Without the background networking Chromium asks for hosts that no test should need.
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+def pytest_collection_finish() -> None:
+    # The tests themselves stay to the end: the collector of garbage need not look through them again and again.
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +85,45 @@ def nothing_stays_open() -> Iterator[None]:
     """Close what a process of the product would keep open to its end."""
     yield
     close_data()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def made_once() -> Iterator[None]:
+    """Keep for all tests of this process what the product makes once a process, and a test would make anew."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(Flask.jinja_options, "bytecode_cache", CompiledTemplates())
+        patch.setattr(Rule, "_compile_builder", compiled_once(Rule._compile_builder))
+        patch.setattr(plugins, "entry_points", functools.cache(plugins.entry_points))
+        # The same algorithm; what guessing costs is the concern of one test (tests/store/test_people.py).
+        cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+        patch.setattr(secrets, "_hasher", lambda: cheap)
+        yield
+
+
+def compiled_once(compile_builder: Callable[..., Any]) -> Callable[..., Any]:
+    """What builds the addresses of a rule depends on its words alone; to compile it is most of the making of an app."""
+    kept: dict[tuple[str, str, bool], Any] = {}
+
+    def compiled(rule: Rule, append_unknown: bool = True) -> Any:
+        key = (rule.rule, repr(rule.defaults), append_unknown)
+        if key not in kept:
+            kept[key] = compile_builder(rule, append_unknown)
+        return kept[key]
+
+    return compiled
+
+
+class CompiledTemplates(BytecodeCache):
+    """Templates that are compiled by the first app that shows them, for all apps."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._kept.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key, bucket.checksum] = bucket.code
 
 
 @pytest.fixture(scope="session")
@@ -98,19 +164,34 @@ def redis(redis_server: servers.Redis) -> servers.Redis:
     return redis_server
 
 
+# For one file, not longer: meanwhile Playwright has an event loop running in this thread.
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    binary = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if binary is None:
+        pytest.skip("NO CHROMIUM, the browser tests are skipped: install Debian's package chromium.")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=binary, args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()
+
+
 @pytest.fixture(scope="session")
 def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated PLATFORM database to copy: migrating takes longer than most tests."""
-    path = tmp_path_factory.mktemp("migrated") / "errand.db"
-    migrate.upgrade_platform(f"sqlite:///{path}")
-    return path
+    """An instance with migrated databases to copy, DATA with the inventory: migrating takes longer than most tests."""
+    settings = load_settings(tmp_path_factory.mktemp("migrated"), {"ERRAND_PLUGINS": "examples.inventory"})
+    migrate.upgrade(settings)
+    return settings.instance
 
 
 @pytest.fixture(scope="session")
-def migrated_postgres(postgres_server: str) -> Iterator[str]:
-    """The name of a migrated PLATFORM database to make others from."""
+def migrated_postgres(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The name of a database to make others from, with PLATFORM and, for the inventory, DATA in it."""
     with servers.database(postgres_server) as url:
-        migrate.upgrade_platform(make_url(url).set(drivername="postgresql+psycopg").render_as_string(False))
+        given = {"DATABASE_URL": url, "ERRAND_PLUGINS": "examples.inventory"}
+        migrate.upgrade(load_settings(tmp_path_factory.mktemp("migrated"), given))
         yield str(make_url(url).database)
 
 
@@ -119,7 +200,7 @@ def settings(tmp_path: Path, migrated_sqlite: Path, monkeypatch: pytest.MonkeyPa
     """An instance of its own on SQLite, whose Redis nobody has started."""
     instance = tmp_path / "instance"
     instance.mkdir()
-    shutil.copy(migrated_sqlite, instance / "errand.db")
+    shutil.copy(migrated_sqlite / "errand.db", instance)
     monkeypatch.setenv("JOBS_ROOT", str(FIXTURE_JOBS))
     return load_settings(instance)
 
@@ -140,18 +221,15 @@ def live(
     monkeypatch.setenv("JOBS_ROOT", str(FIXTURE_JOBS))
     monkeypatch.setenv("ERRAND_PLUGINS", "examples.inventory")
     if request.param == "sqlite":
-        shutil.copy(migrated_sqlite, instance / "errand.db")
-        settings = load_settings()
-        migrate.upgrade_data(settings)
-        yield settings
+        for name in ("errand.db", "data.db"):
+            shutil.copy(migrated_sqlite / name, instance)
+        yield load_settings()
         return
     server = request.getfixturevalue("postgres_server")
     template = request.getfixturevalue("migrated_postgres")
     with servers.database(server, template=template) as url:
         monkeypatch.setenv("DATABASE_URL", url)
-        settings = load_settings()
-        migrate.upgrade_data(settings)
-        yield settings
+        yield load_settings()
 
 
 @pytest.fixture
@@ -185,9 +263,37 @@ def make_cast(db: Session) -> dict[str, User]:
 
 def load_fixture_jobs(db: Session, settings: Settings) -> dict[str, JobRecord]:
     """Enable all fixture jobs, and return the records by class name."""
-    sources = job_sources(settings)
-    store_found(db, sources, _found(tuple(sources), settings.plugins), enable_new=True)
+    sources = tuple(job_sources(settings))
+    if db.query(JobRecord).first() is not None:
+        _store(db, sources, settings.plugins)
+    else:
+        for table, rows in _stored(sources, settings.plugins).items():
+            if rows:
+                db.execute(insert(table), rows)
+        db.commit()
     return {record.class_name: record for record in db.query(JobRecord)}
+
+
+def _store(db: Session, sources: tuple[Source, ...], plugins: tuple[str, ...]) -> None:
+    store_found(db, list(sources), _found(sources, plugins), enable_new=True)
+
+
+@functools.cache
+def _stored(sources: tuple[Source, ...], plugins: tuple[str, ...]) -> dict[Table, list[dict[str, Any]]]:
+    """What a refresh writes, by table: to write that again takes a fraction of the time."""
+    platform = Platform("sqlite://")
+    Base.metadata.create_all(platform.engine)
+    with platform.session() as db:
+        _store(db, sources, plugins)
+        written = {
+            table: [dict(row) for row in db.execute(select(table)).mappings()]
+            for table in (JobRecord.__table__, JobSource.__table__, LoadError.__table__)
+        }
+    platform.dispose()
+    for rows in written.values():
+        for row in rows:
+            del row["id"]  # Each database gives its own.
+    return written
 
 
 @functools.cache

@@ -21,16 +21,6 @@ from store.secrets import new_token
 from store.settings import PROJECT_ROOT, load_settings
 from tests.waiting import until
 
-#: Without the background networking Chromium asks for hosts that no test should need.
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-
 
 @dataclass
 class Product:
@@ -94,20 +84,6 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
             process.wait(30)
         finally:
             process.kill()
-
-
-# For one file, not longer: other files in the same process start a Playwright of their own.
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    binary = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if binary is None:
-        pytest.skip("NO CHROMIUM, the browser tests are skipped: install Debian's package chromium.")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=binary, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 OpenPage = Callable[..., Any]

@@ -22,6 +22,7 @@ def load(tmp_path, monkeypatch):
         return load_plugins(load_settings(tmp_path / "instance", {"ERRAND_PLUGINS": ",".join(names)}))
 
     def package(name, source, **modules):
+        load_named.packages.append(name)
         folder = tmp_path / "packages" / name
         folder.mkdir(parents=True)
         (folder / "__init__.py").write_text(source)
@@ -29,7 +30,11 @@ def load(tmp_path, monkeypatch):
             (folder / f"{module}.py").write_text(code)
 
     load_named.package = package
-    return load_named
+    load_named.packages = []
+    yield load_named
+    for name in load_named.packages:
+        # A job of a later test would be given its models, too.
+        sys.modules.pop(name, None)
 
 
 def test_a_plugin_is_loaded_as_often_as_asked(load):

@@ -16,6 +16,7 @@ from store.secrets import (
     new_token,
     verify_password,
 )
+from tests.conftest import product_hasher
 
 
 def test_passwords_are_kept_as_argon2_and_compared():
@@ -25,6 +26,13 @@ def test_passwords_are_kept_as_argon2_and_compared():
     assert not verify_password(kept, "wrong horse battery")
     assert not verify_password(None, "anything")
     assert not verify_password("no hash", "anything")
+
+
+def test_a_guess_costs_64_megabytes_and_three_passes_over_them():
+    # The other tests' hasher is a cheap one (tests/conftest.py).
+    kept = product_hasher().hash("correct horse battery")
+    assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert verify_password(kept, "correct horse battery")
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
 """An app on a real database, browsers of the standing cast, and rows to look at."""
 
 import re
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +15,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from store import migrate
 from store.html import render
 from store.models import EntryGroup, JobRecord, JobResult, LogEntry, Schedule, User, UserSession, now
 from store.secrets import hash_token
@@ -44,7 +45,8 @@ class Browser:
         return self.client.post(url, data={"csrf_token": self.token(), **(data or {})}, **options)
 
     def token(self) -> str:
-        page = self.client.get("/login", follow_redirects=True).get_data(as_text=True)
+        # The lightest page that everybody gets, be it after a redirect to the sign-in.
+        page = self.client.get("/welcome", follow_redirects=True).get_data(as_text=True)
         found = TOKEN.search(page)
         assert found is not None
         return found[1] or found[2]
@@ -56,12 +58,13 @@ def app(settings: Settings) -> Iterator[Flask]:
 
 
 @pytest.fixture
-def inventory_settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def inventory_settings(
+    settings: Settings, migrated_sqlite: Path, monkeypatch: pytest.MonkeyPatch
+) -> Settings:
     """The same instance with the demo's objects: their tables, and none in them."""
     monkeypatch.setenv("ERRAND_PLUGINS", "examples.inventory")
-    settings = load_settings(settings.instance)
-    migrate.upgrade_data(settings)
-    return settings
+    shutil.copy(migrated_sqlite / "data.db", settings.instance)
+    return load_settings(settings.instance)
 
 
 def running(settings: Settings) -> Iterator[Flask]:

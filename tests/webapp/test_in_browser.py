@@ -1,7 +1,6 @@
 """What only a browser can show of a live log: lines that arrive, parts that are loaded, lines that are linked."""
 
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -20,11 +19,9 @@ from tests.conftest import _bare_environment, load_fixture_jobs, make_cast
 from tests.waiting import until
 
 playwright = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH"),
     pytest.mark.parametrize("live", ["sqlite"], indirect=True),
 ]
 
@@ -72,25 +69,25 @@ def _answers(url: str) -> bool:
 
 
 @pytest.fixture
-def open_page(site: Callable[[], str]) -> Iterator[Callable[..., Any]]:
+def open_page(site: Callable[[], str], chromium: Any) -> Iterator[Callable[..., Any]]:
     """Open a signed-in page. Whatever the browser complains about fails the test."""
-    complaints: list[str] = []
-    with playwright.sync_playwright() as engine:
-        browser = engine.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+    contexts, complaints = [], []
 
-        def open_one(size: dict[str, int], *, javascript: bool = True) -> Any:
-            link = site()
-            context = browser.new_context(
-                viewport=size, java_script_enabled=javascript, base_url=link.partition("/login")[0]
-            )
-            page = context.new_page()
-            page.on("console", lambda said: complaints.append(said.text) if _is_complaint(said) else None)
-            page.on("pageerror", lambda error: complaints.append(str(error)))
-            page.goto(link)
-            return page
+    def open_one(size: dict[str, int], *, javascript: bool = True) -> Any:
+        link = site()
+        context = chromium.new_context(
+            viewport=size, java_script_enabled=javascript, base_url=link.partition("/login")[0]
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda said: complaints.append(said.text) if _is_complaint(said) else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(link)
+        return page
 
-        yield open_one
-        browser.close()
+    yield open_one
+    for context in contexts:
+        context.close()
     assert complaints == []
 
 

@@ -19,6 +19,7 @@ from sqlalchemy.exc import OperationalError
 from store import migrate
 from store.models import JobResult
 from store.platform import Platform, is_full
+from store.settings import load_settings
 from tests import servers
 from tests.waiting import until
 from tests.worker.conftest import Portal, StartWorker, Web, on_sqlite
@@ -53,9 +54,10 @@ def postgres_server(own_server: servers.Postgres) -> str:
 
 
 @pytest.fixture(scope="module")
-def migrated_postgres(postgres_server: str) -> Iterator[str]:
+def migrated_postgres(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with servers.database(postgres_server) as url:
-        migrate.upgrade_platform(make_url(url).set(drivername="postgresql+psycopg").render_as_string(False))
+        given = {"DATABASE_URL": url, "ERRAND_PLUGINS": "examples.inventory"}
+        migrate.upgrade(load_settings(tmp_path_factory.mktemp("migrated"), given))
         yield str(make_url(url).database)
 
 
