@@ -231,11 +231,16 @@ def _lines(schedules: Sequence[Schedule]) -> list[Line]:
             times_in_words(schedule),
             own := runs.get(schedule.id, ()),
             pulse(own),
-            why_not_now(schedule, approvals.get(schedule.id)) or schedule.problem,
+            _problem(schedule, approvals.get(schedule.id)),
             missed.get(schedule.id, 0),
         )
         for schedule in schedules
     ]
+
+
+def _problem(schedule: Schedule, approval: Approval | None) -> str:
+    """Return why a schedule makes no runs at present; nothing of one that is over anyway."""
+    return "" if schedule.over else why_not_now(schedule, approval) or schedule.problem
 
 
 def _approvals(ids: Sequence[UUID]) -> dict[UUID | None, Approval]:
@@ -294,7 +299,7 @@ def _page(schedule: Schedule, status: HTTPStatus = HTTPStatus.OK) -> str:
         pulse=pulse(runs),
         usual_seconds=usual_seconds(runs),
         missed=db.session.scalars(missed.order_by(MissedSlots.id.desc()).limit(MISSED_SHOWN)).all(),
-        problem=why_not_now(schedule, approval) or schedule.problem,
+        problem=_problem(schedule, approval),
         approval=approval if approval is not None and approval.decision != "void" else None,
         may_change=may_change,
         may_delete=allowed("delete", schedule),

@@ -16,7 +16,15 @@ from webapp.next_page import safe_path
 
 from .conftest import Browser, signed_in, text
 
-PUBLIC = {"static", "home.healthz", "home.readyz", "login.show", "login.sign_in", "login.use_link"}
+PUBLIC = {
+    "static",
+    "home.healthz",
+    "home.readyz",
+    "login.show",
+    "login.sign_in",
+    "login.use_link",
+    "login.press_link",
+}
 PASSWORD = "correct horse battery"
 EXAMPLES = {
     "key": "local/greetings/Greet",

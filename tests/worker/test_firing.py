@@ -1,5 +1,8 @@
 """Schedules fire: each slot makes one run or is missed, whatever happens meanwhile."""
 
+import os
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -48,8 +51,13 @@ class Clock:
 class Scheduling:
     """A portal with a clock, and schedules in the hands of a test."""
 
-    def __init__(self, portal: Portal, clock: Clock) -> None:
-        self.portal, self.clock = portal, clock
+    def __init__(self, portal: Portal, clock: Clock | None) -> None:
+        self.portal, self._clock = portal, clock
+
+    @property
+    def clock(self) -> Clock:
+        assert self._clock is not None, "this test goes by the real one"
+        return self._clock
 
     def make(self, job: str = "Passes", user: str = "alice", raw: Any = None, **options: Any) -> Schedule:
         times = {"interval": "hourly", "start": START, **options.pop("times", {})}
@@ -377,6 +385,37 @@ def test_an_edit_between_look_and_claim_is_not_overrun(
     monkeypatch.setattr(firing, "reach", lambda _: scheduling.act(schedules.pause, made))
     assert scheduling.fire(hour(0)).runs == []
     assert scheduling.slots(made) == []
+
+
+FIRE = (
+    "from store.settings import load_settings; from store.platform import Platform; "
+    "from worker.firing import fire_due; s = load_settings(); fire_due(Platform(s.database_url), s)"
+)
+
+
+def test_schedulers_that_are_killed_anywhere_leave_no_slot_out_and_none_twice(portal: Portal):
+    scheduling = Scheduling(portal, None)
+    begin = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=9)
+    times = {"start": begin}
+    ran = scheduling.make(missed="all", overlap="allow", times=times, name="Runs")
+    left_out = scheduling.make(missed="skip", times=times, name="Left out")
+    places = ["firing.read", "submit.before-commit", "submit.after-commit", "submit.after-commit:3"]
+    deaths = 0
+    for place in [*places, "submit.after-push:2", "firing.missed", "firing.read:2"]:
+        died = subprocess.run(
+            [sys.executable, "-c", FIRE], env={**os.environ, "ERRAND_FAILPOINT": place}, check=False
+        )
+        assert died.returncode in (-9, 0), place
+        deaths += died.returncode == -9
+    assert deaths >= 5
+    fire_due(portal.platform, portal.settings)
+    assert fire_due(portal.platform, portal.settings).runs == []
+    last = scheduling.again(ran).last_slot_at
+    assert last is not None
+    hours = round((last - begin).total_seconds() / 3600)
+    assert scheduling.slots(ran) == [begin + timedelta(hours=number) for number in range(hours + 1)]
+    assert sum(count for _, _, count, _ in scheduling.missed(left_out)) in (hours, hours + 1)
+    assert len(scheduling.missed(left_out)) == 1
 
 
 def test_schedules_fire_by_themselves_and_on_time(portal: Portal):
