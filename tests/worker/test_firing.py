@@ -31,6 +31,7 @@ from worker import firing, schedule_approvals, schedules
 from worker.approvals import decide
 from worker.asked import NotRunnable
 from worker.firing import Fired, fire_due
+from worker.keyring import ensure, rotate
 from worker.schedules import Plan
 
 START = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
@@ -455,3 +456,29 @@ def test_schedules_fire_by_themselves_and_on_time(portal: Portal):
     assert max(Counter(slots).values()) == 1
     ordered = sorted(slot for slot in slots if slot)
     assert ordered == [soon + timedelta(seconds=number) for number in range(len(ordered))]
+
+
+def test_what_nobody_may_read_is_scheduled_and_opened_by_workers_alone(scheduling: Scheduling):
+    portal = scheduling.portal
+    with portal.platform.session() as db:
+        ensure(db, portal.settings)
+    made = scheduling.make("KnowsASecret", raw={"host": "a", "password": "s3cr3t-word"})
+    with portal.platform.reading() as db:
+        kept = firing.read(db, made.id)
+        assert kept is not None
+        assert "s3cr3t-word" not in str(kept.data)
+        assert kept.kept_box is not None
+        assert b"s3cr3t-word" not in kept.kept_box
+    # Also when the workers have got another key meanwhile.
+    with portal.platform.session() as db:
+        assert rotate(db, portal.settings).resealed == 1
+    scheduling.fire(hour(0))
+    run = portal.execute(scheduling.runs(made)[0])
+    assert run.status == "completed", run.cause
+    assert "s3cr3t-word" not in str([entry.message for entry in portal.entries(run)])
+    # Somebody else takes it over only with inputs of their own.
+    with portal.platform.session() as db:
+        schedule = db.get_one(Schedule, made.id)
+        job = db.get_one(JobRecord, portal.jobs["KnowsASecret"].id)
+        with pytest.raises(schedules.InvalidData, match="Give the inputs anew"):
+            schedules.take_over(db, schedule, job, db.get_one(User, portal.cast["root"].id))
