@@ -37,6 +37,7 @@ from webapp.history import Run, newest_runs, usual_seconds
 from webapp.inputs import shown_inputs
 from webapp.looks import look, pulse
 from webapp.notifications import tell_of
+from webapp.origins import late_for, origin_of, parent_of
 from webapp.pace import Pace
 from webapp.paging import page_of_results
 from webapp.request_facts import request_facts
@@ -334,6 +335,9 @@ def _about(result: JobResult) -> dict[str, Any]:
         "asks_again": job is not None and _asks_again(result, job, reusable(result, current_user())),
         "may_run": job is not None and job.runnable and allowed("run", job),
         "state": _state(result),
+        "origin": origin_of(result),
+        "parent": parent_of(result),
+        "late": late_for(result),
         "word": look(result).word,
         "inputs": inputs,
         "runs": runs,

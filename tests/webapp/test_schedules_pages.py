@@ -1,6 +1,7 @@
 """Schedules on the pages: made in a job's form, listed, drawn, paused, edited, taken over."""
 
 import re
+import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -293,6 +294,24 @@ def test_removing_a_schedule_keeps_its_results(alice, job, db, make_schedule, ma
     with db.begin():
         assert len(db.scalars(select(JobResult)).all()) == 1
         assert db.scalar(select(JobRecord.id)) is not None
+
+
+def test_a_run_says_what_asked_for_it(alice, job, db, make_schedule, make_result):
+    made = make_schedule(job)
+    by_schedule = {"origin": "schedule", "origin_id": made.id, "origin_name": "Each <i>hour</i>"}
+    slot = datetime(2026, 1, 1, 2, 0, tzinfo=UTC)
+    first = make_result(job, **by_schedule, origin_key="slot 1", slot_at=slot)
+    page = text(alice.get(f"/results/{first.id}"))
+    assert re.search(
+        rf'By schedule <a href="/schedules/{made.id}">Each &lt;i&gt;hour&lt;/i&gt;</a>, for <time', page
+    )
+    second = make_result(
+        job, origin="hook", origin_id=uuid.uuid4(), origin_name="On change", parent_id=first.id
+    )
+    page = text(alice.get(f"/results/{second.id}"))
+    assert "By hook On change" in page
+    assert f'After <a href="/results/{first.id}">' in page
+    assert "By schedule" not in text(alice.get(f"/results/{make_result(job).id}"))
 
 
 AT = datetime(2030, 1, 1, tzinfo=UTC)
