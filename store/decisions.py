@@ -103,6 +103,7 @@ KINDS: Mapping[str, Kind] = {
             "channels and what is told there",
             {"view": "see", "change": "change", "delete": "delete"},
         ),
+        Kind("chain", "chains of jobs", {"view": "see", "change": "make and change", "delete": "delete"}),
         Kind("hook", "job hooks", {"view": "see", "change": "make and change", "delete": "delete"}),
         Kind("user", "people and what they may do", {"view": "see", "change": "change", "delete": "delete"}),
     )

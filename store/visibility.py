@@ -13,6 +13,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from store.decisions import DATA, OF_JOBS, Asker, Limits, alternatives, grants_of
 from store.models import (
     GIT,
+    Chain,
     Channel,
     Delivery,
     GitSource,
@@ -41,6 +42,7 @@ KINDS_OF: Mapping[type[Any], str] = {
     Channel: "channel",
     Delivery: "channel",
     Hook: "hook",
+    Chain: "chain",
     User: "user",
     Group: "user",
     Permission: "user",

@@ -13,6 +13,7 @@ from store.files import file_store
 from store.models import FINAL, JobResult, SignInLink, UserSession, now
 from store.platform import Platform
 from store.settings import Settings, SettingsError
+from worker.chains import keep_chaining
 from worker.duty import STANDSTILL_SECONDS, Duty, Facts
 from worker.firing import keep_firing
 from worker.hooks import keep_hooking
@@ -50,7 +51,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
     # Each in a thread of its own: what is due is due, however long anything else takes.
     threads = [
         threading.Thread(target=keep, args=(settings, platform, stop), name=name)
-        for name, keep in (("firing", keep_firing), ("hooks", keep_hooking))
+        for name, keep in (("firing", keep_firing), ("hooks", keep_hooking), ("chains", keep_chaining))
     ]
     # A slow server must not keep this process from ending.
     threading.Thread(target=keep_synced, args=(settings, stop), name="syncs", daemon=True).start()

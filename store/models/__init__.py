@@ -4,6 +4,7 @@ from store.columns import now
 from store.models.approval import Approval
 from store.models.audit import AuditRecord
 from store.models.base import Base
+from store.models.chain import Chain, ChainLink
 from store.models.entry import EntryGroup, LogEntry
 from store.models.favourite import Favourite, SavedFilter
 from store.models.file import FileChunk, RunFile
@@ -31,6 +32,8 @@ __all__ = [
     "Approval",
     "AuditRecord",
     "Base",
+    "Chain",
+    "ChainLink",
     "Channel",
     "Delivery",
     "EntryGroup",

@@ -1,0 +1,77 @@
+"""The pages on which an admin says what runs after what."""
+
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from store.models import AuditRecord, Chain, now
+
+from .conftest import described, text
+
+
+def test_a_chain_is_made_changed_and_deleted(root, db, make_job, make_result):
+    first = make_job("First")
+    following = make_job(
+        "Next",
+        variables=[described("StringVar", "site"), described("IntegerVar", "count", type="IntegerVar")],
+    )
+    given = {
+        "name": "Then",
+        "job": str(first.id),
+        "next_job": str(following.id),
+        "on": "ended",
+        "data": "site = {{ result.data.site }}\n\ncount = 3\n",
+        "enabled": "true",
+    }
+    for wrong, sentence in (
+        ({"name": ""}, "This field is required."),
+        ({"job": "x"}, "Choose one of these jobs."),
+        ({"on": "never"}, "Choose one of these."),
+        ({"next_job": str(first.id)}, "That leads back to the first job, so it would never end."),
+        ({"data": "site"}, "Line 1: write variable = value."),
+        ({"data": "\nplace = x"}, "Line 2: Next has no variable place; it has: count, site."),
+        ({"data": "site = {{ result.secret }}"}, "There is no result.secret: after result. comes one of"),
+        ({"data": "site = {{ 1 + 1 }}"}, "Write references as {{ result.return_value.name }}."),
+    ):
+        refused = root.post("/admin/chains/new", {**given, **wrong})
+        assert (refused.status_code, sentence in text(refused)) == (422, True), sentence
+        assert ('value="Then"' in text(refused)) == ("name" not in wrong)
+    assert root.post("/admin/chains/new", given).status_code == 303
+    chain = db.scalars(select(Chain)).one()
+    assert chain.data == {"site": "{{ result.data.site }}", "count": 3}
+    db.commit()
+    back = root.post(
+        "/admin/chains/new", {**given, "name": "Back", "job": given["next_job"], "next_job": given["job"]}
+    )
+    assert "That leads back to the first job" in text(back)
+    chain.last_error, chain.last_error_at = "<b>No</b>.", now()
+    chain.since = now() - timedelta(days=1)
+    result = make_result(following, origin="chain", origin_id=chain.id, origin_name="Then")
+    page = text(root.get(f"/admin/chains/{chain.id}"))
+    assert ("&lt;b&gt;No&lt;/b&gt;." in page, "site = {{ result.data.site }}" in page) == (True, True)
+    assert f'href="/admin/chains/{chain.id}">Then</a>' in text(root.get(f"/results/{result.id}"))
+    db.commit()
+    del given["enabled"]
+    assert root.post(f"/admin/chains/{chain.id}", given).status_code == 303
+    db.expire_all()
+    assert (chain.enabled, now() - chain.since < timedelta(hours=1)) == (False, True)
+    db.commit()
+    assert "Off" in text(root.get("/admin/chains/"))
+    assert root.post(f"/admin/chains/{chain.id}/delete").status_code == 303
+    db.expire_all()
+    assert db.scalars(select(Chain)).all() == []
+    acts = db.scalars(
+        select(AuditRecord.action).where(AuditRecord.action.like("chain.%")).order_by(AuditRecord.id)
+    ).all()
+    assert acts == ["chain.create", "chain.change", "chain.delete"]
+
+
+def test_chains_are_for_those_who_may(alice, db, make_job):
+    job = make_job("First")
+    with db.begin_nested() if db.in_transaction() else db.begin():
+        db.add(Chain(name="Then", job_id=job.id, next_job_id=job.id, data={}, last_error=""))
+    db.commit()
+    chain = db.scalars(select(Chain)).one()
+    db.commit()
+    assert alice.get(f"/admin/chains/{chain.id}").status_code == 404
+    assert alice.post(f"/admin/chains/{chain.id}/delete").status_code == 404

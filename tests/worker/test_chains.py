@@ -1,0 +1,174 @@
+"""Chains: the end of a run asks for another one, once, whatever dies."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from store.models import Chain, JobRecord, JobResult, Permission, User
+from tests.worker.conftest import Portal
+from tests.worker.engine import at_once
+from worker.chains import MOST_LINKS, follow_up
+from worker.references import BadReference, check, resolve
+
+on_sqlite = pytest.mark.parametrize("live", ["sqlite"], indirect=True)
+
+
+def chain(portal: Portal, first: str, following: str, on: str = "completed", **data: Any) -> Chain:
+    with portal.platform.session() as db:
+        made = Chain(
+            name=f"{first} to {following}",
+            job_id=portal.jobs[first].id,
+            next_job_id=portal.jobs[following].id,
+            on=on,
+            data=data,
+            last_error="",
+        )
+        db.add(made)
+        db.commit()
+        return made
+
+
+def follow(portal: Portal) -> int:
+    return follow_up(portal.settings, portal.platform)
+
+
+def runs_of(portal: Portal, made: Chain) -> Sequence[JobResult]:
+    with portal.platform.reading() as db:
+        query = select(JobResult).where(JobResult.origin_id == made.id).order_by(JobResult.created_at)
+        return db.scalars(query).all()
+
+
+def problem_of(portal: Portal, made: Chain) -> str:
+    with portal.platform.reading() as db:
+        return db.get_one(Chain, made.id).last_error
+
+
+def test_the_end_of_a_run_runs_the_next_job_with_its_data(portal: Portal):
+    before = portal.run("Passes")
+    made = chain(portal, "Passes", "Chatty", lines=2)
+    first = portal.run("Passes", commit=False)
+    assert follow(portal) == 1
+    assert follow(portal) == 0, "once"
+    [run] = runs_of(portal, made)
+    assert (run.parent_id, run.origin, run.username, run.commit) == (first.id, "chain", "alice", False)
+    assert (run.data, before.id != run.parent_id) == ({"lines": 2}, True)
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("on", "job", "follows"),
+    [
+        ("completed", "Passes", True),
+        ("completed", "Raises", False),
+        ("failed", "Raises", True),
+        ("failed", "SaysItFailed", True),
+        ("failed", "Passes", False),
+        ("ended", "Raises", True),
+        ("ended", "Passes", True),
+    ],
+)
+def test_it_follows_the_ends_it_is_for(portal: Portal, on: str, job: str, follows: bool):
+    made = chain(portal, job, "LogsAFailure", on)
+    portal.run(job)
+    assert follow(portal) == follows
+    assert len(runs_of(portal, made)) == follows
+
+
+def test_many_schedulers_at_once_ask_for_it_once(portal: Portal):
+    made = chain(portal, "Passes", "LogsAFailure")
+    for _ in range(3):
+        portal.run("Passes")
+    at_once(*[lambda: follow(portal)] * 4)
+    assert len(runs_of(portal, made)) == 3
+
+
+@pytest.mark.parametrize("place", ["chains.followed", "submit.before-commit", "submit.after-commit"])
+def test_whoever_dies_between_two_statements_loses_and_doubles_nothing(portal: Portal, place: str):
+    made = chain(portal, "Passes", "LogsAFailure")
+    portal.run("Passes")
+    code = (
+        "from store.settings import load_settings; from store.platform import Platform; "
+        "from worker.chains import follow_up; s = load_settings(); follow_up(s, Platform(s.database_url))"
+    )
+    died = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "ERRAND_FAILPOINT": place}, check=False
+    )
+    assert died.returncode == -9
+    follow(portal)
+    assert len(runs_of(portal, made)) == 1
+
+
+@on_sqlite
+def test_what_is_refused_runs_nothing_and_says_why_once(portal: Portal):
+    made = chain(portal, "Passes", "Chatty", lines="{{ result.return_value.count }}")
+    portal.run("Passes")
+    assert (follow(portal), follow(portal), runs_of(portal, made)) == (0, 0, [])
+    assert "return_value.count leads nowhere" in problem_of(portal, made)
+    with portal.platform.session() as db:
+        db.execute(update(Chain).values(data={"lines": 1}))
+        db.execute(update(JobRecord).where(JobRecord.id == made.next_job_id).values(installed=False))
+        db.commit()
+    portal.run("Passes")
+    assert follow(portal) == 0
+    assert "Chatty is not installed any more" in problem_of(portal, made)
+    with portal.platform.session() as db:
+        db.execute(update(JobRecord).where(JobRecord.id == made.next_job_id).values(installed=True))
+        own = {"class_path": portal.jobs["Passes"].class_path}
+        everyone = Permission.name == "Run enabled jobs"
+        db.execute(update(Permission).where(everyone).values(constraints=[own]))
+        db.commit()
+    portal.run("Passes")
+    assert follow(portal) == 0
+    assert problem_of(portal, made).endswith("Who asked for the run may not see the next job.")
+    portal.run("Passes", permitted=True)
+    assert follow(portal) == 1, "what the command line asks for needs nobody's permission"
+    asked = portal.run("Passes")
+    with portal.platform.session() as db:
+        db.execute(update(User).where(User.id == asked.user_id).values(active=False))
+        db.commit()
+    assert follow(portal) == 0
+    assert "alice, who asked for it, may not do anything any more." in problem_of(portal, made)
+
+
+@on_sqlite
+def test_chains_of_chains_end(portal: Portal):
+    made = chain(portal, "Passes", "Passes")
+    portal.run("Passes")
+    for _ in range(MOST_LINKS + 3):
+        follow(portal)
+        for run in runs_of(portal, made):
+            if run.status == "pending":
+                portal.execute(run)
+    assert len(runs_of(portal, made)) == MOST_LINKS
+    assert f"{MOST_LINKS} runs have led to one another" in problem_of(portal, made)
+
+
+def test_references_keep_the_type_of_what_they_refer_to():
+    result = JobResult(
+        return_value={"site": {"id": 7}, "list": ["a", "b"]}, status="completed", data={"x": None}, output=""
+    )
+    given = {
+        "number": "{{ result.return_value.site.id }}",
+        "item": "{{result.return_value.list.1}}",
+        "none": "{{ result.data.x }}",
+        "text": "site {{ result.return_value.site.id }}: {{ result.status }}",
+        "plain": 3,
+    }
+    assert resolve(given, result) == {
+        "number": 7,
+        "item": "b",
+        "none": None,
+        "text": "site 7: completed",
+        "plain": 3,
+    }
+    for wrong in ("{{ result.kept_box }}", "{{ user.password }}", "{{ result.__class__ }}", "{{ 7 * 7 }}"):
+        with pytest.raises(BadReference):
+            check(wrong)
+    for nowhere in ("{{ result.return_value.list.2 }}", "{{ result.return_value.site.keys }}"):
+        with pytest.raises(BadReference, match="leads nowhere"):
+            resolve({"x": nowhere}, result)

@@ -1,0 +1,257 @@
+"""Chains: which end of a run runs which other job, and with what."""
+
+import json
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import joinedload
+
+from store import audit
+from store.models import Chain, JobRecord, JobResult, now
+from store.permissions import NotVisible, visible
+from store.text import clean_text
+from webapp.admin_forms import AdminForm, check_name, line
+from webapp.auth import allowed, current_user, require
+from webapp.database import db
+from worker.references import BadReference, check
+
+blueprint = Blueprint("chains", __name__, url_prefix="/admin/chains")
+
+ON = {"completed": "It completed", "failed": "It failed or errored", "ended": "It ended in any way"}
+MOST_RESULTS = 10
+LONGEST_DATA = 20_000
+
+
+@blueprint.get("/")
+def index() -> str:
+    require("view", Chain)
+    count = select(func.count()).where(JobResult.origin_id == Chain.id).scalar_subquery()
+    query = select(Chain, count).options(*_JOBS).order_by(Chain.name)
+    rows = db.session.execute(query).all()
+    return render_template("admin/chains.html", rows=rows, on=ON, may_change=allowed("change", Chain))
+
+
+@blueprint.get("/new")
+def new() -> str:
+    require("change", Chain)
+    return _page(None, AdminForm({"enabled": True, "on": "completed"}))
+
+
+@blueprint.post("/new")
+def create() -> Response:
+    require("change", Chain)
+    return _save(Chain(), None)
+
+
+@blueprint.get("/<uuid:chain_id>")
+def show(chain_id: UUID) -> str:
+    chain = _find(chain_id)
+    require("view", chain)
+    values = {
+        "name": chain.name,
+        "job": str(chain.job_id or ""),
+        "next_job": str(chain.next_job_id or ""),
+        "on": chain.on,
+        "data": written(chain.data),
+        "enabled": chain.enabled,
+    }
+    return _page(chain, AdminForm(values))
+
+
+@blueprint.post("/<uuid:chain_id>")
+def change(chain_id: UUID) -> Response:
+    chain = _find(chain_id)
+    require("change", chain)
+    return _save(chain, chain)
+
+
+@blueprint.post("/<uuid:chain_id>/delete")
+def delete(chain_id: UUID) -> Response:
+    chain = _find(chain_id)
+    require("delete", chain)
+    name = chain.name
+    audit.note(db.session(), "chain.delete", name, before=_told(chain))
+    db.session.delete(chain)
+    db.session.commit()
+    flash(f"Deleted the chain {name}.")
+    return make_response(redirect(url_for("chains.index"), HTTPStatus.SEE_OTHER))
+
+
+_JOBS = (joinedload(Chain.job), joinedload(Chain.next_job))
+
+
+def _find(chain_id: UUID) -> Chain:
+    query = select(Chain).where(Chain.id == chain_id).options(*_JOBS)
+    chain: Chain | None = db.session.scalars(query).one_or_none()
+    if chain is None:
+        raise NotVisible
+    return chain
+
+
+def _told(chain: Chain) -> dict[str, Any]:
+    return {
+        "name": chain.name,
+        "after": chain.job.class_path if chain.job else None,
+        "on": chain.on,
+        "run": chain.next_job.class_path if chain.next_job else None,
+        "inputs": chain.data,
+        "enabled": chain.enabled,
+    }
+
+
+def _jobs() -> dict[str, JobRecord]:
+    """Return the jobs that may be chosen, by id."""
+    query = visible(select(JobRecord), current_user(), JobRecord).where(JobRecord.receives == "")
+    return {str(job.id): job for job in db.session.scalars(query.order_by(JobRecord.name))}
+
+
+def _save(chain: Chain, known: Chain | None) -> Response:
+    form = AdminForm(
+        {
+            "name": line(request.form, "name"),
+            "job": request.form.get("job", ""),
+            "next_job": request.form.get("next_job", ""),
+            "on": request.form.get("on", ""),
+            "data": clean_text(request.form.get("data", "")),
+            "enabled": bool(request.form.get("enabled")),
+        }
+    )
+    with db.session.no_autoflush:
+        first, following, data = _checked(form)
+    if not form.errors and first is not None and following is not None:
+        _write(chain, known, form, first, following, data)
+    if form.errors:
+        db.session.rollback()
+        shown = _find(known.id) if known is not None else None
+        return make_response(_page(shown, form), HTTPStatus.UNPROCESSABLE_ENTITY)
+    flash(f"Saved the chain {form.text('name')}.")
+    return make_response(redirect(url_for("chains.index"), HTTPStatus.SEE_OTHER))
+
+
+def _checked(form: AdminForm) -> tuple[JobRecord | None, JobRecord | None, dict[str, Any]]:
+    check_name(form, "name")
+    jobs = _jobs()
+    first, following = jobs.get(form.text("job")), jobs.get(form.text("next_job"))
+    for name, job in (("job", first), ("next_job", following)):
+        if job is None:
+            form.refuse(name, "Choose one of these jobs.")
+    if form.text("on") not in ON:
+        form.refuse("on", "Choose one of these.")
+    if following is None:
+        return first, None, {}
+    # Whoever makes a chain need not be whom it runs as; but what they may not run they have no run of.
+    if not allowed("run", following):
+        form.refuse("next_job", f"You may not run {following.name} yourself.")
+    if first is following or (first is not None and _leads(following, first)):
+        form.refuse("next_job", "That leads back to the first job, so it would never end.")
+    return first, following, _data(form, following)
+
+
+def _leads(begin: JobRecord, goal: JobRecord) -> bool:
+    """Tell whether chains that there are lead from one job to another."""
+    following: dict[UUID | None, set[UUID | None]] = {}
+    rows = db.session.execute(select(Chain.job_id, Chain.next_job_id).where(Chain.enabled))
+    for job_id, next_job_id in rows:
+        following.setdefault(job_id, set()).add(next_job_id)
+    seen: set[UUID | None] = set()
+    todo: list[UUID | None] = [begin.id]
+    while todo:
+        at = todo.pop()
+        if at == goal.id:
+            return True
+        if at is not None and at not in seen:
+            seen.add(at)
+            todo += following.get(at, ())
+    return False
+
+
+def _data(form: AdminForm, job: JobRecord) -> dict[str, Any]:
+    """Return the inputs, one a line: `variable = value`; a value that is JSON is taken as that."""
+    data: dict[str, Any] = {}
+    known = {variable["name"] for variable in job.variables}
+    if len(form.text("data")) > LONGEST_DATA:
+        form.refuse("data", f"Use at most {LONGEST_DATA:,} characters.")
+        return data
+    for number, text in enumerate(form.text("data").splitlines(), 1):
+        if not text.strip():
+            continue
+        name, sign, value = (part.strip() for part in text.partition("="))
+        if not sign:
+            form.refuse("data", f"Line {number}: write variable = value.")
+        elif name not in known:
+            names = ", ".join(sorted(known)) or "none"
+            form.refuse("data", f"Line {number}: {job.name} has no variable {name}; it has: {names}.")
+        else:
+            data[name] = _read(value)
+            try:
+                check(data[name])
+            except BadReference as error:
+                form.refuse("data", f"Line {number}: {error}")
+    return data
+
+
+def _read(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def written(data: dict[str, Any]) -> str:
+    """Return inputs as the form takes them."""
+    lines = []
+    for name, value in data.items():
+        plain = isinstance(value, str) and "\n" not in value and _read(value) == value
+        lines.append(f"{name} = {value if plain else json.dumps(value, ensure_ascii=False)}")
+    return "\n".join(lines)
+
+
+def _write(
+    chain: Chain,
+    known: Chain | None,
+    form: AdminForm,
+    first: JobRecord,
+    following: JobRecord,
+    data: dict[str, Any],
+) -> None:
+    before = _told(chain) if known is not None else None
+    chain.name, chain.on, chain.enabled = form.text("name"), form.text("on"), form.values["enabled"]
+    chain.job, chain.next_job, chain.data = first, following, data
+    after = _told(chain)
+    if before is None or {**before, "name": ""} != {**after, "name": ""}:
+        # What ended before it was so is not what was asked for.
+        chain.since = now()
+    db.session.add(chain)
+    act = "chain.create" if known is None else "chain.change"
+    audit.note(db.session(), act, chain.name, before=before, after=after)
+    try:
+        db.session.commit()
+    except IntegrityError:
+        db.session.rollback()
+        form.refuse("name", "There is a chain of this name already.")
+
+
+def _page(chain: Chain | None, form: AdminForm) -> str:
+    runs = []
+    if chain is not None:
+        query = visible(select(JobResult), current_user(), JobResult).where(JobResult.origin_id == chain.id)
+        newest = query.order_by(JobResult.created_at.desc()).limit(MOST_RESULTS)
+        runs = list(db.session.scalars(newest.options(joinedload(JobResult.user))))
+    jobs = _jobs()
+    for job in (chain.job, chain.next_job) if chain is not None else ():
+        if job is not None:
+            jobs.setdefault(str(job.id), job)
+    return render_template(
+        "admin/chain.html",
+        chain=chain,
+        form=form,
+        runs=runs,
+        jobs=jobs,
+        on=ON,
+        may_change=allowed("change", chain or Chain),
+        may_delete=chain is not None and allowed("delete", chain),
+    )
