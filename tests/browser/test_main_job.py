@@ -47,6 +47,8 @@ def choose(page: Any, variable: str, text: str) -> None:
 
 
 def no_wider_than_the_window(page: Any) -> bool:
+    # In the middle of a navigation there is no document to measure.
+    page.wait_for_load_state("domcontentloaded")
     return page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
