@@ -75,6 +75,7 @@ def test_without_javascript_a_button_does_the_same(open_page: OpenPage):
     page.get_by_label("Move", exact=True).check()
     page.get_by_label("Bern").check()
     page.locator("#f-site").get_by_role("button", name="Update").click()
+    page.wait_for_load_state("domcontentloaded")
     assert shown(page) == ["note", "mode", "urgent", "reason", "extras", "site", "rack"]
     page.get_by_label("B-1").check()
     page.locator("#f-rack").get_by_role("button", name="Update").click()
