@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
+from jobs.kinds import secret_names
 from store import audit
 from store.models import Chain, JobRecord, JobResult, now
 from store.permissions import NotVisible, visible
@@ -17,7 +18,7 @@ from store.text import clean_text
 from webapp.admin_forms import AdminForm, check_name, line
 from webapp.auth import allowed, current_user, require
 from webapp.database import db
-from worker.references import BadReference, check
+from worker.references import BadReference, check, is_reference
 
 blueprint = Blueprint("chains", __name__, url_prefix="/admin/chains")
 
@@ -121,7 +122,7 @@ def _save(chain: Chain, known: Chain | None) -> Response:
         }
     )
     with db.session.no_autoflush:
-        first, following, data = _checked(form)
+        first, following, data = _checked(form, known)
     if not form.errors and first is not None and following is not None:
         _write(chain, known, form, first, following, data)
     if form.errors:
@@ -132,7 +133,9 @@ def _save(chain: Chain, known: Chain | None) -> Response:
     return make_response(redirect(url_for("chains.index"), HTTPStatus.SEE_OTHER))
 
 
-def _checked(form: AdminForm) -> tuple[JobRecord | None, JobRecord | None, dict[str, Any]]:
+def _checked(
+    form: AdminForm, known: Chain | None
+) -> tuple[JobRecord | None, JobRecord | None, dict[str, Any]]:
     check_name(form, "name")
     jobs = _jobs()
     first, following = jobs.get(form.text("job")), jobs.get(form.text("next_job"))
@@ -146,15 +149,16 @@ def _checked(form: AdminForm) -> tuple[JobRecord | None, JobRecord | None, dict[
     # Whoever makes a chain need not be whom it runs as; but what they may not run they have no run of.
     if not allowed("run", following):
         form.refuse("next_job", f"You may not run {following.name} yourself.")
-    if first is following or (first is not None and _leads(following, first)):
+    if first is following or (first is not None and _leads(following, first, known)):
         form.refuse("next_job", "That leads back to the first job, so it would never end.")
     return first, following, _data(form, following)
 
 
-def _leads(begin: JobRecord, goal: JobRecord) -> bool:
-    """Tell whether chains that there are lead from one job to another."""
+def _leads(begin: JobRecord, goal: JobRecord, known: Chain | None) -> bool:
+    """Tell whether chains that there are, other than the one that is changed, lead from one job to another."""
     following: dict[UUID | None, set[UUID | None]] = {}
-    rows = db.session.execute(select(Chain.job_id, Chain.next_job_id).where(Chain.enabled))
+    query = select(Chain.job_id, Chain.next_job_id).where(Chain.enabled)
+    rows = db.session.execute(query if known is None else query.where(Chain.id != known.id))
     for job_id, next_job_id in rows:
         following.setdefault(job_id, set()).add(next_job_id)
     seen: set[UUID | None] = set()
@@ -187,11 +191,21 @@ def _data(form: AdminForm, job: JobRecord) -> dict[str, Any]:
             form.refuse("data", f"Line {number}: {job.name} has no variable {name}; it has: {names}.")
         else:
             data[name] = _read(value)
-            try:
-                check(data[name])
-            except BadReference as error:
-                form.refuse("data", f"Line {number}: {error}")
+            if problem := _problem(job, name, data[name]):
+                form.refuse("data", f"Line {number}: {problem}")
     return data
+
+
+def _problem(job: JobRecord, name: str, value: Any) -> str:
+    """Return what is wrong with a value; "" where nothing is."""
+    try:
+        check(value)
+    except BadReference as error:
+        return str(error)
+    discreet = job.has_sensitive_variables or name in secret_names(job.variables)
+    if discreet and not is_reference(value):
+        return f"{name} may be sensitive, so a chain keeps no value for it, only a reference."
+    return ""
 
 
 def _read(text: str) -> Any:

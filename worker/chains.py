@@ -15,19 +15,17 @@ from sqlalchemy import exists, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session, joinedload
 
-from jobs.errors import InvalidData
 from store.models import Chain, ChainLink, JobResult, User, now
 from store.models.chain import ENDS
-from store.permissions import Forbidden, NotVisible
 from store.platform import Platform
 from store.settings import Settings
-from worker.asked import NotRunnable
 from worker.failpoints import reach
 from worker.origins import Origin, Taken
-from worker.references import BadReference, resolve
+from worker.passes import keep_looking
+from worker.references import resolve
+from worker.refusals import REFUSALS, NoRun, broke, sentence
 from worker.submit import submit
 
-PASS_SECONDS = 1.0
 BATCH = 100
 
 #: An end is seen at most so long after the time it tells: clocks of machines differ, and transactions last.
@@ -39,23 +37,20 @@ MOST_LINKS = 10
 logger = logging.getLogger("errand.chains")
 
 
-class _NoRun(Exception):
-    """An end that runs nothing, for a reason somebody should hear of: a sentence."""
-
-
 def keep_chaining(settings: Settings, platform: Platform, stop: threading.Event) -> None:
     """Look for ends until `stop` is set."""
-    while not stop.wait(PASS_SECONDS):
-        try:
-            follow_up(settings, platform)
-        except SQLAlchemyError as error:
-            logger.error("The database did not answer: %s", error)
+
+    def look() -> None:
+        follow_up(settings, platform)
+
+    keep_looking(look, stop)
 
 
 def follow_up(settings: Settings, platform: Platform) -> int:
     """Ask for the runs that follow what has ended, and return how many. May be done by many at once."""
     with platform.reading() as db:
-        chains = db.scalars(select(Chain).where(Chain.enabled)).all()
+        # Without its first job there is nothing that it could follow.
+        chains = db.scalars(select(Chain).where(Chain.enabled, Chain.job_id.is_not(None))).all()
     return sum(_follow(settings, platform, chain) for chain in chains)
 
 
@@ -94,8 +89,13 @@ def _run(settings: Settings, platform: Platform, chain: Chain, result_id: UUID) 
             return True
         except Taken:
             return False
-        except (_NoRun, BadReference, NotRunnable, Forbidden, NotVisible, InvalidData) as refusal:
-            problem = str(refusal) or "Who asked for the run may not see the next job."
+        except REFUSALS as refusal:
+            problem = sentence(refusal, "Whoever asked for it")
+        except SQLAlchemyError:
+            raise
+        except Exception as error:
+            logger.exception("The chain %s could not be followed.", chain.name)
+            problem = broke(error)
         db.rollback()
         _refused(db, chain, result_id, problem)
     return False
@@ -112,16 +112,17 @@ def _refused(db: Session, chain: Chain, result_id: UUID, problem: str) -> None:
 
 
 def _submit(db: Session, settings: Settings, chain_id: UUID, result_id: UUID) -> None:
-    chain = db.get(Chain, chain_id, options=[joinedload(Chain.next_job)])
+    chain = db.get(Chain, chain_id, options=[joinedload(Chain.job), joinedload(Chain.next_job)])
     result = db.get(JobResult, result_id)
     if chain is None or result is None:
         raise Taken
     if chain.next_job is None:
-        raise _NoRun("The job that it was to run is gone.")
-    if result.dry_run and chain.next_job.always_commits:
-        raise _NoRun(f"It was a dry run, and {chain.next_job.name} always saves what it changes.")
+        raise NoRun("The job that it was to run is gone.")
+    dry = _was_dry_run(result, chain)
+    if dry and chain.next_job.always_commits:
+        raise NoRun(f"It was a dry run, and {chain.next_job.name} always saves what it changes.")
     if _depth(db, result) >= MOST_LINKS:
-        raise _NoRun(f"{MOST_LINKS} runs have led to one another: the chain ends here.")
+        raise NoRun(f"{MOST_LINKS} runs have led to one another: the chain ends here.")
 
     def claim(db: Session, _: JobResult) -> Sequence[JobResult]:
         try:
@@ -136,9 +137,10 @@ def _submit(db: Session, settings: Settings, chain_id: UUID, result_id: UUID) ->
         job=chain.next_job,
         raw=resolve(chain.data, result),
         user=_user(db, result),
-        permitted=result.permitted,
+        # An admin let hooks run what they run, and nothing that follows.
+        permitted=result.permitted and result.origin != "hook",
         # A dry run leads to dry runs.
-        commit=not result.dry_run if chain.next_job.asks_commit else None,
+        commit=not dry if chain.next_job.asks_commit else None,
         origin=Origin(
             kind="chain",
             id=chain.id,
@@ -150,6 +152,11 @@ def _submit(db: Session, settings: Settings, chain_id: UUID, result_id: UUID) ->
     )
 
 
+def _was_dry_run(result: JobResult, chain: Chain) -> bool:
+    """Tell whether somebody wanted nothing to be saved; a job that never saves says nothing about that."""
+    return result.dry_run and not (chain.job is not None and chain.job.read_only)
+
+
 def _link(db: Session, chain_id: UUID, result_id: UUID) -> None:
     db.add(ChainLink(chain_id=chain_id, result_id=result_id))
     db.flush()
@@ -158,9 +165,9 @@ def _link(db: Session, chain_id: UUID, result_id: UUID) -> None:
 def _user(db: Session, result: JobResult) -> User | None:
     user = db.get(User, result.user_id) if result.user_id is not None else None
     if user is None and not result.permitted:
-        raise _NoRun(f"{result.username or 'Who asked for it'} is gone.")
+        raise NoRun(f"{result.username or 'Who asked for it'} is gone.")
     if user is not None and not user.active:
-        raise _NoRun(f"{user.username}, who asked for it, may not do anything any more.")
+        raise NoRun(f"{user.username}, who asked for it, may not do anything any more.")
     return user
 
 

@@ -18,7 +18,6 @@ from sqlalchemy.orm import Session, joinedload, undefer
 from jobs.errors import InvalidData
 from store.audit import Actor, acting
 from store.models import Approval, JobRecord, JobResult, Schedule, Status, now
-from store.permissions import Forbidden, NotVisible
 from store.platform import Platform
 from store.sealing import Box
 from store.settings import Settings
@@ -30,6 +29,8 @@ from worker.attempts import ended
 from worker.failpoints import reach
 from worker.missed_slots import note_passed
 from worker.origins import Origin, Taken
+from worker.passes import keep_looking
+from worker.refusals import REFUSALS, broke, sentence
 from worker.schedule_approvals import approval_of, why_not
 from worker.submit import Reused, still_fits, submit
 
@@ -39,6 +40,9 @@ MOST_SCHEDULES = 200
 #: Between two looks at what is due, unless something is due sooner.
 LOOK_SECONDS = 1.0
 SHORTEST_SECONDS = 0.05
+
+#: When a schedule is tried again at which the portal failed.
+AFTER_A_BREAK = timedelta(minutes=1)
 
 DOWN = "No scheduler was running then."
 STANDS_FOR = "No scheduler was running then; one later run stands for it."
@@ -57,15 +61,12 @@ class Fired:
 
 def keep_firing(settings: Settings, platform: Platform, stop: threading.Event) -> None:
     """Make passes until `stop` is set, each as soon as something is due."""
-    wait = SHORTEST_SECONDS
-    while not stop.wait(wait):
-        try:
-            fire_due(platform, settings)
-            wait = _until_next(platform)
-        except SQLAlchemyError as error:
-            # A database that restarts is back soon, and what is due then still is.
-            logger.error("The database did not answer: %s", error)
-            wait = LOOK_SECONDS
+
+    def look() -> float:
+        fire_due(platform, settings)
+        return _until_next(platform)
+
+    keep_looking(look, stop, pause=LOOK_SECONDS)
 
 
 def fire_due(platform: Platform, settings: Settings) -> Fired:
@@ -79,7 +80,14 @@ def fire_due(platform: Platform, settings: Settings) -> Fired:
         due = db.scalars(query).all()
     for schedule_id in due:
         with acting(Actor("", "schedule")):
-            _fire(platform, settings, schedule_id, fired)
+            try:
+                _fire(platform, settings, schedule_id, fired)
+            except SQLAlchemyError:
+                raise
+            except Exception as error:
+                # One that cannot be dealt with must not keep all others from being.
+                logger.exception("The schedule %s could not be dealt with.", schedule_id)
+                _put_off(platform, schedule_id, broke(error))
     return fired
 
 
@@ -132,7 +140,7 @@ def why_not_now(schedule: Schedule, approval: Approval | None) -> str:
     """Return why a schedule (with its job and user) makes no runs at present, as a sentence; "" where it does."""
     if schedule.owner_gone:
         gone = "has no account any more" if schedule.user is None else "may not sign in any more"
-        return f"{schedule.username}, as whom it runs, {gone}. Somebody has to take it over."
+        return f"{runs_as(schedule)} {gone}. Somebody has to take it over."
     if schedule.job is None:
         return "Its job was removed."
     try:
@@ -199,8 +207,8 @@ class _Turn:
                 self._fired.runs.append(result.id)
         except Taken:
             return self._pass_over(slot)
-        except (InvalidData, Forbidden, NotVisible) as refusal:
-            return self.miss(slot, refusal_of(refusal, schedule))
+        except REFUSALS as refusal:
+            return self.miss(slot, sentence(refusal, runs_as(schedule)))
         self._moved(slot)
         return True
 
@@ -307,18 +315,9 @@ def _unfinished(db: Session, schedule_id: UUID) -> Sequence[JobResult]:
         return db.scalars(query.order_by(JobResult.created_at, JobResult.id)).all()
 
 
-def refusal_of(refusal: Exception, schedule: Schedule) -> str:
-    """Return why a run was refused, in one sentence."""
-    if isinstance(refusal, InvalidData):
-        errors = refusal.errors
-        if isinstance(errors, dict):
-            return "Its inputs do not fit: " + " ".join(
-                f"{name}: {' '.join(sentences)}" for name, sentences in errors.items()
-            )
-        return " ".join(errors)
-    if isinstance(refusal, NotVisible):
-        return f"{schedule.username}, as whom it runs, may not see its job."
-    return f"{schedule.username}, as whom it runs, was refused: {refusal}"
+def runs_as(schedule: Schedule) -> str:
+    """Return whom a sentence about a refusal is about."""
+    return f"{schedule.username}, as whom it runs,"
 
 
 def _stop(platform: Platform, schedule: Schedule, problem: str, fired: Fired) -> None:
@@ -328,3 +327,11 @@ def _stop(platform: Platform, schedule: Schedule, problem: str, fired: Fired) ->
         db.execute(update(Schedule).where(*mine).values(problem=problem, wakes_at=None))
         db.commit()
     fired.missed[schedule.id] = problem
+
+
+def _put_off(platform: Platform, schedule_id: UUID, problem: str) -> None:
+    """Have a schedule be tried again soon: its slot is still to come."""
+    with platform.session() as db:
+        later = {"wakes_at": now() + AFTER_A_BREAK, "problem": problem}
+        db.execute(update(Schedule).where(Schedule.id == schedule_id).values(**later))
+        db.commit()

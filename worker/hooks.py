@@ -14,38 +14,30 @@ from sqlalchemy import Row, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, joinedload
 
-from jobs.errors import InvalidData
 from store.changes import mark_taken, waiting_changes
 from store.models import Hook, JobResult, User, now
-from store.permissions import Forbidden
 from store.platform import Platform
 from store.settings import Settings
 from worker.failpoints import reach
 from worker.lookups import open_data
 from worker.origins import Origin, Taken
-from worker.submit import NotRunnable, submit
+from worker.passes import keep_looking
+from worker.refusals import REFUSALS, NoRun, broke, sentence
+from worker.submit import submit
 
-PASS_SECONDS = 1.0
 #: Changes that are dealt with before they are marked.
 BATCH = 100
 
 logger = logging.getLogger("errand.hooks")
 
 
-class _NoRun(Exception):
-    """A change that runs nothing, for a reason somebody should hear of: a sentence."""
-
-
 def keep_hooking(settings: Settings, platform: Platform, stop: threading.Event) -> None:
     """Look for changes until `stop` is set."""
-    while not stop.wait(PASS_SECONDS):
-        try:
-            fire_hooks(settings, platform)
-        except SQLAlchemyError as error:
-            logger.error("The database did not answer: %s", error)
-        except Exception:
-            # Whatever it is, the changes still wait, and the next pass tries again.
-            logger.exception("Hooks could not be looked after.")
+
+    def look() -> None:
+        fire_hooks(settings, platform)
+
+    keep_looking(look, stop)
 
 
 def fire_hooks(settings: Settings, platform: Platform) -> int:
@@ -110,12 +102,13 @@ def _run(settings: Settings, platform: Platform, hook_id: UUID, change: Row[Any]
             return True
         except Taken:
             return False
-        except (_NoRun, NotRunnable, Forbidden) as error:
-            problem = str(error)
-        except InvalidData as error:
-            errors = error.errors
-            lists = errors.values() if isinstance(errors, dict) else [errors]
-            problem = " ".join(sentence for each in lists for sentence in each)
+        except REFUSALS as refusal:
+            problem = sentence(refusal, f"{change.username}, who made it,")
+        except SQLAlchemyError:
+            raise
+        except Exception as error:
+            logger.exception("The hook %s could not be run.", hook.name)
+            problem = broke(error)
         db.rollback()
         told = f"The change {change.id} ({change.action} of {change.object_text}) ran nothing. {problem}"
         written = update(Hook).where(Hook.id == hook_id).values(last_error=told, last_error_at=now())
@@ -126,7 +119,7 @@ def _run(settings: Settings, platform: Platform, hook_id: UUID, change: Row[Any]
 
 def _submit(db: Session, settings: Settings, hook: Hook, change: Row[Any]) -> None:
     if hook.job is None:
-        raise _NoRun("The job of the hook is gone.")
+        raise NoRun("The job of the hook is gone.")
     submit(
         db,
         settings,
@@ -146,10 +139,10 @@ def _user(db: Session, change: Row[Any]) -> User | None:
     """Return who made a change; None where nobody in particular did, as on the command line."""
     row = db.execute(select(JobResult.user_id).where(JobResult.id == change.result_id)).first()
     if row is None:
-        raise _NoRun("The run that made it is gone.")
+        raise NoRun("The run that made it is gone.")
     user = db.get(User, row.user_id) if row.user_id is not None else None
     if user is None and change.username:
-        raise _NoRun(f"{change.username}, who made it, is gone.")
+        raise NoRun(f"{change.username}, who made it, is gone.")
     if user is not None and not user.active:
-        raise _NoRun(f"{user.username}, who made it, may not do anything any more.")
+        raise NoRun(f"{user.username}, who made it, may not do anything any more.")
     return user

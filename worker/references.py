@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from store.models import JobResult
+from worker.refusals import NoRun
 
 _REFERENCE = re.compile(r"\{\{\s*([\w.-]+)\s*\}\}", re.ASCII)
 
@@ -25,13 +26,18 @@ KNOWN = (
 LONGEST_TEXT = 100_000
 
 
-class BadReference(ValueError):
+class BadReference(NoRun):
     """A reference that leads nowhere, as a sentence."""
 
 
 def resolve(data: Mapping[str, Any], result: JobResult) -> dict[str, Any]:
     """Return the inputs for the next run. Raises BadReference."""
     return {name: _resolved(value, result) for name, value in data.items()}
+
+
+def is_reference(value: Any) -> bool:
+    """Tell whether a value is nothing but a reference."""
+    return isinstance(value, str) and _REFERENCE.fullmatch(value.strip()) is not None
 
 
 def check(value: Any) -> None:
@@ -71,8 +77,8 @@ def _value(path: str, result: JobResult) -> Any:
     for part in parts:
         if isinstance(value, Mapping) and part in value:
             value = value[part]
-        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+        elif isinstance(value, list) and part.isdecimal() and len(part) < 10 and int(part) < len(value):
             value = value[int(part)]
         else:
-            raise BadReference(f"{path} leads nowhere: the run has no {part} there.")
+            raise BadReference(f"{path[:200]} leads nowhere: the run has no {part[:50]} there.")
     return value

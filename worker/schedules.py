@@ -12,7 +12,7 @@ from jobs.errors import InvalidData
 from jobs.kinds import file_names
 from store.audit import note
 from store.models import JobRecord, JobResult, Schedule, User, now
-from store.permissions import Forbidden, NotVisible, require
+from store.permissions import require
 from store.sealing import Box
 from store.settings import Settings
 from store.text import clean_text
@@ -28,10 +28,11 @@ from worker.asked import (
     require_runnable,
     seal_inputs,
 )
-from worker.firing import refusal_of, sealed_inputs
+from worker.firing import runs_as, sealed_inputs
 from worker.origins import Origin
 from worker.overrides import UNSEALED
 from worker.questions import Questions
+from worker.refusals import REFUSALS, sentence
 from worker.rights import require_inputs
 from worker.schedule_approvals import approval_of, ask_for, why_not
 from worker.submit import submit
@@ -219,8 +220,8 @@ def run_now(db: Session, settings: Settings, schedule: Schedule, job: JobRecord,
             sealed=sealed_inputs(settings, schedule, job),
             origin=origin,
         )
-    except (InvalidData, Forbidden, NotVisible) as refusal:
-        raise NotRunnable(refusal_of(refusal, schedule)) from refusal
+    except REFUSALS as refusal:
+        raise NotRunnable(sentence(refusal, runs_as(schedule))) from refusal
 
 
 def ask_again(db: Session, schedule: Schedule, job: JobRecord, user: User) -> None:

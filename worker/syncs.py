@@ -30,6 +30,7 @@ from worker.discover import MODULE_SECONDS, Found, discover
 from worker.failpoints import reach
 from worker.git import GitError, Head, Remote, Repository
 from worker.host import Process, is_alive, this_process
+from worker.passes import keep_looking
 from worker.refresh import left_out, store_records
 from worker.snapshots import Snapshot, TooLarge, keep, remove_old, take
 
@@ -117,12 +118,12 @@ def ask(db: Session, source: GitSource, *, via: str, by: str = "", anyway: str =
 def keep_synced(settings: Settings, stop: threading.Event) -> None:
     """Do what is asked for, and what is due, until `stop` is set."""
     platform = Platform(settings.database_url)
-    while not stop.wait(LOOK_SECONDS):
-        try:
-            while not stop.is_set() and run_once(settings, platform):
-                pass
-        except SQLAlchemyError as error:
-            logger.error("The database did not answer: %s", error)
+
+    def look() -> None:
+        while not stop.is_set() and run_once(settings, platform):
+            pass
+
+    keep_looking(look, stop, pause=LOOK_SECONDS)
     platform.dispose()
 
 

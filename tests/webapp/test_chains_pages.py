@@ -51,6 +51,9 @@ def test_a_chain_is_made_changed_and_deleted(root, db, make_job, make_result):
     assert ("&lt;b&gt;No&lt;/b&gt;." in page, "site = {{ result.data.site }}" in page) == (True, True)
     assert f'href="/admin/chains/{chain.id}">Then</a>' in text(root.get(f"/results/{result.id}"))
     db.commit()
+    # Turned round it does not lead back to itself.
+    turned = {**given, "job": given["next_job"], "next_job": given["job"], "data": ""}
+    assert root.post(f"/admin/chains/{chain.id}", turned).status_code == 303
     del given["enabled"]
     assert root.post(f"/admin/chains/{chain.id}", given).status_code == 303
     db.expire_all()
@@ -63,7 +66,23 @@ def test_a_chain_is_made_changed_and_deleted(root, db, make_job, make_result):
     acts = db.scalars(
         select(AuditRecord.action).where(AuditRecord.action.like("chain.%")).order_by(AuditRecord.id)
     ).all()
-    assert acts == ["chain.create", "chain.change", "chain.delete"]
+    assert acts == ["chain.create", "chain.change", "chain.change", "chain.delete"]
+
+
+def test_no_secret_is_kept_in_a_chain(root, db, make_job):
+    first = make_job("First")
+    hides = make_job("Hides", variables=[described("SecretVar", "token", type="SecretVar")])
+    discreet = make_job("Discreet", variables=[described("StringVar", "site")], has_sensitive_variables=True)
+    given = {"name": "Then", "job": str(first.id), "on": "ended", "enabled": "true"}
+    for job, name in ((hides, "token"), (discreet, "site")):
+        sent = {**given, "next_job": str(job.id), "data": f"{name} = s3cr3t-word"}
+        refused = root.post("/admin/chains/new", sent)
+        sentence = f"Line 1: {name} may be sensitive, so a chain keeps no value for it, only a reference."
+        assert (refused.status_code, sentence in text(refused)) == (422, True)
+        taken = {**sent, "name": job.name, "data": f"{name} = {{{{ result.return_value }}}}"}
+        assert root.post("/admin/chains/new", taken).status_code == 303
+    with db.begin():
+        assert "s3cr3t-word" not in str(db.scalars(select(AuditRecord.after)).all())
 
 
 def test_chains_are_for_those_who_may(alice, db, make_job):

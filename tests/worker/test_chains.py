@@ -124,7 +124,7 @@ def test_what_is_refused_runs_nothing_and_says_why_once(portal: Portal):
         db.commit()
     portal.run("Passes")
     assert follow(portal) == 0
-    assert problem_of(portal, made).endswith("Who asked for the run may not see the next job.")
+    assert problem_of(portal, made).endswith("Whoever asked for it may not see its job.")
     portal.run("Passes", permitted=True)
     assert follow(portal) == 1, "what the command line asks for needs nobody's permission"
     asked = portal.run("Passes")
@@ -133,6 +133,61 @@ def test_what_is_refused_runs_nothing_and_says_why_once(portal: Portal):
         db.commit()
     assert follow(portal) == 0
     assert "alice, who asked for it, may not do anything any more." in problem_of(portal, made)
+
+
+def forget_job(portal: Portal, name: str) -> None:
+    with portal.platform.session() as db:
+        db.delete(db.get_one(JobRecord, portal.jobs[name].id))
+        db.commit()
+
+
+def test_a_chain_whose_first_job_was_removed_follows_nothing(portal: Portal):
+    made = chain(portal, "Passes", "Chatty", on="ended", lines=1)
+    portal.run("SaysItFailed")
+    for name in ("Passes", "SaysItFailed"):
+        forget_job(portal, name)
+    assert (follow(portal), runs_of(portal, made)) == (0, [])
+
+
+@on_sqlite
+def test_a_chain_that_breaks_stops_no_other(portal: Portal, monkeypatch: pytest.MonkeyPatch):
+    broken, sound = chain(portal, "Passes", "LogsAFailure"), chain(portal, "Passes", "Chatty", lines=1)
+
+    def resolve_or_break(data: dict[str, Any], result: JobResult) -> dict[str, Any]:
+        if not data:
+            raise ZeroDivisionError
+        return resolve(data, result)
+
+    monkeypatch.setattr("worker.chains.resolve", resolve_or_break)
+    portal.run("Passes")
+    assert (follow(portal), follow(portal)) == (1, 0)
+    assert (len(runs_of(portal, broken)), len(runs_of(portal, sound))) == (0, 1)
+    assert "ZeroDivisionError" in problem_of(portal, broken)
+
+
+@on_sqlite
+def test_what_a_read_only_job_leads_to_is_no_dry_run(portal: Portal):
+    made = chain(portal, "Passes", "LogsAFailure")
+    with portal.platform.session() as db:
+        db.execute(update(JobRecord).where(JobRecord.id == made.job_id).values(read_only=True))
+        db.commit()
+    assert portal.run("Passes").commit is False
+    assert follow(portal) == 1
+    assert runs_of(portal, made)[0].commit is True
+
+
+@on_sqlite
+def test_after_the_run_of_a_hook_rights_are_asked(portal: Portal):
+    made = chain(portal, "Passes", "LogsAFailure")
+    with portal.platform.session() as db:
+        db.execute(update(Permission).where(Permission.name == "Run enabled jobs").values(actions=["view"]))
+        db.commit()
+    run = portal.run("Passes", permitted=True)
+    with portal.platform.session() as db:
+        db.execute(update(JobResult).where(JobResult.id == run.id).values(origin="hook"))
+        db.commit()
+    assert follow(portal) == 0
+    assert "You may not run LogsAFailure." in problem_of(portal, made)
 
 
 @on_sqlite
@@ -169,6 +224,10 @@ def test_references_keep_the_type_of_what_they_refer_to():
     for wrong in ("{{ result.kept_box }}", "{{ user.password }}", "{{ result.__class__ }}", "{{ 7 * 7 }}"):
         with pytest.raises(BadReference):
             check(wrong)
-    for nowhere in ("{{ result.return_value.list.2 }}", "{{ result.return_value.site.keys }}"):
+    for nowhere in (
+        "{{ result.return_value.list.2 }}",
+        "{{ result.return_value.site.keys }}",
+        f"{{{{ result.return_value.list.{'9' * 5000} }}}}",
+    ):
         with pytest.raises(BadReference, match="leads nowhere"):
             resolve({"x": nowhere}, result)

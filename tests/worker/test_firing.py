@@ -33,6 +33,7 @@ from worker.asked import NotRunnable
 from worker.firing import Fired, fire_due
 from worker.keyring import ensure, rotate
 from worker.schedules import Plan
+from worker.submit import submit
 
 START = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
 
@@ -386,6 +387,26 @@ def test_an_edit_between_look_and_claim_is_not_overrun(
     monkeypatch.setattr(firing, "reach", lambda _: scheduling.act(schedules.pause, made))
     assert scheduling.fire(hour(0)).runs == []
     assert scheduling.slots(made) == []
+
+
+def test_a_schedule_that_breaks_stops_no_other_and_is_tried_again(
+    scheduling: Scheduling, monkeypatch: pytest.MonkeyPatch
+):
+    broken, sound = scheduling.make(name="Broken"), scheduling.make(name="Sound")
+
+    def submit_or_break(*given: Any, **more: Any) -> JobResult:
+        if more["origin"].name == "Broken":
+            raise ZeroDivisionError
+        return submit(*given, **more)
+
+    monkeypatch.setattr("worker.firing.submit", submit_or_break)
+    scheduling.fire(hour(0))
+    assert (scheduling.slots(broken), scheduling.slots(sound)) == ([], [hour(0)])
+    assert "ZeroDivisionError" in scheduling.again(broken).problem
+    assert scheduling.missed(broken) == [], "the slot is still to come"
+    monkeypatch.setattr("worker.firing.submit", submit)
+    scheduling.fire(hour(0) + firing.AFTER_A_BREAK)
+    assert (scheduling.slots(broken), scheduling.again(broken).problem) == ([hour(0)], "")
 
 
 FIRE = (

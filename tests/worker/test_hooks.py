@@ -13,7 +13,7 @@ from store.changes import object_changes
 from store.data import Data
 from store.models import Hook, JobRecord, JobResult, User, now
 from worker.hooks import fire_hooks
-from worker.submit import NotRunnable
+from worker.submit import NotRunnable, submit
 
 from .conftest import Portal
 
@@ -104,6 +104,21 @@ def test_whoever_dies_between_two_statements_loses_and_doubles_nothing(portal: P
     fire(portal)
     assert len(runs_of(portal, hook)) == 1
     assert waiting(portal) == []
+
+
+@pytest.mark.parametrize("live", ["sqlite"], indirect=True)
+def test_a_hook_that_breaks_stops_no_other(portal: Portal, monkeypatch: pytest.MonkeyPatch):
+    broken, sound = make_hook(portal), make_hook(portal, name="Sound")
+
+    def submit_or_break(*given: Any, **more: Any) -> JobResult:
+        if more["origin"].id == broken.id:
+            raise ZeroDivisionError
+        return submit(*given, **more)
+
+    monkeypatch.setattr("worker.hooks.submit", submit_or_break)
+    portal.run("Change")
+    assert (fire(portal), len(runs_of(portal, sound)), waiting(portal)) == (1, 1, [])
+    assert "ZeroDivisionError" in problem_of(portal, broken)
 
 
 @pytest.mark.parametrize("live", ["sqlite"], indirect=True)
