@@ -23,7 +23,7 @@
   /* Times: the reader's own clock; the title keeps the exact moment. */
   var two = function (number) { return String(number).padStart(2, "0"); };
   function clock(date) { return two(date.getHours()) + ":" + two(date.getMinutes()) + ":" + two(date.getSeconds()); }
-  function day(date) { return date.toLocaleDateString(undefined, { day: "numeric", month: "short", year: Date.now() - date > 26e9 ? "numeric" : undefined }); }
+  function day(date) { return date.toLocaleDateString(undefined, { day: "numeric", month: "short", year: Math.abs(Date.now() - date) > 26e9 ? "numeric" : undefined }); }
   function ago(date) {
     var seconds = (Date.now() - date) / 1000;
     var midnight = new Date(); midnight.setHours(0, 0, 0, 0);

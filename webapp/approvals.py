@@ -84,6 +84,13 @@ class Request:
         return url_for("approvals.decide_on", result_id=self.subject.id)
 
     @property
+    def code(self) -> str:
+        """What the code is called elsewhere: its commit, else its digest."""
+        digest = str(self.approval.asked.get("module") or "")
+        same = self.job is not None and self.job.code_digest == digest
+        return (self.job.code_commit if same and self.job else "") or digest
+
+    @property
     def late(self) -> bool:
         return self.schedule is not None and schedule_approvals.is_late(self.schedule)
 

@@ -18,12 +18,12 @@ from store.text import clean_text
 from webapp.admin_forms import AdminForm, check_name, line
 from webapp.auth import allowed, current_user, require
 from webapp.database import db
+from webapp.history import results_by
 from worker.references import BadReference, check, is_reference
 
 blueprint = Blueprint("chains", __name__, url_prefix="/admin/chains")
 
-ON = {"completed": "It completed", "failed": "It failed or errored", "ended": "It ended in any way"}
-MOST_RESULTS = 10
+ON = {"completed": "Completed", "failed": "Failed or errored", "ended": "Ended in any way"}
 LONGEST_DATA = 20_000
 
 
@@ -250,11 +250,6 @@ def _write(
 
 
 def _page(chain: Chain | None, form: AdminForm) -> str:
-    runs = []
-    if chain is not None:
-        query = visible(select(JobResult), current_user(), JobResult).where(JobResult.origin_id == chain.id)
-        newest = query.order_by(JobResult.created_at.desc()).limit(MOST_RESULTS)
-        runs = list(db.session.scalars(newest.options(joinedload(JobResult.user))))
     jobs = _jobs()
     for job in (chain.job, chain.next_job) if chain is not None else ():
         if job is not None:
@@ -263,7 +258,7 @@ def _page(chain: Chain | None, form: AdminForm) -> str:
         "admin/chain.html",
         chain=chain,
         form=form,
-        runs=runs,
+        runs=results_by(chain.id) if chain is not None else (),
         jobs=jobs,
         on=ON,
         may_change=allowed("change", chain or Chain),

@@ -1,13 +1,14 @@
 """The latest runs of many jobs at once."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, ScalarSelect, Select, Text, and_, cast, func, select
+from sqlalchemy.orm import joinedload
 
 from store.models import FINAL, JobRecord, JobResult, Schedule, Status, User, now
 from store.models.result import COMMAND_LINE
@@ -15,6 +16,9 @@ from store.permissions import visible
 from webapp.auth import current_user
 from webapp.database import db
 from webapp.looks import PULSE_RUNS
+
+#: Of a hook or a chain, on its page.
+MOST_RESULTS = 10
 
 #: What makes one JSON value of rows: all rows as a list, and one row as a list.
 JSON_LISTS = {
@@ -100,6 +104,13 @@ def runs_of_schedules(ids: Iterable[UUID], most: int = PULSE_RUNS) -> dict[UUID,
     own = _newest(and_(JobResult.origin_id == Schedule.id, JobResult.origin == "schedule"), Schedule, most)
     query = select(Schedule.id, own).where(Schedule.id.in_(list(ids)))
     return {schedule_id: as_runs(text) for schedule_id, text in db.session.execute(query)}
+
+
+def results_by(origin_id: UUID) -> Sequence[JobResult]:
+    """Return the newest results that something other than a person asked for, with whom they ran as."""
+    query = visible(select(JobResult), current_user(), JobResult).where(JobResult.origin_id == origin_id)
+    newest = query.order_by(JobResult.created_at.desc()).limit(MOST_RESULTS)
+    return db.session.scalars(newest.options(joinedload(JobResult.user))).all()
 
 
 def _newest(own: ColumnElement[bool], of: type[Any], most: int) -> ScalarSelect[Any]:

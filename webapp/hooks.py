@@ -17,11 +17,12 @@ from store.permissions import NotVisible, visible
 from webapp.admin_forms import AdminForm, check_name, line
 from webapp.auth import allowed, current_user, require
 from webapp.database import db
+from webapp.history import results_by
 
 blueprint = Blueprint("hooks", __name__, url_prefix="/admin/hooks")
 
 ACTIONS = (CREATE, UPDATE, DELETE)
-MOST_RESULTS = 10
+ACTION_WORDS = {CREATE: "Created", UPDATE: "Updated", DELETE: "Deleted"}
 
 
 @blueprint.get("/")
@@ -158,11 +159,6 @@ def _write(hook: Hook, known: Hook | None, form: AdminForm, job: JobRecord) -> N
 
 
 def _page(hook: Hook | None, form: AdminForm) -> str:
-    runs = []
-    if hook is not None:
-        query = visible(select(JobResult), current_user(), JobResult).where(JobResult.origin_id == hook.id)
-        newest = query.order_by(JobResult.created_at.desc()).limit(MOST_RESULTS)
-        runs = list(db.session.scalars(newest.options(joinedload(JobResult.user))))
     receivers = _receivers()
     if hook is not None and hook.job is not None:
         receivers.setdefault(str(hook.job_id), hook.job)
@@ -170,10 +166,10 @@ def _page(hook: Hook | None, form: AdminForm) -> str:
         "admin/hook.html",
         hook=hook,
         form=form,
-        runs=runs,
+        runs=results_by(hook.id) if hook is not None else (),
         receivers=receivers,
         types=[(name, name) for name in models()],
-        actions=[(action, action.capitalize()) for action in ACTIONS],
+        actions=[(action, ACTION_WORDS[action]) for action in ACTIONS],
         may_change=allowed("change", hook or Hook),
         may_delete=hook is not None and allowed("delete", hook),
     )

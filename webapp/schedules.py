@@ -50,7 +50,7 @@ from worker.asked import NotRunnable
 from worker.firing import why_not_now
 from worker.presence import SCHEDULER, is_silent
 from worker.queue_facts import listening_workers, present_workers
-from worker.schedule_approvals import approval_of
+from worker.schedule_approvals import WAITS, approval_of
 from worker.schedules import MISSED, OVERLAPS
 
 blueprint = Blueprint("schedules", __name__, url_prefix="/schedules")
@@ -75,6 +75,10 @@ class Line:
     problem: str
     #: How many slots it missed lately.
     missed: int
+
+    @property
+    def waits(self) -> bool:
+        return self.problem == WAITS
 
     @property
     def last(self) -> Run | None:
@@ -299,7 +303,8 @@ def _page(schedule: Schedule, status: HTTPStatus = HTTPStatus.OK) -> str:
         pulse=pulse(runs),
         usual_seconds=usual_seconds(runs),
         missed=db.session.scalars(missed.order_by(MissedSlots.id.desc()).limit(MISSED_SHOWN)).all(),
-        problem=_problem(schedule, approval),
+        problem=(problem := _problem(schedule, approval)),
+        waits=problem == WAITS,
         approval=approval if approval is not None and approval.decision != "void" else None,
         may_change=may_change,
         may_delete=allowed("delete", schedule),

@@ -11,6 +11,8 @@ HOURS = 24
 LEFT, RIGHT, TOP, LANE = 80.0, 1112.0, 28, 36
 MARK_HEIGHT = 16
 NARROWEST = 2.5
+#: What is over sooner keeps no worker from anybody.
+SHORT_SECONDS = 30
 #: Of one schedule; one that fires more often fills its lane anyway.
 MOST_MARKS = 1_500
 #: One that fires more often is drawn lightly.
@@ -72,6 +74,8 @@ class _Mark:
     begin: float
     end: float
     light: bool
+    #: It keeps a worker for a while.
+    long: bool
 
 
 def timeline(planned: Iterable[Planned], at: datetime, workers: Mapping[str, int]) -> Timeline:
@@ -102,12 +106,12 @@ def _marks(planned: Planned, at: datetime) -> list[_Mark]:
     some = [
         slot for slot, _ in zip(takewhile(lambda slot: slot <= until, slots), range(MOST_MARKS), strict=False)
     ]
-    light = len(some) > OFTEN
+    light, long = len(some) > OFTEN, planned.usual_seconds >= SHORT_SECONDS
     marks = []
     for slot in some:
         begin = _x((slot - at).total_seconds())
         end = min(_x((slot - at).total_seconds() + planned.usual_seconds), RIGHT)
-        marks.append(_Mark(begin, end, light))
+        marks.append(_Mark(begin, end, light, long))
     return marks
 
 
@@ -123,8 +127,9 @@ def _draw(lane: Lane, marks: Sequence[_Mark], workers: int) -> int:
         rows = min(max(levels) + 1, MOST_LEVELS)
         height = (MARK_HEIGHT - (rows - 1)) / rows
         drawn: dict[tuple[str, bool, int], list[tuple[float, float]]] = {}
-        for mark, level in zip(group, levels, strict=True):
-            waits = 0 < workers <= level
+        for number, (mark, level) in enumerate(zip(group, levels, strict=True)):
+            busy = sum(1 for other in group[:number] if other.long and other.end > mark.begin)
+            waits = 0 < workers <= busy
             crowded += waits
             row = min(level, rows - 1)
             _join(drawn.setdefault(("is-warn" if waits else "is-run", mark.light, row), []), mark)
@@ -158,7 +163,7 @@ def _groups(marks: Sequence[_Mark]) -> Iterable[list[_Mark]]:
 
 
 def _levels(group: Sequence[_Mark]) -> list[int]:
-    """Return for each mark how many others are under way when it begins, as the lowest free row."""
+    """Return the row for each mark: the lowest in which no other is under way when it begins."""
     rows: list[float] = []
     levels = []
     for mark in group:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from jobs.errors import InvalidData
@@ -87,7 +87,7 @@ def decide(
     comment = checked_comment(decision, comment)
     if decision == "approved":
         require_unchanged(_asked(db, result), result, job)
-    _write_decision(db, result, decision, user.username, comment)
+    write_decision(db, Approval.result_id == result.id, decision, user.username, comment)
     note(db, f"run.{decision}", str(result.id), actor=user.username, after={"comment": comment})
     if decision == "denied":
         _move(db, result, ended(Status.DENIED, f"Denied by {user.username}: {comment}"))
@@ -145,7 +145,7 @@ def _expired(platform: Platform, result_id: UUID) -> bool:
     with platform.session() as db:
         result = db.get_one(JobResult, result_id)
         try:
-            _write_decision(db, result, "expired", None, "")
+            write_decision(db, Approval.result_id == result.id, "expired", None, "")
             _move(db, result, ended(Status.CANCELED, "Nobody approved it in time."))
         except AlreadyDecided:
             db.rollback()
@@ -221,10 +221,13 @@ def _asked(db: Session, result: JobResult) -> dict[str, Any]:
     return asked
 
 
-def _write_decision(db: Session, result: JobResult, decision: str, by: str | None, comment: str) -> None:
+def write_decision(
+    db: Session, asked: ColumnElement[bool], decision: str, by: str | None, comment: str
+) -> None:
+    """Decide on a request if nobody has yet. asked: which one. Raises AlreadyDecided."""
     written = db.execute(
         update(Approval)
-        .where(Approval.result_id == result.id, Approval.decision.is_(None))
+        .where(asked, Approval.decision.is_(None))
         .values(decision=decision, decided_by=by, decided_at=now(), comment=comment)
         .execution_options(synchronize_session=False)
     )

@@ -150,7 +150,7 @@ def why_not_now(schedule: Schedule, approval: Approval | None) -> str:
     return why_not(approval, schedule, schedule.job)
 
 
-def sealed_inputs(settings: Settings, schedule: Schedule, job: JobRecord) -> Reused | None:
+def _sealed_inputs(settings: Settings, schedule: Schedule, job: JobRecord) -> Reused | None:
     """Return the inputs of a schedule that nobody may read. Raises InvalidData where they do not fit its job any more."""
     if schedule.kept_box is None:
         return None
@@ -160,6 +160,23 @@ def sealed_inputs(settings: Settings, schedule: Schedule, job: JobRecord) -> Reu
     if not still_fits(reused, schedule.data, job):
         raise InvalidData(["What the job takes has changed. Give the schedule its inputs again."])
     return reused
+
+
+def submit_for(
+    db: Session, settings: Settings, schedule: Schedule, job: JobRecord, origin: Origin
+) -> JobResult:
+    """Ask for a run as a schedule wants it. Raises as `worker.submit` does."""
+    return submit(
+        db,
+        settings,
+        job=job,
+        raw=schedule.data,
+        user=schedule.user,
+        commit=schedule.commit,
+        queue=schedule.queue,
+        sealed=_sealed_inputs(settings, schedule, job),
+        origin=origin,
+    )
 
 
 class _Turn:
@@ -193,17 +210,7 @@ class _Turn:
         )
         try:
             with self._platform.session() as db:
-                result = submit(
-                    db,
-                    self._settings,
-                    job=job,
-                    raw=schedule.data,
-                    user=schedule.user,
-                    commit=schedule.commit,
-                    queue=schedule.queue,
-                    sealed=sealed_inputs(self._settings, schedule, job),
-                    origin=origin,
-                )
+                result = submit_for(db, self._settings, schedule, job, origin)
                 self._fired.runs.append(result.id)
         except Taken:
             return self._pass_over(slot)

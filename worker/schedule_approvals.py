@@ -21,6 +21,7 @@ from worker.approvals import (
     require_approver,
     require_unchanged,
     what_differs,
+    write_decision,
 )
 from worker.missed_slots import note_passed
 
@@ -94,7 +95,7 @@ def decide(
         require_unchanged(approval.asked, schedule, job)
         if is_late(schedule) and not late:
             raise InvalidData({"late": [LATE]})
-    _write(db, approval, decision, user.username, comment)
+    write_decision(db, Approval.id == approval.id, decision, user.username, comment)
     if decision == "denied":
         schedule.problem = f"Denied by {user.username}: {comment}"
     else:
@@ -130,7 +131,7 @@ def expire(platform: Platform) -> list[UUID]:
     for request in requests:
         with platform.session() as db:
             try:
-                _write(db, request, "expired", None, "")
+                write_decision(db, Approval.id == request.id, "expired", None, "")
             except AlreadyDecided:
                 continue
             problem = {"problem": EXPIRED, "version": Schedule.version + 1}
@@ -150,15 +151,3 @@ def _void(db: Session, schedule: Schedule) -> None:
         .values(decision="void")
         .execution_options(synchronize_session=False)
     )
-
-
-def _write(db: Session, approval: Approval, decision: str, by: str | None, comment: str) -> None:
-    written = db.execute(
-        update(Approval)
-        .where(Approval.id == approval.id, Approval.decision.is_(None))
-        .values(decision=decision, decided_by=by, decided_at=now(), comment=comment)
-        .execution_options(synchronize_session=False)
-    )
-    if not written.rowcount:  # type: ignore[attr-defined]
-        db.rollback()
-        raise AlreadyDecided("Somebody has decided on this already.")

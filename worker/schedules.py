@@ -28,14 +28,13 @@ from worker.asked import (
     require_runnable,
     seal_inputs,
 )
-from worker.firing import runs_as, sealed_inputs
+from worker.firing import runs_as, submit_for
 from worker.origins import Origin
 from worker.overrides import UNSEALED
 from worker.questions import Questions
 from worker.refusals import REFUSALS, sentence
 from worker.rights import require_inputs
 from worker.schedule_approvals import approval_of, ask_for, why_not
-from worker.submit import submit
 
 MISSED = {
     "once": "Run once, as soon as possible",
@@ -209,17 +208,7 @@ def run_now(db: Session, settings: Settings, schedule: Schedule, job: JobRecord,
         "schedule", schedule.id, schedule.name, approval=approval if job.approval_required else None
     )
     try:
-        return submit(
-            db,
-            settings,
-            job=job,
-            raw=schedule.data,
-            user=schedule.user,
-            commit=schedule.commit,
-            queue=schedule.queue,
-            sealed=sealed_inputs(settings, schedule, job),
-            origin=origin,
-        )
+        return submit_for(db, settings, schedule, job, origin)
     except REFUSALS as refusal:
         raise NotRunnable(sentence(refusal, runs_as(schedule))) from refusal
 

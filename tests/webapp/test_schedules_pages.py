@@ -332,6 +332,13 @@ def test_the_picture_has_a_mark_for_each_run_as_wide_as_it_takes():
     assert [round(tick.x) for tick in picture.ticks][:2] == [80, 209]
 
 
+def test_what_is_over_at_once_keeps_nobody_waiting():
+    picture = timeline([planned("0 6 * * *", 1) for _ in range(5)], AT, {"default": 2})
+    assert (picture.count, picture.crowded) == (5, [])
+    picture = timeline([planned("0 6 * * *", 600) for _ in range(5)], AT, {"default": 2})
+    assert picture.crowded == [("default", 3)]
+
+
 def test_the_picture_stays_light_however_often_something_runs():
     picture = timeline([planned("* * * * *", 30, f"q{number}") for number in range(5)], AT, {})
     assert picture.count == 5 * 1440
