@@ -1,11 +1,7 @@
 """Jobs: the list, and the form that asks for a run."""
 
-import json
-import shlex
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
-from urllib.parse import quote, urlencode
 
 from flask import (
     Blueprint,
@@ -20,13 +16,10 @@ from flask import (
 )
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
-from werkzeug.datastructures import MultiDict
 
 from jobs.errors import InvalidData
-from jobs.files import Upload
-from jobs.kinds import file_names, secret_names
 from store import audit
-from store.models import JobRecord, JobResult, JobSource, LoadError, Schedule, class_path_of
+from store.models import JobRecord, JobSource, LoadError, Schedule, class_path_of
 from store.permissions import NotVisible, visible
 from store.text import clean_text
 from webapp import favourites, form_template, htmx, run_form
@@ -34,27 +27,29 @@ from webapp.auth import allowed, current_user, require, signed_in_user, takes_fi
 from webapp.database import db, reading
 from webapp.fields import PREFIX, SEARCH_PREFIX, build_field
 from webapp.fresh import fresh
-from webapp.history import newest_runs, usual_seconds
 from webapp.job_filters import FLAGS, SHOWS, Filters, read_filters
 from webapp.job_key import as_id
 from webapp.job_list import fill, grouped, known_jobs
-from webapp.looks import pulse
+from webapp.job_page import (
+    commit_of,
+    earlier_of,
+    filled_form,
+    form_page,
+    questions_of,
+    queue_of,
+    searches_of,
+    uploads,
+    when_asked,
+)
 from webapp.next_page import safe_path
-from webapp.notifications import tell_of
 from webapp.request_facts import request_facts
-from webapp.schedule_form import NOW, ScheduleForm, empty_form, form_words, preview, read_form
+from webapp.schedule_form import NOW
 from webapp.scheduling import change_inputs, make_schedule, schedule_named
-from webapp.uploads import upload_of
-from worker.freshness import is_broken
-from worker.kept_values import count_kept
-from worker.questions import Questions
-from worker.queue_facts import listening_workers, present_workers
 from worker.refresh import refresh
 from worker.submit import submit
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/jobs")
 
-RECENT_RUNS_SHOWN = 4
 
 CHANGED = "This job was changed while its form was open. Look over the inputs as they are now, then run it."
 LONGEST_ARGUMENT = 400
@@ -118,9 +113,9 @@ def show(key: str) -> str:
     job = _find_fresh(key)
     require("view", job)
     arguments = request.args
-    questions = _questions(job)
+    questions = questions_of(job)
     schedule = schedule_named(arguments.get("_schedule"), job)
-    earlier = schedule or _earlier(job, arguments)
+    earlier = schedule or earlier_of(job, arguments)
     given = {
         **(run_form.from_data(job, earlier.data) if earlier else {}),
         **run_form.from_query(job, arguments),
@@ -134,13 +129,13 @@ def show(key: str) -> str:
             given,
             data,
             questions=questions,
-            commit=_commit_of(earlier, arguments.get("_commit")),
-            queue=_queue_of(job, arguments) or (schedule.queue if schedule else None),
+            commit=commit_of(earlier, arguments.get("_commit")),
+            queue=queue_of(job, arguments) or (schedule.queue if schedule else None),
             debug=current_app.extensions["errand"].settings.debug,
-            searches=_searches(job, arguments),
+            searches=searches_of(job, arguments),
             upload_bytes=current_app.extensions["errand"].settings.upload_bytes,
         )
-        return _form_page(job, form, schedule=schedule)
+        return form_page(job, form, schedule=schedule)
 
 
 @blueprint.post("/<job:key>/")
@@ -152,13 +147,13 @@ def run(key: str) -> Response:
         job = _find_fresh(key, session)
     require("view", job)
     if "_search" in request.form or "_update" in request.form:
-        return make_response(_filled_form(job, (), _questions(job)))
+        return make_response(filled_form(job, (), questions_of(job)))
     require("run", job)
-    questions, when = _questions(job), _when(job)
+    questions, when = questions_of(job), when_asked(job)
     try:
         if request.form.get("_code", job.form_code) != job.form_code:
             raise InvalidData([CHANGED])
-        raw = run_form.raw(job, request.form, _uploads())
+        raw = run_form.raw(job, request.form, uploads())
         if schedule := schedule_named(request.form.get("_schedule"), job):
             change_inputs(schedule, job, raw, questions)
             return _to_schedule(schedule, "is saved, and runs as you")
@@ -170,7 +165,7 @@ def run(key: str) -> Response:
             job=job,
             raw=raw,
             user=signed_in_user(),
-            commit=_commit_asked(request.form),
+            commit=run_form.commit_asked(request.form),
             queue=request.form.get("_queue"),
             options=run_form.options(request.form),
             form=True,
@@ -179,7 +174,7 @@ def run(key: str) -> Response:
         )
     except InvalidData as refusal:
         db.session.rollback()
-        filled = _filled_form(job, refusal.errors, questions, when)
+        filled = filled_form(job, refusal.errors, questions, when)
         return make_response(filled, HTTPStatus.UNPROCESSABLE_ENTITY)
     return make_response(redirect(url_for("results.show", result_id=result.id), HTTPStatus.SEE_OTHER))
 
@@ -190,14 +185,14 @@ def react(key: str) -> Response:
     job = find_job(key)
     require("view", job)
     if not htmx.wants_fragment():
-        return make_response(_filled_form(job, (), _questions(job)))
+        return make_response(filled_form(job, (), questions_of(job)))
     seen = run_form.states(job, request.form)
     with current_app.extensions["errand"].data.session() as data:
         form = run_form.build(
             job,
             run_form.from_inputs(job, request.form),
             data,
-            questions=_questions(job),
+            questions=questions_of(job),
             upload_bytes=current_app.extensions["errand"].settings.upload_bytes,
             shown=seen,
         )
@@ -314,163 +309,11 @@ def _viewed(key: str) -> JobRecord:
     return job
 
 
-def _questions(job: JobRecord) -> Questions:
-    return Questions(current_app.extensions["errand"].settings, job, username=signed_in_user().username)
-
-
-def _uploads() -> list[tuple[str, list[Upload]]]:
-    return [(name, [upload_of(file) for file in files]) for name, files in request.files.lists()]
-
-
-def _when(job: JobRecord) -> ScheduleForm:
-    return read_form(request.form, job.name, current_app.extensions["errand"].settings.time_zone)
-
-
 def _to_schedule(schedule: Schedule, words: str) -> Response:
     waits = ", and waits for an approval" if schedule.problem else ""
     flash(f"{schedule.name} {words}{waits}.")
     page = url_for("schedules.show", schedule_id=schedule.id)
     return make_response(redirect(page, HTTPStatus.SEE_OTHER))
-
-
-def _filled_form(job: JobRecord, errors: Any, questions: Questions, when: ScheduleForm | None = None) -> str:
-    """Show the form with all that was typed into it."""
-    typed = request.form
-    when = when or _when(job)
-    with current_app.extensions["errand"].data.session() as data:
-        form = run_form.build(
-            job,
-            run_form.from_inputs(job, typed),
-            data,
-            questions=questions,
-            commit=_commit_asked(typed),
-            queue=typed.get("_queue"),
-            options=run_form.options(typed),
-            debug=current_app.extensions["errand"].settings.debug,
-            searches=_searches(job, typed),
-            errors=errors,
-            given_anew=_given_anew(job),
-            upload_bytes=current_app.extensions["errand"].settings.upload_bytes,
-        )
-        schedule = schedule_named(typed.get("_schedule"), job)
-        return _form_page(job, form, searching=typed.get("_search", ""), when=when, schedule=schedule)
-
-
-def _form_page(
-    job: JobRecord,
-    form: run_form.RunForm,
-    *,
-    searching: str = "",
-    when: ScheduleForm | None = None,
-    schedule: Schedule | None = None,
-) -> str:
-    when = when or empty_form(job.name, current_app.extensions["errand"].settings.time_zone)
-    runs = newest_runs([job.id]).get(job.id, ())
-    return render_template(
-        "jobs/show.html",
-        job=job,
-        form=form,
-        when=when,
-        shown=preview(when) if when.when != NOW and not when.errors else None,
-        for_schedule=schedule,
-        schedulable=not form.has_files,
-        **form_words(),
-        around=form_template.around(job),
-        searching=searching,
-        runs=runs[:RECENT_RUNS_SHOWN],
-        pulse=pulse(runs),
-        api_call=_api_call(job),
-        presets=[(name, urlencode(run_form.preset_query(job, name))) for name in job.presets],
-        starred=favourites.is_favourite(job),
-        usual_seconds=usual_seconds(runs),
-        listening=listening_workers(present_workers(db.session())),
-        broken=_why_broken(job),
-        may_run=job.runnable and allowed("run", job),
-        may_change=allowed("change", job),
-        tell=tell_of("job", job.class_path),
-        kept=count_kept(db.session(), job.class_path),
-        describe=bool(job.description.strip().partition("\n")[2].strip()),
-    )
-
-
-def _given_anew(job: JobRecord) -> set[str]:
-    """Return which of the inputs that a form does not carry on have been filled in."""
-    hidden = {variable["name"] for variable in job.variables if variable.get("widget") == "password"}
-    hidden.update(secret_names(job.variables))
-    typed = {name for name in hidden if request.form.get(PREFIX + name)}
-    chosen = {name.removeprefix(PREFIX) for name, uploads in _uploads() if any(each.name for each in uploads)}
-    return typed | chosen
-
-
-def _why_broken(job: JobRecord) -> str:
-    """Say what is wrong with the job's file, where it has changed and cannot be loaded any more."""
-    if not is_broken(current_app.extensions["errand"].settings, job):
-        return ""
-    of_module = (LoadError.source == job.source, LoadError.module == job.module)
-    error = db.session.scalars(select(LoadError).where(*of_module).limit(1)).first()
-    return error.message if error else ""
-
-
-def _api_call(job: JobRecord) -> str:
-    """Return a command that asks for a run through the API, with the defaults as its data."""
-    url = shlex.quote(f"{request.host_url}api/v1/jobs/{quote(job.class_path)}/run")
-    files = file_names(job.variables)
-    data = {
-        variable["name"]: variable.get("default")
-        for variable in job.variables
-        # What is only asked for with other inputs is refused without them.
-        if variable["name"] not in files and "shown_if" not in variable
-    }
-    call = f"curl -X POST {url} -H 'Authorization: Token YOUR-TOKEN'"
-    if files:
-        parts = [(name, "" if value is None else _part(value)) for name, value in data.items()]
-        parts += [(name, "@FILE") for name in files]
-        if not job.always_commits:
-            parts.append(("_commit", str(job.commit_default).lower()))
-        return " ".join([call, *(f"-F {shlex.quote(f'{name}={value}')}" for name, value in parts)])
-    asked = {"data": data} if job.always_commits else {"data": data, "commit": job.commit_default}
-    body = json.dumps(asked, ensure_ascii=False)
-    return f"{call} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
-
-
-def _part(value: Any) -> str:
-    """Return a value as a part of multipart/form-data has it."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _commit_asked(inputs: MultiDict[str, str]) -> bool | None:
-    # The button "Dry run first" comes after the choice, and has the last word.
-    said = inputs.getlist("_commit")
-    return run_form.truth(said[-1] if said else None)
-
-
-def _searches(job: JobRecord, inputs: MultiDict[str, str]) -> dict[str, str]:
-    return {variable["name"]: inputs.get(SEARCH_PREFIX + variable["name"], "") for variable in job.variables}
-
-
-def _earlier(job: JobRecord, arguments: MultiDict[str, str]) -> JobResult | None:
-    """Return the run whose inputs an address asks for, by our name for that or by Nautobot's."""
-    reference = arguments.get("_from_result") or arguments.get("kwargs_from_job_result")
-    if not reference:
-        return None
-    result_id = as_id(reference)
-    query = visible(select(JobResult), current_user(), JobResult).where(JobResult.id == result_id)
-    result: JobResult | None = db.session.scalars(query).one_or_none() if result_id else None
-    if result is None or result.class_path != job.class_path:
-        flash("The run whose inputs were wanted is no run of this job, or is not there any more.", "warn")
-        return None
-    return result
-
-
-def _queue_of(job: JobRecord, arguments: MultiDict[str, str]) -> str | None:
-    """Return the queue that an address asks for, by our name for that or by Nautobot's."""
-    wanted = (arguments.get(name) for name in ("_queue", "_job_queue", "_task_queue"))
-    return next((name for name in wanted if name in job.allowed_queues), None)
-
-
-def _commit_of(earlier: JobResult | Schedule | None, given: str | None) -> bool | None:
-    stated = run_form.truth(given)
-    return earlier.commit if stated is None and earlier is not None else stated
 
 
 def _switch(key: str, *, enabled: bool) -> Response:

@@ -199,6 +199,13 @@ def truth(text: str | None) -> bool | None:
     return text.strip().lower() in ("true", "1", "on", "yes")
 
 
+def commit_asked(inputs: MultiDict[str, str]) -> bool | None:
+    """Return whether a form wants changes to be saved; None when it does not say."""
+    # The button "Dry run first" comes after the choice, and has the last word.
+    said = inputs.getlist("_commit")
+    return truth(said[-1] if said else None)
+
+
 def options(form: MultiDict[str, str]) -> RunOptions:
     """Return what is asked for this run alone."""
     return RunOptions(**{name: bool(truth(form.get(f"_{name}"))) for name in OPTIONS})

@@ -56,13 +56,12 @@ def change_inputs(schedule: Schedule, job: JobRecord, raw: dict[str, Any], quest
 
 
 def _asked(job: JobRecord, raw: dict[str, Any], questions: Questions) -> dict[str, Any]:
-    said = request.form.getlist("_commit")
     return {
         "settings": current_app.extensions["errand"].settings,
         "job": job,
         "raw": raw,
         "user": signed_in_user(),
-        "commit": run_form.truth(said[-1] if said else None),
+        "commit": run_form.commit_asked(request.form),
         "queue": request.form.get("_queue"),
         "form": True,
         "questions": questions,

@@ -32,9 +32,10 @@ from tests.git_servers import HttpServer, Upstream, ssh_server
 from tests.waiting import until
 from tests.worker.conftest import Portal, on_sqlite
 from worker import failpoints, git, syncs
+from worker.one_sync import perform
 from worker.refresh import refresh
 from worker.sources import sources_for_run
-from worker.syncs import ask, forget, perform, run_once, sync_now
+from worker.syncs import ask, forget, run_once, sync_now
 
 JOB = "from jobs import Job\nclass {name}(Job):\n    def run(self):\n        return {value!r}\n"
 TOKEN = "t0ken-that-nobody-may-see"
@@ -463,7 +464,7 @@ def test_two_syncs_of_one_source_go_one_after_the_other(
     with live_platform.session() as db:
         assert syncs._claim(db) == first.id
     second = synced.ask()
-    syncs._at_work.add(first.id)
+    syncs.at_work.add(first.id)
     try:
         assert not sync_now(synced.settings, live_platform, second.id)
         assert not run_once(synced.settings, live_platform)
@@ -475,7 +476,7 @@ def test_two_syncs_of_one_source_go_one_after_the_other(
                 one.commit()
             assert look.get_one(SourceSync, second.id).state == "pending"
     finally:
-        syncs._at_work.discard(first.id)
+        syncs.at_work.discard(first.id)
     # Whoever was at the first is gone.
     assert run_once(synced.settings, live_platform)
     assert (synced.get(first).outcome, synced.get(second).state) == (syncs.DIED, "changed")
