@@ -48,7 +48,7 @@ def make_button(db: Any, receiver: Any) -> Callable[..., Button]:
 
 def shown(page: str) -> list[tuple[str, str]]:
     """Return the texts of buttons and menus, in order, with their classes."""
-    acts = page.partition('<div class="acts">')[2].partition('<div class="cols">')[0]
+    acts = page.partition('<div class="acts own">')[2].partition('<div class="cols">')[0]
     return re.findall(r'<(?:button|summary) class="([^"]*?) ?"[^>]*>([^<]*)', acts)
 
 
