@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, object_session
 
 from store.decisions import OF_JOBS, Asker, Decision, Facts, Grant, Limits, decide, grants_of
 from store.models import (
+    Button,
     Chain,
     Channel,
     Delivery,
@@ -221,6 +222,8 @@ def facts_of(
             return Facts("hook")
         case Chain():
             return Facts("chain")
+        case Button():
+            return Facts("button")
         case User() | Group() | Permission():
             return Facts("user")
     return Facts("object", {"model": getattr(subject, "object_type", "")})

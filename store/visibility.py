@@ -13,6 +13,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from store.decisions import DATA, OF_JOBS, Asker, Limits, alternatives, grants_of
 from store.models import (
     GIT,
+    Button,
     Chain,
     Channel,
     Delivery,
@@ -43,6 +44,7 @@ KINDS_OF: Mapping[type[Any], str] = {
     Delivery: "channel",
     Hook: "hook",
     Chain: "chain",
+    Button: "button",
     User: "user",
     Group: "user",
     Permission: "user",

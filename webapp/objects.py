@@ -1,8 +1,10 @@
 """Objects: what there is, and what jobs said about each."""
 
+from http import HTTPStatus
 from typing import Any
+from uuid import UUID
 
-from flask import Blueprint, current_app, render_template, request
+from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, url_for
 from sqlalchemy import select
 from sqlalchemy.orm import Session, load_only
 
@@ -11,9 +13,13 @@ from store.models import JobResult, LogEntry
 from store.permissions import NotVisible, visible
 from store.text import clean_text
 from webapp import htmx
-from webapp.auth import allowed, current_user, require
+from webapp.auth import allowed, current_user, require, signed_in_user
 from webapp.database import db
+from webapp.object_buttons import bar_of, find_pressed, inputs_for
 from webapp.object_changes import changes_of
+from webapp.request_facts import request_facts
+from worker.origins import Origin
+from worker.submit import submit
 
 blueprint = Blueprint("objects", __name__, url_prefix="/objects")
 
@@ -69,11 +75,7 @@ def search(model: str) -> str:
 def show(model: str, key: str) -> str:
     info = _info(model)
     with current_app.extensions["errand"].data.session() as data:
-        try:
-            instance = registry.ObjectLookup(data).load(info.name, key)
-        except registry.LookupFailed:
-            raise NotVisible from None
-        require("view", instance)
+        instance = _find(info, key, data)
         given = request.args.get("before", "")
         before = int(given) if given.isascii() and given.isdecimal() and len(given) < 18 else None
         view = "changes" if request.args.get("view") == "changes" else "lines"
@@ -89,9 +91,43 @@ def show(model: str, key: str) -> str:
             "objects/show.html",
             **page,
             part=VIEWS[view],
+            bar=bar_of(info, instance),
             related=_related(info, instance, data),
             change_count=registry.count_changes(data, info.name, instance.pk),
         )
+
+
+@blueprint.post("/<model>/<key>/buttons/<uuid:button_id>")
+def press(model: str, key: str, button_id: UUID) -> Response:
+    """Run what a button on the page of an object is for."""
+    info, portal = _info(model), current_app.extensions["errand"]
+    with portal.data.session() as data:
+        instance = _find(info, key, data)
+        button, job = find_pressed(button_id, info, instance)
+        raw = inputs_for(info, instance)
+    result = submit(
+        db.session(),
+        portal.settings,
+        job=job,
+        raw=raw,
+        user=signed_in_user(),
+        commit=True,
+        request=request_facts(),
+        origin=Origin(kind="button", id=button.id, name=button.name),
+    )
+    page = url_for("results.show", result_id=result.id)
+    if htmx.wants_fragment():
+        return htmx.go_to(page)
+    return make_response(redirect(page, HTTPStatus.SEE_OTHER))
+
+
+def _find(info: registry.ModelInfo, key: str, data: Session) -> Any:
+    try:
+        instance = registry.ObjectLookup(data).load(info.name, key)
+    except registry.LookupFailed:
+        raise NotVisible from None
+    require("view", instance)
+    return instance
 
 
 def _lines(instance: Any, before: int | None) -> dict[str, Any]:

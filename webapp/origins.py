@@ -6,7 +6,7 @@ from datetime import timedelta
 from flask import url_for
 from sqlalchemy import select
 
-from store.models import Chain, Hook, JobResult, Schedule
+from store.models import Button, Chain, Hook, JobResult, Schedule
 from store.permissions import visible
 from webapp.auth import allowed, current_user
 from webapp.database import db
@@ -40,6 +40,10 @@ def origin_of(result: JobResult) -> ShownOrigin | None:
             there = allowed("view", Hook) and db.session.get(Hook, result.origin_id) is not None
             url = url_for("hooks.show", hook_id=result.origin_id) if there else ""
             return ShownOrigin("By hook", result.origin_name, url)
+        case "button":
+            there = allowed("view", Button) and db.session.get(Button, result.origin_id) is not None
+            url = url_for("buttons.show", button_id=result.origin_id) if there else ""
+            return ShownOrigin("By button", result.origin_name, url)
         case "chain":
             there = allowed("view", Chain) and db.session.get(Chain, result.origin_id) is not None
             url = url_for("chains.show", chain_id=result.origin_id) if there else ""

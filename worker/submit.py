@@ -44,6 +44,12 @@ from worker.run_options import NO_OPTIONS, RunOptions, may_profile
 
 LONGEST_KEY = 200
 
+#: What alone runs a job that receives something.
+_ONLY_BY = {
+    "hook": "changes of objects alone (see Job hooks)",
+    "button": "buttons on the pages of objects alone (see Buttons)",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Reused:
@@ -144,8 +150,8 @@ def submit(
         if _is_known(db, user_id, idempotency_key):
             return _repeated(db, user_id, idempotency_key, digest)
     require_runnable(job)
-    if job.receives == "hook" and origin.kind not in ("hook", "approval"):
-        raise NotRunnable(f"{job.name} is run by changes of objects alone (see Job hooks).")
+    if job.receives and origin.kind not in (job.receives, "approval"):
+        raise NotRunnable(f"{job.name} is run by {_ONLY_BY[job.receives]}.")
     if job.approval_required and job.has_sensitive_variables and current_key(db) is None:
         raise NotRunnable(f"{job.name} cannot be run as it is. {UNSEALED}")
     check_commit(job, commit)

@@ -6,7 +6,7 @@ import jobs
 from jobs.errors import JobFailed
 from jobs.job import _FromMeta
 from jobs.shims.changes import change_of
-from jobs.variables import IntegerVar
+from jobs.variables import IntegerVar, StringVar
 
 _MISSING: Any = object()
 
@@ -101,9 +101,29 @@ class JobButtonReceiver(Job):
 
     dialect: ClassVar[str] = "errand"
     _receives: ClassVar[str] = "button"
+    #: They say which object it is, which is no secret.
+    has_sensitive_variables: Any = _FromMeta(False)
+    object_pk = StringVar(description="The key of the object.")
+    object_model_name = StringVar(description="What kind of object it is: inventory.site.")
 
-    def run(self, data: dict[str, Any], commit: bool) -> Any:
-        raise JobFailed("Pages of objects have no buttons for jobs yet, and nothing else can run this one.")
+    def run(self, data: dict[str, Any] | None = None, commit: bool = True, **inputs: Any) -> Any:
+        # A receiver with before_start and the like is called as jobs are since Nautobot 2.0: its inputs stand alone.
+        given = inputs if data is None else data
+        return self.receive_job_button(_pressed_for(given["object_model_name"], given["object_pk"]))
+
+    def receive_job_button(self, obj: Any) -> Any:
+        raise NotImplementedError("The job must define receive_job_button(self, obj).")
+
+
+def _pressed_for(model: str, key: str) -> Any:
+    # Imported here: discovery does without a database.
+    from store.data import current_session
+    from store.object_lookup import LookupFailed, ObjectLookup
+
+    try:
+        return ObjectLookup(current_session()).load(model, key)
+    except LookupFailed as error:
+        raise JobFailed(f"The object that the button was pressed for is gone. {error}") from None
 
 
 def _required(obj: Any, message: Any) -> Any:

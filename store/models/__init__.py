@@ -4,6 +4,7 @@ from store.columns import now
 from store.models.approval import Approval
 from store.models.audit import AuditRecord
 from store.models.base import Base
+from store.models.button import Button
 from store.models.chain import Chain, ChainLink
 from store.models.entry import EntryGroup, LogEntry
 from store.models.favourite import Favourite, SavedFilter
@@ -32,6 +33,7 @@ __all__ = [
     "Approval",
     "AuditRecord",
     "Base",
+    "Button",
     "Chain",
     "ChainLink",
     "Channel",

@@ -10,10 +10,11 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import transaction
 from django.utils.text import slugify
+from nautobot.apps.jobs import JobButtonReceiver as LaterButtonReceiver
 from nautobot.dcim.models import Device, DeviceRole, DeviceType, Manufacturer, Site
 from nautobot.extras.choices import LogLevelChoices, ObjectChangeActionChoices
 from nautobot.extras.jobs import *
-from nautobot.extras.jobs import BaseJob, JobHookReceiver, get_job
+from nautobot.extras.jobs import BaseJob, JobButtonReceiver, JobHookReceiver, get_job
 from nautobot.extras.models import Status
 from nautobot.extras.reports import Report
 from nautobot.extras.scripts import Script
@@ -226,6 +227,23 @@ class HearsAndChanges(JobHookReceiver):
         )
         changed_object.name = "Again"
         changed_object.validated_save()
+
+
+class Pressed(JobButtonReceiver):
+    def receive_job_button(self, obj):
+        self.log_success(obj, f"Pressed for {obj.slug}")
+        obj.name = "Pressed"
+        obj.validated_save()
+        return obj.name
+
+
+class PressedLater(LaterButtonReceiver):
+    def before_start(self, task_id, args, kwargs):
+        self.logger.info("%s %s", kwargs["object_model_name"], kwargs["object_pk"])
+
+    def receive_job_button(self, obj):
+        self.logger.info("Pressed for %s", obj.slug, extra={"object": obj})
+        return obj.name
 
 
 class Renames(Job):

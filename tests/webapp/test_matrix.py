@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
+from uuid import UUID
 
 import pytest
 from flask import Flask
@@ -20,6 +21,7 @@ from store.lockbox import lock
 from store.models import (
     ApiToken,
     Approval,
+    Button,
     Channel,
     Delivery,
     GitSource,
@@ -45,6 +47,7 @@ SIGN_IN, OPEN, TOKEN = 303, 200, 401
 #: each finds the instance as it was. `*` is a result of somebody else's, `+` one of the member's own, and `=`
 #: one of somebody else's that waits for an approval; `~` is somebody else's schedule, which does, too.
 JOB, API = "/jobs/local/net/Ping", "/api/v1"
+BUTTON = UUID(int=1)
 TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     ("GET", "/"): ("home.show", SIGN_IN, 302, 302),
     ("GET", "/welcome"): ("home.welcome", SIGN_IN, 200, 200),
@@ -89,6 +92,9 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
             ("groups/1", "groups.show"),
             ("groups/new", "groups.new"),
             ("hooks/", "hooks.index"),
+            ("buttons/", "buttons.index"),
+            (f"buttons/{BUTTON}", "buttons.show"),
+            ("buttons/new", "buttons.new"),
             ("chains/", "chains.index"),
             ("hooks/00000000-0000-0000-0000-000000000001", "hooks.show"),
             ("chains/00000000-0000-0000-0000-000000000001", "chains.show"),
@@ -118,6 +124,9 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
             ("chains/00000000-0000-0000-0000-000000000001/delete", "chains.delete"),
             ("hooks/new", "hooks.create"),
             ("chains/new", "chains.create"),
+            (f"buttons/{BUTTON}", "buttons.change"),
+            (f"buttons/{BUTTON}/delete", "buttons.delete"),
+            ("buttons/new", "buttons.create"),
             ("permissions/1", "permissions.change"),
             ("permissions/1/delete", "permissions.delete"),
             ("permissions/new", "permissions.create"),
@@ -206,6 +215,7 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     ("GET", "/objects/"): ("objects.index", SIGN_IN, 200, 200),
     ("GET", "/objects/inventory.site/"): ("objects.search", SIGN_IN, 404, 200),
     ("GET", "/objects/inventory.site/1"): ("objects.show", SIGN_IN, 404, 200),
+    ("POST", f"/objects/inventory.site/1/buttons/{BUTTON}"): ("objects.press", SIGN_IN, 404, 303),
     ("GET", "/plugins/inventory/"): ("plugins.inventory.index", SIGN_IN, 404, 200),
     ("GET", "/workers/"): ("workers.index", SIGN_IN, 404, 200),
     ("GET", "/workers/live"): ("workers.live", SIGN_IN, 404, 200),
@@ -245,6 +255,7 @@ VIEWER: dict[tuple[str, str], int] = {
     ("GET", "/results/+/cancel"): 403,
     ("POST", "/results/+/cancel"): 403,
     ("POST", "/results/*/rerun"): 403,
+    ("POST", f"/objects/inventory.site/1/buttons/{BUTTON}"): 403,
     ("POST", f"{API}{JOB}/run"): 403,
     ("POST", f"{API}/results/+/cancel"): 403,
 }
@@ -266,6 +277,12 @@ ADMIN: dict[tuple[str, str], int] = {
     ("GET", "/admin/groups/new"): 200,
     ("GET", "/admin/hooks/"): 200,
     ("GET", "/admin/chains/"): 200,
+    ("GET", "/admin/buttons/"): 200,
+    ("GET", "/admin/buttons/new"): 200,
+    ("GET", f"/admin/buttons/{BUTTON}"): 200,
+    ("POST", "/admin/buttons/new"): 422,
+    ("POST", f"/admin/buttons/{BUTTON}"): 422,
+    ("POST", f"/admin/buttons/{BUTTON}/delete"): 303,
     ("GET", "/admin/hooks/new"): 200,
     ("GET", "/admin/chains/new"): 200,
     ("POST", "/admin/hooks/new"): 422,
@@ -364,6 +381,8 @@ def fill(
         "default": None,
     }
     job = make_job("Ping", class_path="local/net/Ping", variables=[variable])
+    inputs = [{**variable, "name": name, "type": "StringVar"} for name in ("object_pk", "object_model_name")]
+    press = make_job("Press", receives="button", variables=inputs)
     bobs = make_result(job, "running", username="bob", data={"site": None}, return_value=1, output="x")
     own = make_result(job, "running", username="alice", data={"site": None})
     with db.begin():
@@ -373,6 +392,9 @@ def fill(
         for kind in ("job", "result", "schedule", "object", "worker"):
             db.add(Permission(name=f"See {kind}", kind=kind, actions=["view"], users=[viewer]))
         db.add(GitSource(slug="team", url="https://example.com/team/jobs.git"))
+        db.add(
+            Button(id=BUTTON, name="Press", object_types=["inventory.site"], text="Press", job_id=press.id)
+        )
         db.add(SavedFilter(user_id=cast["bob"].id, name="his", arguments={}))
         db.add(Channel(name="ops", kind="webhook", box=lock(settings.secret_key, {"url": "https://x"})))
         db.add(
