@@ -19,12 +19,12 @@ from webapp.auth import allowed, current_user, require
 from webapp.button_texts import BadText
 from webapp.button_texts import check as check_text
 from webapp.database import db
+from webapp.history import results_by
 
 blueprint = Blueprint("buttons", __name__, url_prefix="/admin/buttons")
 
 STYLES = {"plain": "Plain", "go": "Stands out", "bad": "Warns"}
 MOST_WEIGHT = 32_767
-MOST_RESULTS = 10
 
 #: What is told of a button, and noted, as it stands in the row.
 _FACTS = ("name", "object_types", "text", "weight", "group_name", "style", "confirm", "enabled")
@@ -171,16 +171,11 @@ def _write(button: Button, known: Button | None, form: AdminForm, job: JobRecord
 
 
 def _page(button: Button | None, form: AdminForm) -> str:
-    runs = []
-    if button is not None:
-        query = visible(select(JobResult), current_user(), JobResult).where(JobResult.origin_id == button.id)
-        newest = query.order_by(JobResult.created_at.desc()).limit(MOST_RESULTS)
-        runs = list(db.session.scalars(newest.options(joinedload(JobResult.user))))
     return render_template(
         "admin/button.html",
         button=button,
         form=form,
-        runs=runs,
+        runs=results_by(button.id) if button is not None else (),
         receivers=_receivers(button),
         types=[(name, name) for name in models()],
         styles=STYLES,

@@ -17,7 +17,7 @@ from webapp.auth import current_user
 from webapp.database import db
 from webapp.looks import PULSE_RUNS
 
-#: Of a hook or a chain, on its page.
+#: Of a hook, a button or a chain, on its page.
 MOST_RESULTS = 10
 
 #: What makes one JSON value of rows: all rows as a list, and one row as a list.

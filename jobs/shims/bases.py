@@ -86,8 +86,8 @@ class JobHookReceiver(Job):
     has_sensitive_variables: Any = _FromMeta(False)
     object_change = IntegerVar(description="The number of the change.")
 
-    def run(self, data: dict[str, Any], commit: bool) -> Any:
-        change = change_of(data["object_change"])
+    def run(self, data: dict[str, Any] | None = None, commit: bool = True, **inputs: Any) -> Any:
+        change = change_of(_given(data, inputs)["object_change"])
         return self.receive_job_hook(change, change.action, change.changed_object)
 
     def receive_job_hook(self, change: Any, action: str, changed_object: Any) -> Any:
@@ -107,12 +107,16 @@ class JobButtonReceiver(Job):
     object_model_name = StringVar(description="What kind of object it is: inventory.site.")
 
     def run(self, data: dict[str, Any] | None = None, commit: bool = True, **inputs: Any) -> Any:
-        # A receiver with before_start and the like is called as jobs are since Nautobot 2.0: its inputs stand alone.
-        given = inputs if data is None else data
+        given = _given(data, inputs)
         return self.receive_job_button(_pressed_for(given["object_model_name"], given["object_pk"]))
 
     def receive_job_button(self, obj: Any) -> Any:
         raise NotImplementedError("The job must define receive_job_button(self, obj).")
+
+
+def _given(data: dict[str, Any] | None, inputs: dict[str, Any]) -> dict[str, Any]:
+    """Return what a receiver is told: with before_start and the like it is called as jobs are since Nautobot 2.0."""
+    return inputs if data is None else data
 
 
 def _pressed_for(model: str, key: str) -> Any:

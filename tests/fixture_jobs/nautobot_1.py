@@ -214,6 +214,19 @@ class Hears(JobHookReceiver):
         return [action, changed_object, change.object_data["name"]]
 
 
+class HearsAfterStarting(Hears):
+    """Called as jobs are since Nautobot 2.0."""
+
+    class Meta:
+        hidden = True
+
+    def before_start(self, task_id, args, kwargs):
+        self.log_info(message=f"about {sorted(kwargs)}")
+
+    def receive_job_hook(self, change, action, changed_object):
+        return f"{action} {changed_object.name}"
+
+
 class HearsAndChanges(JobHookReceiver):
     class Meta:
         hidden = True

@@ -107,6 +107,16 @@ def test_whoever_dies_between_two_statements_loses_and_doubles_nothing(portal: P
 
 
 @pytest.mark.parametrize("live", ["sqlite"], indirect=True)
+def test_a_receiver_of_the_second_generation_hears_the_same(portal: Portal):
+    hook = make_hook(portal, "HearsAfterStarting")
+    portal.run("Change")
+    assert fire(portal) == 1
+    result = portal.execute(runs_of(portal, hook)[0])
+    assert (result.status, result.return_value) == ("completed", "create New"), result.cause
+    assert "about ['object_change']" in str(portal.messages(result))
+
+
+@pytest.mark.parametrize("live", ["sqlite"], indirect=True)
 def test_a_hook_that_breaks_stops_no_other(portal: Portal, monkeypatch: pytest.MonkeyPatch):
     broken, sound = make_hook(portal), make_hook(portal, name="Sound")
 
