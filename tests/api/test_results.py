@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from store.models import LEVELS, JobResult, LogEntry, Status
 from tests.api.conftest import NOON, follow
+from webapp.api.shapes import time
 
 LINE_KEYS = {
     "id",
@@ -26,6 +27,7 @@ LINE_KEYS = {
     "counts",
     "attempt",
     "worker",
+    "origin",
 }
 RESULT_KEYS = LINE_KEYS | {
     "data",
@@ -296,3 +298,17 @@ def test_cancel_is_for_the_person_who_asked_and_for_superusers(calls_of, carol, 
 @pytest.mark.parametrize("unknown", UNKNOWN)
 def test_cancel_of_an_unknown_result_is_a_404(call, unknown):
     assert call("POST", f"/results/{unknown}/cancel").status_code == 404
+
+
+def test_a_result_says_what_asked_for_it(call, make_result):
+    schedule, parent = uuid.uuid4(), uuid.uuid4()
+    asked = {"origin": "schedule", "origin_id": schedule, "origin_name": "Nightly", "slot_at": NOON}
+    made = make_result(**asked, parent_id=parent)
+    assert call("GET", f"/results/{made.id}").json["origin"] == {
+        "kind": "schedule",
+        "id": str(schedule),
+        "name": "Nightly",
+        "slot_at": time(NOON),
+        "after": str(parent),
+    }
+    assert call("GET", f"/results/{make_result().id}").json["origin"] is None

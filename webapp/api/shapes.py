@@ -139,6 +139,20 @@ def result_line(row: JobResult) -> dict[str, Any]:
         "counts": row.counts,
         "attempt": row.attempt,
         "worker": row.worker,
+        "origin": _origin(row),
+    }
+
+
+def _origin(row: JobResult) -> dict[str, Any] | None:
+    """What asked for the run; None: a person did."""
+    if not row.origin:
+        return None
+    return {
+        "kind": row.origin,
+        "id": _id(row.origin_id),
+        "name": row.origin_name,
+        "slot_at": time(row.slot_at),
+        "after": _id(row.parent_id),
     }
 
 
