@@ -15,6 +15,7 @@ from jobs.fieldsets import grouped
 from jobs.functions import FunctionJob
 from jobs.job import BaseJob, Job
 from jobs.kinds import KINDS, rules_of_its_own
+from jobs.planning import has_plan
 from jobs.presets import checked_presets
 from jobs.variables import DryRunVar, Variable
 
@@ -29,6 +30,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "read_only": (bool,),
     "hidden": (bool,),
     "approval_required": (bool,),
+    "approval_expires": (int, float),
     "has_sensitive_variables": (bool,),
     "soft_time_limit": (int, float),
     "time_limit": (int, float),
@@ -101,6 +103,7 @@ def describe(cls: type[BaseJob], *, grouping: str) -> dict[str, Any]:
         "read_only": facts["read_only"],
         "hidden": facts["hidden"],
         "approval_required": facts["approval_required"],
+        "approval_expires": float(facts["approval_expires"]),
         "has_sensitive_variables": facts["has_sensitive_variables"],
         "soft_time_limit": float(facts["soft_time_limit"]),
         "time_limit": float(facts["time_limit"]),
@@ -117,6 +120,7 @@ def describe(cls: type[BaseJob], *, grouping: str) -> dict[str, Any]:
         "expires": float(facts["expires"]),
         "queues": [str(name) for name in facts["task_queues"]],
         "has_validate": has_validate(cls),
+        "has_plan": has_plan(cls),
         "variables": variables,
         "presets": checked_presets(variables, facts["presets"]),
     }

@@ -80,6 +80,7 @@ class BaseJob:
     read_only: Any = _FromMeta(False)
     hidden: Any = _FromMeta(False)
     approval_required: Any = _FromMeta(False)
+    approval_expires: Any = _FromMeta(0)
     has_sensitive_variables: Any = _FromMeta(False)
     soft_time_limit: Any = _FromMeta(0)
     time_limit: Any = _FromMeta(0)

@@ -17,7 +17,7 @@ from flask import (
     request,
     url_for,
 )
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select
 from sqlalchemy.orm import joinedload, undefer
 
 from jobs.errors import InvalidData
@@ -27,9 +27,12 @@ from webapp import htmx
 from webapp.auth import current_user, require, signed_in_user
 from webapp.database import db
 from webapp.inputs import ShownInput, shown_inputs
+from webapp.plans import DRIFTS, ShownPlan, drift_in_words, plans_of, read_drift, read_plan
 from worker import schedule_approvals
 from worker.approvals import LONGEST_COMMENT, AlreadyDecided, Decision, decide
 from worker.dry_runs import dry_run, why_no_dry_run
+from worker.origins import REHEARSALS, Taken
+from worker.plan_runs import make as make_plan
 
 blueprint = Blueprint("approvals", __name__, url_prefix="/approvals")
 
@@ -37,7 +40,7 @@ VIEWS = {"waiting": "Waiting", "decided": "Decided", "mine": "My requests"}
 MOST_SHOWN = 50
 
 _DECISIONS: dict[str, Decision] = {"approve": "approved", "deny": "denied"}
-_TRY = "try"
+_TRY, _PLAN_AGAIN = "try", "plan"
 
 #: About a run, about a schedule; what an approved schedule made has both, and is not a request.
 _OF_RUN = and_(Approval.result_id.is_not(None), Approval.schedule_id.is_(None))
@@ -63,6 +66,8 @@ class Request:
     tried: JobResult | None
     #: Why none can be made; empty: one can.
     why_no_dry_run: str
+    #: What it will change, by its job's account; None: the job does not say.
+    plan: ShownPlan | None
 
     @property
     def schedule(self) -> Schedule | None:
@@ -82,6 +87,18 @@ class Request:
         if self.schedule:
             return url_for("approvals.decide_on_schedule", schedule_id=self.subject.id)
         return url_for("approvals.decide_on", result_id=self.subject.id)
+
+    @property
+    def card(self) -> str:
+        """Where its part of the page is."""
+        if self.schedule:
+            return url_for("approvals.show_of_schedule", schedule_id=self.subject.id)
+        return url_for("approvals.show", result_id=self.subject.id)
+
+    @property
+    def allowed(self) -> str:
+        """What its approver let the plan differ by; empty: there was none."""
+        return drift_in_words(self.approval) if self.approval.planned_by else ""
 
     @property
     def code(self) -> str:
@@ -109,18 +126,31 @@ def index() -> str:
         waiting=count_waiting(),
         most=MOST_SHOWN,
         longest_comment=LONGEST_COMMENT,
+        drifts=DRIFTS,
     )
+
+
+@blueprint.get("/<uuid:result_id>")
+def show(result_id: UUID) -> Response:
+    """Show one request of a run."""
+    return _answer(JobResult.id == result_id, HTTPStatus.OK)
+
+
+@blueprint.get("/schedules/<uuid:schedule_id>")
+def show_of_schedule(schedule_id: UUID) -> Response:
+    """Show the request of a schedule."""
+    return _answer(Schedule.id == schedule_id, HTTPStatus.OK)
 
 
 @blueprint.post("/<uuid:result_id>")
 def decide_on(result_id: UUID) -> Response:
-    """Approve a run, deny it, or try it."""
+    """Approve a run, deny it, try it, or have its plan made again."""
     return _decide(JobResult.id == result_id)
 
 
 @blueprint.post("/schedules/<uuid:schedule_id>")
 def decide_on_schedule(schedule_id: UUID) -> Response:
-    """Approve a schedule, deny it, or try what it runs."""
+    """Approve a schedule, deny it, try what it runs, or have its plan made again."""
     return _decide(Schedule.id == schedule_id)
 
 
@@ -143,6 +173,8 @@ def _decide(wanted: ColumnElement[bool]) -> Response:
     try:
         if said == _TRY:
             return _try(shown)
+        if said == _PLAN_AGAIN:
+            return _plan_again(wanted, shown)
         if (decision := _DECISIONS.get(said)) is None:
             raise InvalidData({"comment": ["Approve it, or deny it."]})
         _write(subject, decision, comment)
@@ -151,7 +183,7 @@ def _decide(wanted: ColumnElement[bool]) -> Response:
         sentences = refusal.errors.values() if isinstance(refusal.errors, dict) else [refusal.errors]
         error = " ".join(sentence for each in sentences for sentence in each)
         ask_late = isinstance(refusal.errors, dict) and "late" in refusal.errors
-        more = {"error": error, "comment": comment, "ask_late": ask_late}
+        more = {"error": error, "comment": comment, "ask_late": ask_late, "drift": request.form.get("drift")}
         return _answer(wanted, HTTPStatus.UNPROCESSABLE_ENTITY, **more)
     except AlreadyDecided as late:
         db.session.rollback()
@@ -163,13 +195,18 @@ def _decide(wanted: ColumnElement[bool]) -> Response:
 
 
 def _write(subject: JobResult | Schedule, decision: Decision, comment: str) -> None:
-    user = signed_in_user()
+    chosen: dict[str, Any] = {
+        "user": signed_in_user(),
+        "comment": comment,
+        "plan": read_plan(request.form.get("plan", "")),
+        "drift": read_drift(request.form.get("drift", "")),
+    }
     if isinstance(subject, Schedule):
         late = "late" in request.form
-        schedule_approvals.decide(db.session(), subject, decision, user=user, comment=comment, late=late)
+        schedule_approvals.decide(db.session(), subject, decision, late=late, **chosen)
     else:
         settings = current_app.extensions["errand"].settings
-        decide(db.session(), settings, subject, decision, user=user, comment=comment)
+        decide(db.session(), settings, subject, decision, **chosen)
 
 
 def _try(shown: Request) -> Response:
@@ -184,9 +221,23 @@ def _try(shown: Request) -> Response:
     return make_response(redirect(page, HTTPStatus.SEE_OTHER))
 
 
+def _plan_again(wanted: ColumnElement[bool], shown: Request) -> Response:
+    """Have the plan made anew: what it would change may be something else by now."""
+    if not shown.may_decide:
+        raise AlreadyDecided("This waits for nobody any more.")
+    settings = current_app.extensions["errand"].settings
+    try:
+        make_plan(db.session(), settings, shown.approval.id)
+    except Taken:
+        db.session.rollback()  # Somebody else has just asked for that.
+    if htmx.wants_fragment():
+        return _answer(wanted, HTTPStatus.OK)
+    return make_response(redirect(shown.card, HTTPStatus.SEE_OTHER))
+
+
 def _answer(wanted: ColumnElement[bool], status: HTTPStatus, **more: Any) -> Response:
     [shown] = _shown([_find(wanted)])
-    page = {"each": shown, "longest_comment": LONGEST_COMMENT, **more}
+    page = {"each": shown, "longest_comment": LONGEST_COMMENT, "drifts": DRIFTS, **more}
     if htmx.wants_fragment():
         return make_response(render_template("approvals/_request.html", **page), status)
     return make_response(render_template("approvals/one.html", **page), status)
@@ -201,7 +252,9 @@ def _of_view(view: str) -> Select[Any]:
         return query.where(_WAITS).order_by(Approval.id)
     if view == "decided":
         decided = Approval.decision.in_(("approved", "denied", "expired"))
-        return query.where(decided).order_by(Approval.decided_at.desc())
+        # Nobody decided on what was only tried.
+        tried = and_(Approval.result_id.is_not(None), JobResult.origin.in_(REHEARSALS))
+        return query.where(decided, not_(tried)).order_by(Approval.decided_at.desc())
     own = signed_in_user().id
     mine = or_(JobResult.user_id == own, Schedule.user_id == own)
     return query.where(mine, Approval.decision.is_distinct_from("void")).order_by(Approval.id.desc())
@@ -240,9 +293,16 @@ def _find(wanted: ColumnElement[bool]) -> Approval:
 def _shown(approvals: Sequence[Approval]) -> list[Request]:
     subjects = [subject for each in approvals if (subject := each.schedule or each.result) is not None]
     tried = _tried([subject.id for subject in subjects])
+    plans = plans_of([(each, subject.job) for each, subject in zip(approvals, subjects, strict=True)])
     with current_app.extensions["errand"].data.session() as data:
         return [
-            _one(approval, subject, shown_inputs(subject, subject.job, data), tried.get(subject.id))
+            _one(
+                approval,
+                subject,
+                inputs=shown_inputs(subject, subject.job, data),
+                tried=tried.get(subject.id),
+                plan=plans.get(approval.id),
+            )
             for approval, subject in zip(approvals, subjects, strict=True)
         ]
 
@@ -255,7 +315,12 @@ def _tried(ids: Sequence[UUID]) -> dict[UUID | None, JobResult]:
 
 
 def _one(
-    approval: Approval, subject: JobResult | Schedule, inputs: list[ShownInput], tried: JobResult | None
+    approval: Approval,
+    subject: JobResult | Schedule,
+    *,
+    inputs: list[ShownInput],
+    tried: JobResult | None,
+    plan: ShownPlan | None,
 ) -> Request:
     user, job = signed_in_user(), subject.job
     own = subject.user_id == user.id
@@ -264,7 +329,7 @@ def _one(
     )
     may = waits and not own and job is not None and _may_approve(subject)
     why_not = "" if job is None else why_no_dry_run(subject, job) or _why_not_run(job)
-    return Request(approval, subject, job, inputs, waits, own, may, tried, why_not)
+    return Request(approval, subject, job, inputs, waits, own, may, tried, why_not, plan)
 
 
 def _may_approve(subject: JobResult | Schedule) -> bool:

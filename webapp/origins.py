@@ -48,7 +48,7 @@ def origin_of(result: JobResult) -> ShownOrigin | None:
             there = allowed("view", Chain) and db.session.get(Chain, result.origin_id) is not None
             url = url_for("chains.show", chain_id=result.origin_id) if there else ""
             return ShownOrigin("By chain", result.origin_name, url)
-        case "approval":
+        case "approval" | "plan":
             return ShownOrigin("", result.origin_name)
     return ShownOrigin(f"By {result.origin}", result.origin_name)
 

@@ -40,6 +40,7 @@ from webapp.notifications import tell_of
 from webapp.origins import late_for, origin_of, parent_of
 from webapp.pace import Pace
 from webapp.paging import page_of_results
+from webapp.plans import two_plans
 from webapp.request_facts import request_facts
 from webapp.result_files import made_files, send_made_file
 from webapp.result_list import (
@@ -224,6 +225,12 @@ def return_value(result_id: UUID) -> Response:
     return _attachment(body, f"{result.short_id}-return-value.json", "application/json")
 
 
+@blueprint.get("/<uuid:result_id>/plan.txt")
+def plan(result_id: UUID) -> Response:
+    result = _find(result_id)
+    return _attachment("".join(f"{line}\n" for line in result.plan or ()), f"{result.short_id}-plan.txt")
+
+
 @blueprint.get("/<uuid:result_id>/cancel")
 def confirm_cancel(result_id: UUID) -> str:
     result = _find(result_id)
@@ -338,6 +345,7 @@ def _about(result: JobResult) -> dict[str, Any]:
         "origin": origin_of(result),
         "parent": parent_of(result),
         "late": late_for(result),
+        "plans": two_plans(result),
         "word": look(result).word,
         "inputs": inputs,
         "runs": runs,

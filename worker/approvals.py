@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from jobs.errors import InvalidData
@@ -23,6 +23,7 @@ from store.settings import Settings
 from store.text import clean_text
 from worker import rules
 from worker.attempts import ended
+from worker.plans import require_plan
 from worker.pushes import push_first
 from worker.queues import withdraw
 
@@ -55,15 +56,20 @@ def ask(db: Session, result: JobResult, job: JobRecord) -> None:
         Approval(
             result_id=result.id,
             created_at=moment,
-            expires_at=moment + EXPIRES,
+            expires_at=moment + waits_for(job),
             asked=digests(result, job),
         )
     )
 
 
+def waits_for(job: JobRecord) -> timedelta:
+    """Return how long a request of this job waits for a decision."""
+    return timedelta(seconds=job.approval_expires) if job.approval_expires else EXPIRES
+
+
 def bring_along(db: Session, approval: Approval, result: JobResult) -> None:
     """Have this new run be approved as its schedule is, in the transaction that stores it."""
-    kept = ("schedule_id", "asked", "decision", "decided_at", "decided_by", "comment")
+    kept = ("schedule_id", "asked", "decision", "decided_at", "decided_by", "comment", "planned_by", "drift")
     copied = {name: getattr(approval, name) for name in kept}
     # Whom it concerns was told of the schedule's.
     db.add(Approval(result_id=result.id, created_at=result.created_at, told=2, **copied))
@@ -77,17 +83,24 @@ def decide(
     *,
     user: User,
     comment: str = "",
+    plan: UUID | None = None,
+    drift: int | None = 0,
 ) -> None:
     """Approve a run, which starts as soon as it may, or deny it. Commits `db`.
+
+    plan: the run that made the plan which is approved, where the job makes one.
+    drift: how many of its changes may be others when the run starts; None: all of them.
 
     Raises Forbidden, InvalidData ({"comment": ...}) where a denial has no reason, AlreadyDecided.
     """
     job = _job_of(db, result)
     require_approver(user, result, job)
     comment = checked_comment(decision, comment)
+    approval = _approval_of(db, result)
     if decision == "approved":
-        require_unchanged(_asked(db, result), result, job)
-    write_decision(db, Approval.result_id == result.id, decision, user.username, comment)
+        require_unchanged(approval.asked, result, job)
+        require_plan(db, approval, job, plan)
+    write_decision(db, approval, decision, user.username, comment, drift=drift)
     note(db, f"run.{decision}", str(result.id), actor=user.username, after={"comment": comment})
     if decision == "denied":
         _move(db, result, ended(Status.DENIED, f"Denied by {user.username}: {comment}"))
@@ -96,12 +109,10 @@ def decide(
     _start(db, settings, result, job)
 
 
-def tried(subject: JobResult | Schedule, job: JobRecord, user: User) -> Approval:
+def tried(subject: JobResult | Schedule, job: JobRecord, by: str) -> Approval:
     """Return what lets whoever is to approve something try it before, without saving anything."""
     asked = {**digests(subject, job), "commit": _digest(False)}
-    return Approval(
-        asked=asked, decision="approved", decided_by=user.username, decided_at=now(), comment="A dry run."
-    )
+    return Approval(asked=asked, decision="approved", decided_by=by, decided_at=now(), comment="A dry run.")
 
 
 def require_approver(user: User, asked: JobResult | Schedule, job: JobRecord) -> None:
@@ -145,7 +156,7 @@ def _expired(platform: Platform, result_id: UUID) -> bool:
     with platform.session() as db:
         result = db.get_one(JobResult, result_id)
         try:
-            write_decision(db, Approval.result_id == result.id, "expired", None, "")
+            write_decision(db, _approval_of(db, result), "expired", None, "")
             _move(db, result, ended(Status.CANCELED, "Nobody approved it in time."))
         except AlreadyDecided:
             db.rollback()
@@ -214,21 +225,28 @@ def _job_of(db: Session, result: JobResult) -> JobRecord:
     return job
 
 
-def _asked(db: Session, result: JobResult) -> dict[str, Any]:
-    asked: dict[str, Any] | None = db.scalar(select(Approval.asked).where(Approval.result_id == result.id))
-    if asked is None:
+def _approval_of(db: Session, result: JobResult) -> Approval:
+    approval = db.scalars(select(Approval).where(Approval.result_id == result.id)).one_or_none()
+    if approval is None:
         raise AlreadyDecided("Nobody was asked to approve this run.")
-    return asked
+    return approval
 
 
 def write_decision(
-    db: Session, asked: ColumnElement[bool], decision: str, by: str | None, comment: str
+    db: Session,
+    approval: Approval,
+    decision: str,
+    by: str | None,
+    comment: str,
+    *,
+    drift: int | None = 0,
 ) -> None:
-    """Decide on a request if nobody has yet. asked: which one. Raises AlreadyDecided."""
+    """Decide on a request, with the plan that it has, if nobody has yet. Raises AlreadyDecided."""
+    same_plan = Approval.planned_by.is_not_distinct_from(approval.planned_by)
     written = db.execute(
         update(Approval)
-        .where(asked, Approval.decision.is_(None))
-        .values(decision=decision, decided_by=by, decided_at=now(), comment=comment)
+        .where(Approval.id == approval.id, Approval.decision.is_(None), same_plan)
+        .values(decision=decision, decided_by=by, decided_at=now(), comment=comment, drift=drift)
         .execution_options(synchronize_session=False)
     )
     if not written.rowcount:  # type: ignore[attr-defined]

@@ -10,6 +10,7 @@ worker as frames, in the order they are listed here.
                     ["e", level, grouping, message, more, object text, object url, time, is markdown]
                     ["step", grouping, began, ended]        a step of the job has ended; seconds since 1970
                     ["unlink", [url, ...]]                  what these objects were was rolled back
+                    ["plan", lines]                         what it will change. Answered by ["plan", why it may not, or ""]
                     ["commit"]                              may changes be saved? Answered by ["commit", yes or no]
                     ["file", name, path, content type]      to be kept. Answered by ["file", {"id"} or {"refused"}]
                     ["value", act, key, JSON text]          of the job's own: "get", "set", "delete" or "keys". Answered by
@@ -46,8 +47,9 @@ from jobs.dialects.running import run
 from jobs.errors import JobNotFound, RunEnded, SoftTimeLimitExceeded, described, text_of
 from jobs.files import InputFile
 from jobs.job import BaseJob, JobResultView
-from jobs.lifecycle import Outcome
+from jobs.lifecycle import Outcome, trace
 from jobs.loading import Source, install, is_stale, load_class, loaded_digest
+from jobs.planning import BadPlan, plan_of, planned_outcome
 from jobs.request import JobRequest, RequestUser
 from store.changes import Author, record_changes
 from store.data import Data, RunSession
@@ -210,11 +212,34 @@ class _Child:
             if order["reused"]:
                 _judge_again(job, order, objects)
             data = _restore(job, order, objects)
+            planned = _restore(job, order, objects) if order["plan"] else {}
             # Only now: what modules did when they were imported stays, as they do.
             self._baseline.note_loggers()
-            with lent_files(data):
+            with lent_files(planned), lent_files(data):
+                if order["plan"]:
+                    # By an object of its own: the run finds nothing that its plan has left behind.
+                    lines = self._plan(self._dressed(type(job), order, context), planned, order, context)
+                    if order["plan"] == "make":
+                        return planned_outcome(lines)
+                    context.job = job
                 stored = _stored(job, order["data"])
                 return run(job, data, commit=order["commit"], serialised=stored, profile=order["profile"])
+
+    def _plan(self, job: BaseJob, data: dict[str, Any], order: Order, context: "_Context") -> list[str]:
+        """Have the job say what it will change. Raises CannotBegin where it cannot, or may not change just that."""
+        try:
+            lines = plan_of(job, data)
+        except SoftTimeLimitExceeded:
+            raise
+        except Exception as error:
+            told = str(error) if isinstance(error, BadPlan) else f"plan() raised {described(error)}"
+            details = "" if isinstance(error, BadPlan) else trace(error)
+            raise CannotBegin(f"{told}{context.advice(error)}", details) from error
+        finally:
+            context.rollback()
+        if problem := self._line.ask("plan", lines):
+            raise CannotBegin(problem)
+        return lines
 
     @contextmanager
     def _objects(self, order: Order, context: "_Context") -> Iterator[tuple[RunSession, ObjectLookup]]:
@@ -242,7 +267,7 @@ class _Child:
             self._line.send("code", loaded_digest(module))
             if order["approved_code"] not in ("", loaded_digest(module)):
                 raise CannotBegin("The job's code is not the one that was approved. Ask for the run again.")
-            job = cls()
+            return self._dressed(cls, order, context)
         except JobNotFound as error:
             raise CannotBegin(str(error)) from error
         except (SoftTimeLimitExceeded, CannotBegin):
@@ -251,6 +276,10 @@ class _Child:
             sentence = f"{order['class_path']} cannot be loaded: {described(error)}{context.advice(error)}"
             details = "".join(traceback.format_exception(error))
             raise CannotBegin(sentence, f"\n\n```\n{details.rstrip()}\n```") from error
+
+    def _dressed(self, cls: type[BaseJob], order: Order, context: "_Context") -> BaseJob:
+        """Return a job with all that belongs to its run."""
+        job = cls()
         # An admin may have said otherwise than the class.
         job.read_only = order["read_only"]
         job._context = context

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from store.platform import Platform
 from store.settings import Settings
-from worker import approvals, schedule_approvals
+from worker import approvals, plan_runs, schedule_approvals
 from worker.failpoints import reach
 from worker.host import Process
 from worker.pausing import paused_queues
@@ -135,6 +135,8 @@ class Duty:
             logger.info("Canceled %s: nobody approved it in time.", result_id)
         for schedule_id in schedule_approvals.expire(self._platform):
             logger.info("The schedule %s makes no runs: nobody approved it in time.", schedule_id)
+        for result_id in plan_runs.make_missing(self._platform, self._settings):
+            logger.info("Run %s makes the plan of what waits for an approval.", result_id)
         for name in self._roll_call.run_once():
             logger.warning("%s is gone without a word.", name)
 

@@ -42,6 +42,8 @@ class Order(TypedDict):
     reused: bool
     #: SHA-256 of the module that was approved; empty: none had to be.
     approved_code: str
+    #: "make": only say what the run would change; "keep": say so, and hear whether it may; "": neither.
+    plan: str
 
 
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode

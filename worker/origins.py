@@ -3,15 +3,20 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from store.models import Approval, JobResult
 
-#: "approval": whoever is to approve a run tries what it would do.
-Kind = Literal["", "schedule", "hook", "button", "chain", "approval"]
+#: "approval": whoever is to approve a run tries what it would do; "plan": it only says what it would change.
+Kind = Literal["", "schedule", "hook", "button", "chain", "approval", "plan"]
+
+PLAN: Final = "plan"
+
+#: What runs are made by that are for whoever decides on another one: nothing follows from them.
+REHEARSALS = ("approval", PLAN)
 
 
 class Taken(Exception):

@@ -47,6 +47,12 @@ SETTINGS = (
     Setting("hidden", "Hidden", "switch", "Left out of lists, unless they are asked for it."),
     Setting("approval_required", "Approval", "switch", "A run waits until somebody has approved it."),
     Setting(
+        "approval_expires",
+        "Time to approve",
+        "seconds",
+        "Seconds until a request that nobody decided on is over; 0 is the portal’s default, seven days.",
+    ),
+    Setting(
         "commit_default", "Commit", "switch", "A run saves its changes, unless it is asked for as a dry run."
     ),
     Setting("read_only", "Read only", "switch", "No run ever saves a change."),
@@ -131,7 +137,7 @@ def override(
 
 def _apply(record: JobRecord) -> None:
     for name in _BY_NAME:
-        setattr(record, name, (record.overrides or {}).get(name, record.code_facts[name]))
+        setattr(record, name, (record.overrides or {}).get(name, _code_fact(record, name)))
     if record.read_only:
         record.commit_default = False
 

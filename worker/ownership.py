@@ -67,6 +67,7 @@ class Run(NamedTuple):
     sealed_for: UUID | None
     uploads: int
     request: dict[str, Any] | None
+    origin: str
     commit: bool
     profile: bool
     ignore_singleton_lock: bool
@@ -179,6 +180,7 @@ _TOLD = (
     JobResult.sealed_for,
     JobResult.uploads,
     JobResult.request,
+    JobResult.origin,
     JobResult.commit,
     JobResult.profile,
     JobResult.ignore_singleton_lock,

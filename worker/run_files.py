@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from jobs.errors import InvalidData
 from jobs.files import Upload, too_large
-from store.files import FileStore, FileTooLarge, file_store, new_key
+from store.files import FileGone, FileStore, FileTooLarge, file_store, new_key
 from store.models import FINAL, JobResult, RunFile, Status, now
 from store.settings import Settings
 from worker.ownership import Claim, hold
@@ -144,6 +144,19 @@ def lend(engine: Engine, files: FileStore, result_id: UUID, folder: Path) -> dic
             "content_type": row.content_type,
         }
     return lent
+
+
+def given(settings: Settings, db: Session, result_id: UUID) -> dict[str, Upload]:
+    """Return the files that a run which waits was given, for another one like it: {variable: file}."""
+    files = file_store(settings, db.get_bind().engine)
+    query = select(RunFile).where(RunFile.result_id == result_id, RunFile.variable.is_not(None))
+    try:
+        return {
+            str(row.variable): Upload(row.name, files.open(row.key), row.content_type)
+            for row in db.scalars(query)
+        }
+    except FileGone as error:
+        raise InvalidData(["A file that the run was given is not there any more."]) from error
 
 
 def take_back(engine: Engine, files: FileStore, result_id: UUID) -> None:

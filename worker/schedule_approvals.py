@@ -13,17 +13,18 @@ from store.platform import Platform
 from store.timing.recurrence import ONCE
 from store.timing.saved import cursor, recurrence_of
 from worker.approvals import (
-    EXPIRES,
     AlreadyDecided,
     Decision,
     checked_comment,
     digests,
     require_approver,
     require_unchanged,
+    waits_for,
     what_differs,
     write_decision,
 )
 from worker.missed_slots import note_passed
+from worker.plans import require_plan
 
 WAITS = "It waits for somebody to approve it."
 UNAPPROVED = "Nobody had approved the schedule yet."
@@ -41,7 +42,7 @@ def ask_for(db: Session, schedule: Schedule, job: JobRecord) -> None:
         Approval(
             schedule_id=schedule.id,
             created_at=moment,
-            expires_at=moment + EXPIRES,
+            expires_at=moment + waits_for(job),
             asked=digests(schedule, job),
         )
     )
@@ -79,10 +80,13 @@ def decide(
     user: User,
     comment: str = "",
     late: bool = False,
+    plan: UUID | None = None,
+    drift: int | None = 0,
 ) -> None:
     """Approve a schedule or deny it. Commits `db`.
 
     late: approve one that was to run once, and before now.
+    plan, drift: as of a run (see worker.approvals.decide); they hold for each of its runs.
     Raises Forbidden, InvalidData ({"comment": ...}, {"late": ...}), AlreadyDecided.
     """
     job = db.get(JobRecord, schedule.job_id) if schedule.job_id else None
@@ -93,9 +97,10 @@ def decide(
     comment = checked_comment(decision, comment)
     if decision == "approved":
         require_unchanged(approval.asked, schedule, job)
+        require_plan(db, approval, job, plan)
         if is_late(schedule) and not late:
             raise InvalidData({"late": [LATE]})
-    write_decision(db, Approval.id == approval.id, decision, user.username, comment)
+    write_decision(db, approval, decision, user.username, comment, drift=drift)
     if decision == "denied":
         schedule.problem = f"Denied by {user.username}: {comment}"
     else:
@@ -131,7 +136,7 @@ def expire(platform: Platform) -> list[UUID]:
     for request in requests:
         with platform.session() as db:
             try:
-                write_decision(db, Approval.id == request.id, "expired", None, "")
+                write_decision(db, request, "expired", None, "")
             except AlreadyDecided:
                 continue
             problem = {"problem": EXPIRED, "version": Schedule.version + 1}

@@ -34,7 +34,7 @@ from worker.asked import (
     seal_inputs,
 )
 from worker.failpoints import reach
-from worker.origins import A_PERSON, Origin, Taken
+from worker.origins import A_PERSON, REHEARSALS, Origin, Taken
 from worker.overrides import UNSEALED
 from worker.pushes import push_first
 from worker.questions import Questions
@@ -150,7 +150,7 @@ def submit(
         if _is_known(db, user_id, idempotency_key):
             return _repeated(db, user_id, idempotency_key, digest)
     require_runnable(job)
-    if job.receives and origin.kind not in (job.receives, "approval"):
+    if job.receives and origin.kind not in (job.receives, *REHEARSALS):
         raise NotRunnable(f"{job.name} is run by {_ONLY_BY[job.receives]}.")
     if job.approval_required and job.has_sensitive_variables and current_key(db) is None:
         raise NotRunnable(f"{job.name} cannot be run as it is. {UNSEALED}")

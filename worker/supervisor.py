@@ -25,6 +25,7 @@ from jobs.errors import JobNotFound
 from jobs.kinds import secret_names
 from jobs.levels import LEVELS
 from jobs.lifecycle import LONGEST_CAUSE, MOST_BYTES
+from jobs.planning import MOST_CHANGES
 from store.data import Data
 from store.files import FileGone, FileStore, file_store
 from store.models import JobRecord, Status
@@ -46,7 +47,9 @@ from worker.line import END_SIGNAL, LOST_LINE
 from worker.made_files import MadeFiles
 from worker.markers import bury
 from worker.masking import Mask, forms_of
+from worker.origins import PLAN, REHEARSALS
 from worker.ownership import Claim, Fenced, Run, beat, began, claim, end_values
+from worker.plans import ApprovedPlan, approved_plan
 from worker.profiles import functions_of
 from worker.progress import LONGEST_TEXT, report_of
 from worker.pushes import release
@@ -286,6 +289,8 @@ class _Watch:
         self._folder = run_files.folder_of(supervisor.settings, claimed)
         self._made_files = MadeFiles(supervisor, claimed, self._folder, self._mask)
         self._values = KeptValues(supervisor, claimed)
+        #: What it may change, where somebody has approved just that.
+        self._approved_plan: ApprovedPlan | None = None
         #: The state in which the run is after this attempt.
         self._ended_as: str = Status.RUNNING
         #: Why others want the run to end.
@@ -350,8 +355,10 @@ class _Watch:
             folder=str(self._folder),
             request=run.request,
             sealed=sorted(run.sealed_facts or ()),
-            reused=run.sealed_for is not None,
+            # Of a request that still waits they were judged, and its code is the same.
+            reused=run.sealed_for is not None and run.origin not in REHEARSALS,
             approved_code=self._approved_code(run),
+            plan=self._plan_asked(run),
         )
 
     def _approved_code(self, run: Run) -> str:
@@ -359,6 +366,14 @@ class _Watch:
             return ""
         with self._supervisor.platform.reading() as db:
             return approved_code(db, self._claim.result_id)
+
+    def _plan_asked(self, run: Run) -> str:
+        if run.origin == PLAN:
+            return "make"
+        if run.job_approval_required:
+            with self._supervisor.platform.reading() as db:
+                self._approved_plan = approved_plan(db, self._claim.result_id)
+        return "keep" if self._approved_plan else ""
 
     def _say_ignored_lock(self) -> None:
         with self._supervisor.platform.reading() as db:
@@ -655,6 +670,8 @@ class _Watch:
                 self._log.time_step(Step(grouping[:LONGEST_GROUPING], began_at, ended_at))
             case ["unlink", list(urls)]:
                 self._log.unlink([url for url in urls if _is_safe_url(url)])
+            case ["plan", list(lines)]:
+                self._answer(child, "plan", self._hear_plan(lines))
             case ["commit"]:
                 self._answer(child, "commit", self._may_commit())
             case ["file", str(name), str(path), str(content_type)]:
@@ -674,6 +691,12 @@ class _Watch:
                 self._sticks = [str(what) for what in sticks]
             case _:
                 raise frames.BrokenLine("no such frame")
+
+    def _hear_plan(self, said: list[Any]) -> str:
+        """Keep the plan that a job has made; return why its run may not begin with that, "" where it may."""
+        lines = [self._mask.message(clean_text(str(line))) for line in said[:MOST_CHANGES]]
+        self._log.note(plan=lines)
+        return self._approved_plan.refusal(lines) if self._approved_plan else ""
 
     def _may_commit(self) -> bool:
         """Ask whether the run is still ours: one that was given up meanwhile must not save anything any more."""

@@ -60,6 +60,11 @@ def dialect_of(cls: type) -> Dialect:
     return "2" if mark == "nautobot" and callable(own.get("run")) else "classic"
 
 
+def is_ours(cls: type) -> bool:
+    """Tell whether a class is made of our own Job, not of the one that Nautobot or a plugin brings."""
+    return _mark(cls) == "errand"
+
+
 def _mark(cls: type) -> str:
     # A variable may have this name, too.
     marks = (vars(owner).get("dialect") for owner in cls.__mro__)

@@ -30,7 +30,7 @@ class ClassicLife(Life):
 
     def _run_methods(self) -> None:
         if hasattr(self.job, "run"):
-            self.return_value = self._call("run", **_arguments(self.job.run, self.data, commit=self.commit))
+            self.return_value = self._call("run", **arguments(self.job.run, self.data, commit=self.commit))
         for name in self.job.test_methods:
             self._call(name)
 
@@ -85,8 +85,8 @@ class ClassicLife(Life):
             self.job.log_info(message=sentence)
 
 
-def _arguments(method: Callable[..., Any], data: Mapping[str, Any], *, commit: bool) -> dict[str, Any]:
-    """Return what `run` asks for: `data` and `commit` as in Nautobot 1.x, or its variables by name."""
+def arguments(method: Callable[..., Any], data: Mapping[str, Any], *, commit: bool) -> dict[str, Any]:
+    """Return what `run`, or `plan`, asks for: `data` and `commit` as in Nautobot 1.x, or its variables by name."""
     parameters = inspect.signature(method).parameters.values()
     names = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     if names[:1] == ["data"] and set(names) <= {"data", "commit"}:

@@ -48,6 +48,12 @@ class Approval(Base):
     #: Whose decision it was; kept when that person is gone.
     decided_by: Mapped[str | None] = mapped_column(String(150))
     comment: Mapped[LongText] = mapped_column(default="")
+    #: The run that made the plan which is to be approved; None: the job makes none, or it could not be asked.
+    planned_by: Mapped[uuid.UUID | None]
+    #: Why it could not, in a sentence.
+    why_no_plan: Mapped[LongText] = mapped_column(default="")
+    #: How many changes may be others when it starts; None: all of them.
+    drift: Mapped[int | None]
     #: How much of it the messages are on their way for: 0 nothing, 1 the request, 2 the decision, too.
     told: Mapped[int] = mapped_column(default=0)
 

@@ -50,6 +50,8 @@ class JobRecord(Base):
     read_only: Mapped[bool] = mapped_column(default=False)
     commit_default: Mapped[bool] = mapped_column(default=True)
     approval_required: Mapped[bool] = mapped_column(default=False)
+    #: Seconds after which a request for one is over; 0: the portal's default.
+    approval_expires: Mapped[float] = mapped_column(default=0.0)
     has_sensitive_variables: Mapped[bool] = mapped_column(default=False)
     #: Seconds; 0: the system's default.
     soft_time_limit: Mapped[float] = mapped_column(default=0.0)
@@ -79,6 +81,8 @@ class JobRecord(Base):
     queues: Mapped[list[Any]] = mapped_column(default=list)
     #: True: the job's own `validate` is asked about the inputs before they are stored.
     has_validate: Mapped[bool] = mapped_column(default=False)
+    #: True: it says beforehand what it will change (see jobs.planning).
+    has_plan: Mapped[bool] = mapped_column(default=False)
     #: {fact: value}: what an admin says in place of the code (see worker.overrides); the columns hold what counts.
     overrides: Mapped[dict[str, Any]] = mapped_column(default=dict)
     #: The same facts as the code has them.

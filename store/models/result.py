@@ -122,7 +122,8 @@ class JobResult(LevelCounts, Base):
     sensitive: Mapped[bool] = mapped_column(default=False)
     #: How many files it was given.
     uploads: Mapped[int] = mapped_column(default=0)
-    #: What asked for it (see worker.origins): "schedule", "hook", "button", "chain", "approval"; empty: a person did.
+    #: What asked for it (see worker.origins): "schedule", "hook", "button", "chain", "approval",
+    #: "plan"; empty: a person did.
     origin: Mapped[str] = mapped_column(String(20), default="")
     origin_id: Mapped[uuid.UUID | None]
     #: What that was called then.
@@ -142,6 +143,8 @@ class JobResult(LevelCounts, Base):
     #: Where a profiled run spent its time: [{"function", "calls", "own_seconds", "cumulative_seconds"}, ...].
     hot_functions: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
     return_value: Mapped[Any] = mapped_column(JSON(none_as_null=True), nullable=True)
+    #: What it was about to change, by its own account: a line for each change (see jobs.planning).
+    plan: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
     #: What the methods returned, as text, each on a line of its own.
     output: Mapped[LongText] = mapped_column(default="")
     #: What the job itself kept in `self.job_result.data`.

@@ -5,7 +5,7 @@ import re
 import pytest
 from sqlalchemy import select
 
-from store.models import JobResult, Permission
+from store.models import Approval, JobRecord, JobResult, Permission, now
 
 from .conftest import described, text
 
@@ -93,3 +93,75 @@ def test_who_asked_may_take_it_back(asked, alice, browser, db):
     late = browser("bob").post(f"/approvals/{asked.id}", {"decision": "approve"})
     assert late.status_code == 409
     assert "Canceled" in text(alice.get("/approvals/?view=mine"))
+
+
+@pytest.fixture
+def planned(asked, db, make_job):
+    """The run that made the plan of what alice has asked for."""
+    with db.begin():
+        job = db.get_one(JobRecord, asked.job_id)
+        job.has_plan = True
+        facts = {"class_path": job.class_path, "name": job.name, "username": "alice", "time_limit": 60.0}
+        plan = JobResult(
+            job_id=job.id, origin="plan", status="completed", plan=[HOSTILE, "add vlan 10"], **facts
+        )
+        db.add(plan)
+        db.flush()
+        db.scalars(select(Approval)).one().planned_by = plan.id
+        return plan.id
+
+
+def test_a_plan_is_read_before_it_is_approved(planned, asked, browser, db):
+    bob, url = browser("bob"), f"/approvals/{asked.id}"
+    page = text(bob.get(url))
+    assert "2 changes, made" in page
+    assert f'name="plan" value="{planned}"' in page
+    assert HOSTILE not in page
+    sent = {"decision": "approve", "comment": "Fine.", "drift": "1"}
+    for wrong, sentence in (
+        ({}, "Say which plan you approve."),
+        ({"plan": "that one"}, "There is no such plan."),
+        ({"plan": str(planned), "drift": "-1"}, "Say how many changes may be others"),
+        ({"plan": str(asked.id)}, "Another plan was made meanwhile."),
+    ):
+        refused = bob.post(url, {**sent, **wrong})
+        assert (refused.status_code, sentence in text(refused)) == (422, True), wrong
+        assert 'value="Fine."' in text(refused)
+    assert '<option value="1" selected>' in text(bob.post(url, sent))
+    assert status(db, asked) == "awaiting_approval"
+    assert bob.post(url, {**sent, "plan": str(planned)}).status_code == 303
+    assert status(db, asked) == "pending"
+    decided = text(bob.get("/approvals/?view=decided"))
+    assert "up to 1 other change" in decided
+
+
+def test_both_plans_are_shown_where_they_differ(planned, asked, browser, db):
+    bob = browser("bob")
+    bob.post(f"/approvals/{asked.id}", {"decision": "approve", "plan": str(planned)})
+    with db.begin():
+        run = db.get_one(JobResult, asked.id)
+        run.plan, run.status, run.finished_at = ["add vlan 10", "remove vlan 7"], "errored", now()
+    page = text(bob.get(f"/results/{asked.id}"))
+    assert "Approved by bob" in page
+    assert "<mark>+ remove vlan 7</mark>" in page
+    assert "<mark>− &lt;script&gt;alert(1)&lt;/script&gt;</mark>" in page
+    assert "  add vlan 10" in page
+    assert text(bob.get(f"/results/{asked.id}/plan.txt")) == "add vlan 10\nremove vlan 7\n"
+
+
+def test_a_plan_that_is_awaited_comes_by_itself_and_can_be_made_again(planned, asked, browser, db):
+    bob, url = browser("bob"), f"/approvals/{asked.id}"
+    again = bob.post(url, {"decision": "plan"})
+    assert again.headers["Location"] == url
+    page = text(bob.get(url))
+    assert 'hx-trigger="every 2s"' in page
+    assert "It is being made" in page
+    with db.begin():
+        newest = db.scalars(select(Approval).where(Approval.result_id == asked.id)).one().planned_by
+        assert newest != planned
+        run = db.get_one(JobResult, newest)
+        assert (run.origin, run.commit, run.username) == ("plan", False, "alice")
+        run.status, run.cause, run.finished_at = "errored", "plan() raised OSError: no route.", now()
+    page = text(bob.get(url))
+    assert "plan() raised OSError: no route." in page
+    assert 'hx-trigger="every 2s"' not in page

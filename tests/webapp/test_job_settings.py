@@ -92,7 +92,7 @@ def test_what_was_changed_without_a_tick_counts_as_ticked(root, db):
     shown = {
         name: html.unescape(value) for name, value in re.findall(r'name="(was-[^"]+)" value="([^"]*)"', page)
     }
-    assert len(shown) == 11
+    assert len(shown) == 12
     # All as the page had it, with its line ends as browsers send them: nothing is set.
     as_it_was = {name.removeprefix("was-"): value.replace("\n", "\r\n") for name, value in shown.items()}
     root.post(URL, {**shown, **as_it_was})
@@ -102,7 +102,7 @@ def test_what_was_changed_without_a_tick_counts_as_ticked(root, db):
 
 
 def test_every_setting_is_on_the_page_and_can_be_overridden(root, db):
-    assert len(SETTINGS) == 11
+    assert len(SETTINGS) == 12
     values = {
         "name": "N",
         "grouping": "G",
@@ -112,6 +112,7 @@ def test_every_setting_is_on_the_page_and_can_be_overridden(root, db):
         "read_only": "true",
         "has_sensitive_variables": "true",
         "approval_required": "false",
+        "approval_expires": "3600",
         "soft_time_limit": "1.5",
         "time_limit": "2",
         "queues": "fast\n\n slow \nfast",
@@ -123,7 +124,8 @@ def test_every_setting_is_on_the_page_and_can_be_overridden(root, db):
     assert {name: getattr(kept, name) for name in values} == {
         **{"name": "N", "grouping": "G", "description": "D", "hidden": True, "commit_default": False},
         **{"read_only": True, "has_sensitive_variables": True, "approval_required": False},
-        **{"soft_time_limit": 1.5, "time_limit": 2.0, "queues": ["fast", "slow"]},
+        **{"soft_time_limit": 1.5, "time_limit": 2.0, "approval_expires": 3600.0},
+        **{"queues": ["fast", "slow"]},
     }
 
 

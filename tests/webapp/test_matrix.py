@@ -208,6 +208,10 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     },
     # Approvals.
     ("POST", "/approvals/schedules/~"): ("approvals.decide_on_schedule", SIGN_IN, 404, 403),
+    ("GET", "/approvals/schedules/~"): ("approvals.show_of_schedule", SIGN_IN, 404, 200),
+    ("GET", "/approvals/*"): ("approvals.show", SIGN_IN, 404, 404),
+    ("GET", "/approvals/="): ("approvals.show", SIGN_IN, 404, 200),
+    ("GET", "/results/*/plan.txt"): ("results.plan", SIGN_IN, 404, 200),
     ("GET", "/approvals/"): ("approvals.index", SIGN_IN, 200, 200),
     ("POST", "/approvals/*"): ("approvals.decide_on", SIGN_IN, 404, 404),
     ("POST", "/approvals/="): ("approvals.decide_on", SIGN_IN, 404, 403),
