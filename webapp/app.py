@@ -46,12 +46,14 @@ from webapp import (
     webhooks,
     workers,
 )
+from webapp.desk import Desk
 from webapp.hearing_out import HearingOut
 from webapp.job_key import JobKey, ValueKey
 from webapp.oidc_provider import Provider
 from webapp.pace import Pace
 from webapp.sessions import DatabaseSessions
 from webapp.uploads import LARGEST_REST_BYTES
+from webapp.waiting import WaitingRoom
 
 MOST_FORM_PARTS = 5000
 
@@ -65,6 +67,8 @@ class Errand:
     #: Of single sign-on, where there is one.
     provider: Provider | None = None
     pace: Pace = field(default_factory=Pace)
+    #: Where requests of the API wait for runs.
+    waiting: WaitingRoom = field(default_factory=WaitingRoom)
 
 
 def create_app(settings: Settings) -> Flask:
@@ -79,7 +83,7 @@ def create_app(settings: Settings) -> Flask:
         WTF_CSRF_SSL_STRICT=False,
         WTF_CSRF_TIME_LIMIT=None,
     )
-    app.wsgi_app = HearingOut(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = HearingOut(Desk(app.wsgi_app))  # type: ignore[method-assign]
     app.url_map.converters.update(job=JobKey, value=ValueKey)
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True

@@ -38,15 +38,19 @@ class Filter:
 
     families: tuple[str, ...] = ()
     find: str = ""
+    #: As the API asks for them, one by one.
+    levels: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.families or self.find)
+        return bool(self.families or self.find or self.levels)
 
     def conditions(self) -> list[ColumnElement[bool]]:
         wanted: list[ColumnElement[bool]] = []
         if self.families:
             levels = [level for family in self.families for level in FAMILIES[family]]
             wanted.append(LogEntry.level.in_(levels))
+        if self.levels:
+            wanted.append(LogEntry.level.in_(self.levels))
         if self.find:
             # SQLite knows large and small of ASCII alone; of other letters it is told both.
             spellings = {self.find} if self.find.isascii() else {self.find.lower(), self.find.upper()}

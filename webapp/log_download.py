@@ -8,7 +8,8 @@ from flask import Response, stream_with_context
 from sqlalchemy import Row, Select, select
 
 from store.models import JobResult, LogEntry
-from webapp.api import shapes
+from webapp.api.shapes import results as shapes
+from webapp.api.shapes import time
 from webapp.database import db, reading
 from webapp.log import Filter
 from webapp.spreadsheet import csv_rows
@@ -29,22 +30,30 @@ class Form(NamedTuple):
 
 def answer(result: JobResult, wanted: Filter, form: str) -> Response:
     """Return the lines that are wanted as a file of one of `FORMS`."""
-    written = _written(_pieces(result, wanted), FORMS[form])
-    response = Response(stream_with_context(written), mimetype=FORMS[form].mimetype)
+    head = FORMS[form].head
+    lines = lines_of(result, wanted, form, head=head)
+    response = Response(lines, mimetype=FORMS[form].mimetype)
     response.headers["Content-Disposition"] = f"attachment; filename={result.short_id}-log.{form}"
     return response
 
 
-def _written(pieces: Iterable[Rows], form: Form) -> Iterator[str]:
+def lines_of(
+    result: JobResult, wanted: Filter, form: str, *, after: int = 0, head: str = ""
+) -> Iterator[str]:
+    """Return, in pieces, the lines that are wanted and come after one."""
+    return stream_with_context(_written(_pieces(result, wanted, after), FORMS[form].write, head))
+
+
+def _written(pieces: Iterable[Rows], write: Callable[[Rows], str], head: str) -> Iterator[str]:
     # The request has read all it needs: a slow reader must not keep its transaction open.
     db.session.rollback()
-    if form.head:
-        yield form.head
+    if head:
+        yield head
     # A server may take an empty piece for the end.
-    yield from (form.write(rows) for rows in pieces if rows)
+    yield from (write(rows) for rows in pieces if rows)
 
 
-def _pieces(result: JobResult, wanted: Filter) -> Iterator[Rows]:
+def _pieces(result: JobResult, wanted: Filter, after: int) -> Iterator[Rows]:
     columns: list[Any] = [
         LogEntry.seq,
         LogEntry.created_at,
@@ -57,7 +66,7 @@ def _pieces(result: JobResult, wanted: Filter) -> Iterator[Rows]:
     query: Select[Any] = select(*columns).where(LogEntry.result_id == result.id, *wanted.conditions())
     return (
         _read(query.where(LogEntry.seq > since, LogEntry.seq <= since + PIECE).order_by(LogEntry.seq))
-        for since in range(0, result.last_seq, PIECE)
+        for since in range(after, result.last_seq, PIECE)
     )
 
 
@@ -83,7 +92,7 @@ def _as_csv(rows: Rows) -> str:
 
 def _cells(row: Row[Any]) -> list[Any]:
     about = (row.object_text or "", row.object_url or "")
-    return [row.seq, shapes.time(row.created_at), row.level, row.grouping, *about, row.message]
+    return [row.seq, time(row.created_at), row.level, row.grouping, *about, row.message]
 
 
 def _as_ndjson(rows: Rows) -> str:

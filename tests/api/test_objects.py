@@ -128,7 +128,7 @@ def test_other_parameters_narrow_as_query_params_do_and_stay_while_paging(call):
 )
 def test_an_unknown_model_is_a_404(call, model):
     answer = call("GET", f"/objects/{model}")
-    assert (answer.status_code, list(answer.json)) == (404, ["error"])
+    assert (answer.status_code, answer.json["status"]) == (404, 404)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_an_unknown_model_is_a_404(call, model):
 )
 def test_searches_that_cannot_be_meant_are_a_422(call, query):
     answer = call("GET", f"/objects/inventory.device?{query}")
-    assert (answer.status_code, list(answer.json)) == (422, ["errors"])
+    assert (answer.status_code, answer.json["status"]) == (422, 422)
 
 
 @pytest.mark.parametrize("name", ["q", "site", "site_id", "name", "name__ic", "id", "id__gt", "after"])

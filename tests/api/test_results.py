@@ -128,7 +128,7 @@ def test_a_result_outlives_its_job(call, db, result, plain):
 def test_an_unknown_result_is_a_404(call, result, unknown, rest):
     answer = call("GET", f"/results/{unknown}{rest}")
     assert answer.status_code == 404
-    assert "error" in answer.json
+    assert "detail" in answer.json
 
 
 @pytest.mark.parametrize("limit", [1, 3, 50])
@@ -208,6 +208,8 @@ def test_an_entry_is_shaped_exactly_as_the_contract_says(call, result, make_entr
             },
         ],
         "next": None,
+        "last_seq": 3,
+        "finished": True,
     }
 
 
@@ -226,7 +228,8 @@ def test_a_page_of_entries_never_has_more_than_a_thousand(call, result, make_ent
 def test_after_gives_only_what_is_new(call, result, make_entries):
     make_entries(result, 3)
     assert [e["seq"] for e in call("GET", f"/results/{result.id}/entries?after=2").json["results"]] == [3]
-    assert call("GET", f"/results/{result.id}/entries?after=3").json == {"results": [], "next": None}
+    nothing = {"results": [], "next": None, "last_seq": 3, "finished": True}
+    assert call("GET", f"/results/{result.id}/entries?after=3").json == nothing
 
 
 def test_entries_are_filtered_by_level(call, result, make_entries):
@@ -257,7 +260,7 @@ def test_a_result_without_files_has_an_empty_list(call, result):
 
 def test_a_result_without_a_report_says_so(call, result):
     answer = call("GET", f"/results/{result.id}/report")
-    assert (answer.status_code, answer.json) == (404, {"error": "This result has no report."})
+    assert (answer.status_code, answer.json["detail"]) == (404, "This result has no report.")
 
 
 def test_cancel_ends_a_waiting_run(call, db, make_result):
@@ -283,7 +286,7 @@ def test_cancel_asks_a_running_one_to_stop(call, make_result):
 def test_cancel_of_an_ended_run_is_a_409_and_changes_nothing(call, db, make_result, status):
     ended = make_result(status=status)
     answer = call("POST", f"/results/{ended.id}/cancel")
-    assert (answer.status_code, list(answer.json)) == (409, ["error"])
+    assert (answer.status_code, answer.json["status"]) == (409, 409)
     db.rollback()
     assert db.scalars(select(JobResult.status)).all() == [status]
 
@@ -291,7 +294,7 @@ def test_cancel_of_an_ended_run_is_a_409_and_changes_nothing(call, db, make_resu
 def test_cancel_is_for_the_person_who_asked_and_for_superusers(calls_of, carol, root, make_result):
     waiting = make_result()
     answer = calls_of(carol)("POST", f"/results/{waiting.id}/cancel")
-    assert (answer.status_code, list(answer.json)) == (403, ["error"])
+    assert (answer.status_code, answer.json["status"]) == (403, 403)
     assert calls_of(root)("POST", f"/results/{waiting.id}/cancel").status_code == 202
 
 

@@ -99,7 +99,7 @@ def test_a_job_without_variables_needs_no_body(call, plain):
 )
 def test_data_that_does_not_fit_is_named_and_nothing_is_stored(call, db, hello, data, errors):
     answer = run(call, {"data": data})
-    assert (answer.status_code, answer.json) == (422, {"errors": errors})
+    assert (answer.status_code, answer.json["errors"]) == (422, errors)
     assert stored(db) == []
 
 
@@ -111,14 +111,14 @@ def test_all_that_does_not_fit_is_named_at_once(call, hello):
 @pytest.mark.parametrize("body", [[], "text", 1, None, True, [{"data": {}}]])
 def test_a_body_that_is_no_object_is_refused(call, db, hello, body):
     answer = call("POST", RUN, data=json.dumps(body), content_type=JSON)
-    assert (answer.status_code, answer.json) == (422, {"errors": ["The body needs to be a JSON object."]})
+    assert (answer.status_code, answer.json["detail"]) == (422, "The body needs to be a JSON object.")
     assert stored(db) == []
 
 
 @pytest.mark.parametrize("data", [[], "text", 1, None, False, [["text", "x"]]])
 def test_data_that_is_no_object_is_refused(call, db, hello, data):
     answer = run(call, {"data": data})
-    assert (answer.status_code, answer.json) == (422, {"errors": ["Job data needs to be a dict"]})
+    assert (answer.status_code, answer.json["detail"]) == (422, "Job data needs to be a dict")
     assert stored(db) == []
 
 
@@ -177,7 +177,7 @@ def test_a_queue_that_is_none_of_the_jobs_is_refused(call, db, hello, queue):
 def test_json_that_cannot_be_read_is_a_400_that_says_where(call, db, hello, body, part):
     answer = call("POST", RUN, data=body, content_type=JSON)
     assert answer.status_code == 400
-    assert part in answer.json["error"]
+    assert part in answer.json["detail"]
     assert stored(db) == []
 
 
@@ -235,7 +235,7 @@ def test_a_body_of_more_than_a_mebibyte_is_a_413(call, db, hello, content_type):
     body = b'{"data": {"text": "' + b"x" * 1024 * 1024 + b'"}}'
     answer = call("POST", RUN, data=body, content_type=content_type)
     assert answer.status_code == 413
-    assert "error" in answer.json
+    assert "detail" in answer.json
     assert stored(db) == []
 
 
@@ -276,7 +276,7 @@ def test_a_part_of_more_than_a_mebibyte_is_a_413_too_when_nobody_said_how_long_t
 def test_another_kind_of_body_is_a_415(call, db, hello, content_type):
     answer = call("POST", RUN, data=b'{"data": {"text": "x"}}', content_type=content_type)
     assert answer.status_code == 415
-    assert "application/json" in answer.json["error"]
+    assert "application/json" in answer.json["detail"]
     assert stored(db) == []
 
 
@@ -296,7 +296,7 @@ def test_a_job_that_is_not_enabled_is_not_there_and_not_even_superusers_run_it(
     assert call("POST", "/jobs/local/a/A/run", json={}).status_code == 404
     for path in ("local/a/A", "local/b/B"):
         answer = call_as_root("POST", f"/jobs/{path}/run", json={})
-        assert (answer.status_code, list(answer.json)) == (403, ["error"])
+        assert (answer.status_code, answer.json["status"]) == (403, 403)
     assert stored(db) == []
 
 
@@ -437,7 +437,7 @@ def test_parts_that_cannot_be_read_are_never_taken_for_no_parts(call, db, plain,
     stream = {"input_stream": io.BytesIO(body), "content_length": len(body), "content_type": content_type}
     answer = call("POST", "/jobs/local/plain/Plain/run", **stream)
     assert answer.status_code == 400
-    assert "error" in answer.json
+    assert "detail" in answer.json
     assert stored(db) == []
 
 

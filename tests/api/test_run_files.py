@@ -75,7 +75,7 @@ def test_a_part_may_be_a_file(app, call, db):
 )
 def test_what_does_not_fit_is_named_and_nothing_is_kept(call, db, parts, errors):
     answer = send(call, **parts)
-    assert (answer.status_code, answer.json) == (422, {"errors": errors})
+    assert (answer.status_code, answer.json["errors"]) == (422, errors)
     assert stored(db) == []
     assert db.scalars(select(RunFile)).all() == []
     assert db.scalars(select(FileChunk.key)).all() == []
@@ -96,12 +96,12 @@ def test_a_full_disk_is_said(call, db, monkeypatch):
     monkeypatch.setattr("store.files.DatabaseFiles.put", full)
     answer = send(call, table=(io.BytesIO(b"a"), "hosts.csv"))
     assert (answer.status_code, stored(db)) == (507, [])
-    assert answer.json["error"].startswith("There is no room left for files")
+    assert answer.json["detail"].startswith("There is no room left for files")
 
 
 def test_json_carries_no_file(call, db):
     answer = call("POST", RUN, json={"data": {"table": "aGVsbG8="}})
-    assert (answer.status_code, answer.json) == (422, {"errors": {"table": ["Choose a file."]}})
+    assert (answer.status_code, answer.json["errors"]) == (422, {"table": ["Choose a file."]})
 
 
 def test_a_body_larger_than_any_file_may_be_is_refused_before_it_is_read(app, call, db):
@@ -115,7 +115,7 @@ def test_a_body_larger_than_any_file_may_be_is_refused_before_it_is_read(app, ca
     )
     assert answer.status_code == 413
     assert (
-        answer.json["error"]
+        answer.json["detail"]
         == "This is more than is accepted here: the files of a run may have 100 MB together."
     )
 

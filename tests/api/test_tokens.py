@@ -48,8 +48,8 @@ def test_every_route_refuses_strangers_and_says_how_to_get_in(app, hello, method
     answer = app.test_client().open(f"/api/v1{path}", method=method)
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="Errand API"'
-    assert list(answer.json) == ["error"]
-    assert "Authorization" in answer.json["error"]
+    assert answer.mimetype == "application/problem+json"
+    assert "Authorization" in answer.json["detail"]
 
 
 @pytest.mark.parametrize("scheme", ["Token", "token", "Bearer", "bearer", "BEARER"])
@@ -120,7 +120,9 @@ def test_no_answer_sets_a_cookie_or_may_be_kept(call, hello):
         assert "Set-Cookie" not in answer.headers
         assert answer.headers["Cache-Control"] == "no-store"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
-        assert answer.mimetype == "application/json"
+        assert answer.mimetype == (
+            "application/json" if answer.status_code == 200 else "application/problem+json"
+        )
 
 
 @pytest.mark.parametrize(
@@ -141,7 +143,7 @@ def test_no_answer_sets_a_cookie_or_may_be_kept(call, hello):
 def test_a_wrong_method_is_a_405_in_json(call, hello, method, path):
     answer = call(method, path)
     assert answer.status_code == 405
-    assert "error" in answer.json
+    assert "detail" in answer.json
     assert "Allow" in answer.headers
 
 
@@ -149,17 +151,17 @@ def test_a_wrong_method_is_a_405_in_json(call, hello, method, path):
 def test_an_unknown_address_is_a_404_in_json(call, path):
     answer = call("GET", path)
     assert answer.status_code == 404
-    assert "error" in answer.json
+    assert "detail" in answer.json
 
 
 def test_a_fault_of_ours_is_a_500_in_json_that_tells_nothing(call, hello, monkeypatch):
     def broken(_record):
         raise RuntimeError("geheim")
 
-    monkeypatch.setattr("webapp.api.shapes.job", broken)
+    monkeypatch.setattr("webapp.api.shapes.jobs.job", broken)
     answer = call("GET", "/jobs")
     assert answer.status_code == 500
-    assert list(answer.json) == ["error"]
+    assert answer.mimetype == "application/problem+json"
     assert "geheim" not in answer.text
 
 

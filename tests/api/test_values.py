@@ -174,7 +174,7 @@ def test_who_may_not_change_the_job_only_reads(call, db, kept):
     kept(a=1)
     for method in ("PUT", "DELETE"):
         answer = call(method, f"{PLAIN}/a", **({"json": {"value": 2}} if method == "PUT" else {}))
-        assert (answer.status_code, answer.json) == (403, {"error": NO_CHANGE})
+        assert (answer.status_code, answer.json["detail"]) == (403, NO_CHANGE)
     assert stored(db) == {"a": 1}
 
 
@@ -237,7 +237,7 @@ def test_parameters_that_cannot_be_meant_are_refused(call, plain, query):
 def test_what_is_not_there_is_a_404(call, plain, path):
     answer = call("GET", path)
     assert answer.status_code == 404
-    assert "error" in answer.json
+    assert "detail" in answer.json
 
 
 def test_all_at_once_are_not_deleted_by_an_address_that_lost_its_key(call_as_root, db, kept):

@@ -3,7 +3,7 @@ so that no foreign page can make a signed-in browser act through it."""
 
 from flask import Blueprint, Flask
 
-from webapp.api import errors, jobs, objects, results, sources, tokens, values, workers
+from webapp.api import document, entries, errors, jobs, objects, results, sources, tokens, values, workers
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 blueprint.before_request(tokens.identify)
@@ -16,12 +16,12 @@ blueprint.add_url_rule("/jobs/<job:reference>/values", "values", values.values)
 # As it is: a key may begin with a slash, and have two in a row.
 _value = "/jobs/<job:reference>/values/<value:key>"
 blueprint.add_url_rule(_value, "value", values.value, merge_slashes=False)
-blueprint.add_url_rule(_value, "put_value", values.put, methods=["PUT"], merge_slashes=False)
-blueprint.add_url_rule(_value, "delete_value", values.delete, methods=["DELETE"], merge_slashes=False)
+blueprint.add_url_rule(_value, "put_value", values.put_value, methods=["PUT"], merge_slashes=False)
+blueprint.add_url_rule(_value, "delete_value", values.delete_value, methods=["DELETE"], merge_slashes=False)
 blueprint.add_url_rule("/objects/<model>", "objects", objects.objects)
 blueprint.add_url_rule("/results", "results", results.results)
 blueprint.add_url_rule("/results/<result_id>", "result", results.result)
-blueprint.add_url_rule("/results/<result_id>/entries", "entries", results.entries)
+blueprint.add_url_rule("/results/<result_id>/entries", "entries", entries.entries)
 blueprint.add_url_rule("/results/<result_id>/files", "files", results.files)
 blueprint.add_url_rule("/results/<result_id>/files/<int:file_id>", "file", results.file)
 blueprint.add_url_rule("/results/<result_id>/report", "report", results.report)
@@ -40,3 +40,4 @@ for _error in errors.ANSWERED:
 
 def register(app: Flask) -> None:
     app.register_blueprint(blueprint)
+    app.add_url_rule("/api/v1/openapi.json", "openapi", document.serve)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import UTC, datetime
+from typing import Any
 
 from flask import request
 
@@ -37,14 +38,23 @@ def text(name: str) -> str:
     return request.args.get(name, "")
 
 
+def whole_number(given: Any, *, least: int = 0) -> int:
+    """Return a number as a query string has it. Raises ValueError with a sentence."""
+    text = str(given)
+    # isdecimal alone would let digits of every script through.
+    if text.isascii() and text.isdecimal() and len(text) <= 10 and least <= int(text) <= LARGEST_NUMBER:
+        return int(text)
+    raise ValueError(f"Give a whole number from {least} to {LARGEST_NUMBER}.")
+
+
 def number(name: str, default: int, *, least: int = 0) -> int:
     given = request.args.get(name)
     if given is None:
         return default
-    # isdecimal alone would let digits of every script through.
-    if given.isascii() and given.isdecimal() and len(given) <= 10 and least <= int(given) <= LARGEST_NUMBER:
-        return int(given)
-    raise InvalidRequest({name: [f"Give a whole number from {least} to {LARGEST_NUMBER}."]})
+    try:
+        return whole_number(given, least=least)
+    except ValueError as error:
+        raise InvalidRequest({name: [str(error)]}) from None
 
 
 def page_size(default: int, most: int) -> int:
@@ -60,14 +70,12 @@ def choices(name: str, allowed: Collection[str]) -> list[str]:
     return given
 
 
-def moment(name: str) -> datetime | None:
-    given = request.args.get(name)
-    if given is None:
-        return None
+def moment_of(given: Any) -> datetime:
+    """Return a time as a query string has it. Raises ValueError with a sentence."""
     try:
         value = datetime.fromisoformat(given)
         if value.tzinfo is not None:
             return value.astimezone(UTC)
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, TypeError):
         pass
-    raise InvalidRequest({name: ["Give a time with its zone, like 2026-01-31T09:30:00Z."]})
+    raise ValueError("Give a time with its zone, like 2026-01-31T09:30:00Z.")

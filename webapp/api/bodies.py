@@ -25,6 +25,29 @@ MOST_PARTS = 1000
 KEYS = ("data", "commit", "queue", *OPTIONS)
 
 
+#: What `receive` reads, as the OpenAPI document says it. Which data a job takes, its variables say.
+RUN_BODIES: dict[str, dict[str, Any]] = {
+    "application/json": {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "data": {"type": "object"},
+            "commit": {"type": ["boolean", "null"]},
+            "queue": {"type": ["string", "null"]},
+            **{name: {"type": ["boolean", "null"]} for name in OPTIONS},
+        },
+    },
+    "multipart/form-data": {
+        "type": "object",
+        "properties": {
+            **{f"_{name}": {"type": "string", "enum": ["true", "false"]} for name in ("commit", *OPTIONS)},
+            "_queue": {"type": "string"},
+        },
+        "additionalProperties": {"type": "string"},
+    },
+}
+
+
 @dataclass(frozen=True)
 class AskedRun:
     """What the caller asked for. None: they left it to the job."""
@@ -55,18 +78,14 @@ def receive() -> AskedRun:
     raise UnsupportedMediaType("Send application/json or multipart/form-data.")
 
 
-def receive_value() -> Any:
-    """Read a body that is `{"value": ...}`, and return the JSON value in it."""
+def receive_object() -> dict[str, Any]:
+    """Read a body that is a JSON object; none at all is an empty one."""
     request.max_content_length = LARGEST_BODY_BYTES + 1
-    if request.mimetype != "application/json":
-        raise UnsupportedMediaType("Send application/json.")
-    given = _object(_whole_body())
-    errors = {name: ["There is no such key; there is value."] for name in given if name != "value"}
-    if "value" not in given:
-        errors["value"] = ["Give a value."]
-    if errors:
-        raise InvalidRequest(errors)
-    return given["value"]
+    if request.mimetype == "application/json":
+        return _object(_whole_body())
+    if not request.mimetype and not _whole_body():
+        return {}
+    raise UnsupportedMediaType("Send application/json.")
 
 
 def _whole_body() -> bytes:

@@ -1,10 +1,12 @@
-"""Every answer of the API that is not a success: JSON with a sentence."""
+"""Every answer of the API that is not a success: problem details (RFC 9457) with a sentence."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from typing import Any, NotRequired
 
 from flask import Response, jsonify
 from sqlalchemy.exc import OperationalError
+from typing_extensions import TypedDict
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from jobs.errors import InvalidData
@@ -12,6 +14,20 @@ from store.permissions import Forbidden, NotVisible
 from webapp.database import RETRY_AFTER_SECONDS, trouble
 from webapp.uploads import too_much
 from worker.cancel import AlreadyFinished
+
+PROBLEM = "application/problem+json"
+
+
+class ProblemShape(TypedDict):
+    """What is wrong with a request."""
+
+    type: str
+    title: str
+    status: int
+    #: A sentence.
+    detail: str
+    #: What is wrong with what was given, by its name.
+    errors: NotRequired[dict[str, list[str]]]
 
 
 class InvalidRequest(Exception):
@@ -42,13 +58,13 @@ ANSWERED: tuple[type[Exception] | int, ...] = (
 def answer(error: Exception) -> Response | HTTPException:
     """Turn any error into JSON. What is not known here is our own fault and tells nothing of itself."""
     if isinstance(error, InvalidData | InvalidRequest):
-        return _json({"errors": error.errors}, 422)
+        return _refused(error.errors)
     if isinstance(error, NotVisible):
-        return _json({"error": "There is nothing here."}, 404)
+        return problem(404, "There is nothing here.")
     if isinstance(error, Forbidden):
-        return _json({"error": str(error)}, 403)
+        return problem(403, str(error))
     if isinstance(error, AlreadyFinished):
-        return _json({"error": str(error) or "This run has already ended."}, 409)
+        return problem(409, str(error) or "This run has already ended.")
     if isinstance(error, OperationalError):
         return _unavailable(error)
     if isinstance(error, HTTPException):
@@ -67,7 +83,7 @@ def _http(error: HTTPException) -> Response | HTTPException:
     if error.code is None or error.code < 400:
         return error  # a redirect
     given = error.get_response()
-    response = _json({"error": _sentence(error)}, error.code)
+    response = problem(error.code, _sentence(error))
     for name in ("WWW-Authenticate", "Allow", "Retry-After"):
         if name in given.headers:
             response.headers[name] = given.headers[name]
@@ -86,13 +102,28 @@ def _sentence(error: HTTPException) -> str:
 
 def _unavailable(error: OperationalError) -> Response:
     status, sentence = trouble(error)
-    response = _json({"error": sentence}, status)
+    response = problem(status, sentence)
     if status == 503:
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
 
 
-def _json(body: object, status: int) -> Response:
-    response = jsonify(body)
-    response.status_code = status
+def _refused(errors: Mapping[str, Sequence[str]] | Sequence[str]) -> Response:
+    if not isinstance(errors, Mapping):
+        return problem(422, " ".join(errors))
+    names = list(errors)
+    which = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return problem(422, f"This does not fit: {which}.", {name: list(errors[name]) for name in names})
+
+
+def problem(status: int, detail: str, errors: Mapping[str, Sequence[str]] | None = None) -> Response:
+    """Say what is wrong. errors: by the name of what was given."""
+    said: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
+    response = jsonify(said if errors is None else {**said, "errors": errors})
+    response.status_code, response.mimetype = status, PROBLEM
     return never_keep(response)

@@ -3,38 +3,77 @@
 import uuid
 from typing import Any
 
-from flask import Response, current_app, jsonify, request, url_for
-from sqlalchemy import select
+from flask import current_app, request, url_for
+from pydantic import Field
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from store.models import JobRecord, class_path_of
 from store.permissions import allowed, require, visible
-from webapp.api import arguments, shapes
-from webapp.api.bodies import receive, values_for
+from webapp.api import arguments
+from webapp.api.bodies import RUN_BODIES, receive, values_for
+from webapp.api.calls import Query, call
+from webapp.api.given import Flag, Number, Text
+from webapp.api.listing import Order, Sorted, part
 from webapp.api.paging import page
+from webapp.api.shapes import Page
+from webapp.api.shapes import jobs as shapes
+from webapp.api.shapes import results as result_shapes
 from webapp.api.tokens import user
 from webapp.database import db, reading
 from webapp.fresh import fresh
 from webapp.request_facts import request_facts
+from webapp.waiting import LONGEST_SECONDS
 from worker.lookups import object_lookup
 from worker.questions import Questions
 from worker.submit import submit
 
-
-def jobs() -> dict[str, Any]:
-    arguments.check_names(("after", "limit"))
-    limit = arguments.page_size(default=200, most=1000)
-    query = visible(select(JobRecord), user(), JobRecord).order_by(JobRecord.class_path)
-    if after := arguments.text("after"):
-        query = query.where(JobRecord.class_path > after)
-    records = db.session.scalars(query.limit(limit + 1)).all()
-    more = records[limit - 1].class_path if len(records) > limit else None
-    return page([shapes.job(record) for record in records[:limit]], more)
+ORDER = Order(
+    {"class_path": JobRecord.class_path, "name": JobRecord.name, "refreshed_at": JobRecord.refreshed_at},
+    JobRecord.class_path,
+    "class_path",
+)
 
 
-def job(reference: str) -> dict[str, Any]:
-    arguments.check_names(())
+class Jobs(Sorted):
+    most = 1000
+    limit: int = Field(200, ge=1, le=arguments.LARGEST_NUMBER, description="How many at most.")
+    q: Text = Field("", description="In their names, class paths or descriptions.")
+    name: list[Text] = []
+    source: list[Text] = []
+    grouping: list[Text] = []
+    enabled: Flag | None = None
+    installed: Flag | None = None
+    hidden: Flag | None = None
+    read_only: Flag | None = None
+    approval_required: Flag | None = None
+
+
+class Waits(Query):
+    wait: Number = Field(0, description=f"Seconds to wait for the end of the run, up to {LONGEST_SECONDS}.")
+
+
+@call(query=Jobs, answers={200: Page[shapes.JobShape]}, tag="jobs")
+def jobs(query: Jobs) -> Any:
+    """List jobs."""
+    wanted = visible(select(JobRecord), user(), JobRecord)
+    for name in ("name", "source", "grouping"):
+        if given := getattr(query, name):
+            wanted = wanted.where(getattr(JobRecord, name).in_(given))
+    for name in ("enabled", "installed", "hidden", "read_only", "approval_required"):
+        if (flag := getattr(query, name)) is not None:
+            wanted = wanted.where(getattr(JobRecord, name).is_(flag))
+    if query.q:
+        found = (JobRecord.name, JobRecord.class_path, JobRecord.description)
+        wanted = wanted.where(or_(*(column.icontains(query.q, autoescape=True) for column in found)))
+    records, more = part(db.session(), wanted, query, ORDER)
+    return page([shapes.job(record) for record in records], more)
+
+
+@call(answers={200: shapes.JobShape}, tag="jobs")
+def job(query: Query, reference: str) -> Any:
+    """Show a job, with what its code computes of its variables."""
     session = db.session()
     record = fresh(lambda: _find(reference, session))
     # The address of a run is an address of a job too: any class may be called `run`.
@@ -48,8 +87,15 @@ def job(reference: str) -> dict[str, Any]:
         return shapes.job(record, questions.described(objects), questions.problems)
 
 
-def run(reference: str) -> tuple[Response, int, dict[str, str]]:
-    arguments.check_names(())
+@call(
+    query=Waits,
+    answers={201: result_shapes.ResultShape, 200: result_shapes.ResultShape},
+    takes=RUN_BODIES,
+    headers=("Idempotency-Key",),
+    tag="jobs",
+)
+def run(query: Waits, reference: str) -> Any:
+    """Ask for a run of a job."""
     asked = receive()
     # On a session that only reads: checking the data may take its time, and SQLite's write turn is for storing it.
     with reading() as session:
@@ -71,8 +117,13 @@ def run(reference: str) -> tuple[Response, int, dict[str, str]]:
     )
     # The answer to the first request may have been lost on its way: the caller gets it now.
     status = 200 if result.repeated else 201
-    shown = shapes.result(result) if allowed(user(), "view", result) else shapes.result_reference(result)
-    return jsonify(shown), status, {"Location": url_for("api.result", result_id=result.id)}
+    headers = {"Location": url_for("api.result", result_id=result.id)}
+    if not allowed(user(), "view", result):
+        return result_shapes.result_reference(result), status, headers
+    if query.wait and not result.finished:
+        current_app.extensions["errand"].waiting.wait(result.id, query.wait, lambda seen: False)
+        db.session.refresh(result)
+    return result_shapes.result(result), status, headers
 
 
 def _find(reference: str, session: Session) -> JobRecord | None:

@@ -13,5 +13,5 @@ def next_url(cursor: str | None) -> str | None:
     return url_for(request.endpoint, **(request.view_args or {}), **values)
 
 
-def page(rows: list[dict[str, Any]], cursor: str | None = None) -> dict[str, Any]:
+def page(rows: list[Any], cursor: str | None = None) -> dict[str, Any]:
     return {"results": rows, "next": next_url(cursor)}

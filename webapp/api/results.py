@@ -1,19 +1,24 @@
 """Results: what became of the runs."""
 
 import uuid
-from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
-from flask import Response, current_app, jsonify
-from sqlalchemy import Select, and_, or_, select
+from flask import Response, current_app
+from pydantic import Field
+from sqlalchemy import Select, select
 from sqlalchemy.orm import defer
 from werkzeug.exceptions import NotFound
 
-from store.models import LEVELS, JobResult, LogEntry, Status, class_path_of
+from store.models import JobResult, class_path_of
 from store.permissions import allowed, require, visible
-from webapp.api import arguments, shapes
+from webapp.api.calls import Content, Query, call
 from webapp.api.errors import InvalidRequest
+from webapp.api.given import Moment, Text
+from webapp.api.jobs import Waits
+from webapp.api.listing import Order, Sorted, part
 from webapp.api.paging import page
+from webapp.api.shapes import Page
+from webapp.api.shapes import results as shapes
 from webapp.api.tokens import user
 from webapp.database import db
 from webapp.result_files import made_files, send_made_file
@@ -29,62 +34,80 @@ LARGE = (
     JobResult.results,
 )
 
+ORDER = Order({"created_at": JobResult.created_at, "name": JobResult.name}, JobResult.id, "-created_at")
 
-def results() -> dict[str, Any]:
+StatusName = Literal[
+    "awaiting_approval", "pending", "running", "completed", "failed", "errored", "canceled", "denied"
+]
+
+
+class Chosen(Query):
+    """Which results are meant."""
+
+    job: Text = Field("", description="The id or class path of their job.")
+    status: list[StatusName] = []
+    user: list[Text] = Field([], description="Who asked for them.")
+    queue: list[Text] = []
+    origin: list[Text] = Field([], description='What asked for them: "schedule", "hook", ...; "person".')
+    parent: uuid.UUID | None = Field(None, description="The run that led to them.")
+    q: Text = Field("", description="In the names of their jobs, or why they ended as they did.")
+    since: Moment | None = Field(None, description="Asked for at this time or later.")
+    until: Moment | None = Field(None, description="Asked for before this time.")
+
+
+class Results(Chosen, Sorted):
+    pass
+
+
+@call(query=Results, answers={200: Page[shapes.ResultLine]}, tag="results")
+def results(query: Results) -> Any:
     """List results, the latest first."""
-    arguments.check_names(("after", "job", "limit", "since", "status"), repeated=("status",))
-    limit = arguments.page_size(default=50, most=200)
-    query = _filtered(visible(select(JobResult), user(), JobResult))
-    query = query.order_by(JobResult.created_at.desc(), JobResult.id.desc()).limit(limit + 1)
-    rows = db.session.scalars(query.options(*(defer(column) for column in LARGE))).all()
-    more = _cursor(rows[limit - 1]) if len(rows) > limit else None
-    return page([shapes.result_line(row) for row in rows[:limit]], more)
+    wanted = chosen(visible(select(JobResult), user(), JobResult), query)
+    rows, more = part(db.session(), wanted.options(*(defer(column) for column in LARGE)), query, ORDER)
+    return page([shapes.result_line(row) for row in rows], more)
 
 
-def result(result_id: str) -> dict[str, Any]:
-    arguments.check_names(())
-    return shapes.result(_find(result_id))
+@call(query=Waits, answers={200: shapes.ResultShape}, tag="results")
+def result(query: Waits, result_id: str) -> Any:
+    """Show a result; with `wait`, once it has ended."""
+    row = find_result(result_id)
+    if query.wait and not row.finished:
+        current_app.extensions["errand"].waiting.wait(row.id, query.wait, lambda seen: False)
+        row = find_result(result_id)
+    return shapes.result(row)
 
 
-def entries(result_id: str) -> dict[str, Any]:
-    """List entries in the order they were logged; `after` is the number of the last one already known."""
-    arguments.check_names(("after", "level", "limit"), repeated=("level",))
-    limit = arguments.page_size(default=200, most=1000)
-    row = _find(result_id)
-    query = select(LogEntry).where(LogEntry.result_id == row.id, LogEntry.seq > arguments.number("after", 0))
-    if levels := arguments.choices("level", LEVELS):
-        query = query.where(LogEntry.level.in_(levels))
-    found = db.session.scalars(query.order_by(LogEntry.seq).limit(limit + 1)).all()
-    more = str(found[limit - 1].seq) if len(found) > limit else None
-    return page([shapes.entry(entry) for entry in found[:limit]], more)
+@call(answers={200: Page[shapes.FileShape]}, tag="results")
+def files(query: Query, result_id: str) -> Any:
+    """List the files that a run has made."""
+    return page([shapes.run_file(row) for row in made_files(find_result(result_id).id)])
 
 
-def files(result_id: str) -> dict[str, Any]:
-    arguments.check_names(())
-    return page([shapes.run_file(row) for row in made_files(_find(result_id).id)])
+@call(answers={200: Content("application/octet-stream")}, tag="results")
+def file(query: Query, result_id: str, file_id: int) -> Response:
+    """Give a file that a run has made."""
+    return send_made_file(find_result(result_id).id, file_id)
 
 
-def file(result_id: str, file_id: int) -> Response:
-    arguments.check_names(())
-    return send_made_file(_find(result_id).id, file_id)
-
-
-def report(result_id: str) -> dict[str, Any]:
-    arguments.check_names(())
-    _find(result_id)
+@call(answers={200: Content("text/html")}, tag="results")
+def report(query: Query, result_id: str) -> Any:
+    """Give the report of a run."""
+    find_result(result_id)
     # No job can make a report yet, so no result has one.
     raise NotFound("This result has no report.")
 
 
-def cancel(result_id: str) -> tuple[Response, int]:
-    arguments.check_names(())
-    row = _find(result_id)
+@call(answers={202: shapes.ResultShape}, tag="results")
+def cancel(query: Query, result_id: str) -> Any:
+    """Stop a run, or have it not start."""
+    row = find_result(result_id)
     require(user(), "change", row)
     cancelling.cancel(db.session(), current_app.extensions["errand"].settings, row, user())
-    return jsonify(shapes.result(row)), 202
+    return shapes.result(row), 202
 
 
-def _find(result_id: str) -> JobResult:
+def find_result(result_id: str) -> JobResult:
+    """Raises NotFound, also when the user may not see it."""
     try:
         key = uuid.UUID(result_id)
     except ValueError:
@@ -100,23 +123,27 @@ def _no_result() -> NotFound:
     return NotFound("There is no such result, or you may not see it.")
 
 
-def _filtered(query: Select[JobResult]) -> Select[JobResult]:
-    if statuses := arguments.choices("status", list(Status)):
-        query = query.where(JobResult.status.in_(statuses))
-    if reference := arguments.text("job"):
-        query = query.where(_of_job(reference))
-    if since := arguments.moment("since"):
-        query = query.where(JobResult.created_at >= since)
-    if after := arguments.text("after"):
-        created_at, key = _position(after)
-        # The first condition says nothing new, but it is the one an index can serve.
-        query = query.where(
-            JobResult.created_at <= created_at,
-            or_(
-                JobResult.created_at < created_at,
-                and_(JobResult.created_at == created_at, JobResult.id < key),
-            ),
-        )
+def chosen(query: Select[Any], asked: Chosen) -> Select[Any]:
+    """Narrow a query to the results that are meant."""
+    if asked.status:
+        query = query.where(JobResult.status.in_(asked.status))
+    if asked.job:
+        query = query.where(_of_job(asked.job))
+    if asked.user:
+        query = query.where(JobResult.username.in_(asked.user))
+    if asked.queue:
+        query = query.where(JobResult.queue.in_(asked.queue))
+    if asked.origin:
+        query = query.where(JobResult.origin.in_(["" if each == "person" else each for each in asked.origin]))
+    if asked.parent:
+        query = query.where(JobResult.parent_id == asked.parent)
+    if asked.q:
+        found = JobResult.name.icontains(asked.q, autoescape=True)
+        query = query.where(found | JobResult.cause.icontains(asked.q, autoescape=True))
+    if asked.since:
+        query = query.where(JobResult.created_at >= asked.since)
+    if asked.until:
+        query = query.where(JobResult.created_at < asked.until)
     return query
 
 
@@ -128,18 +155,3 @@ def _of_job(reference: str) -> Any:
         return JobResult.job_id == uuid.UUID(reference)
     except ValueError:
         raise InvalidRequest({"job": ["Give a job's id or class path."]}) from None
-
-
-def _cursor(row: JobResult) -> str:
-    return f"{shapes.time(row.created_at)}_{row.id}"
-
-
-def _position(cursor: str) -> tuple[datetime, uuid.UUID]:
-    moment, _, key = cursor.partition("_")
-    try:
-        created_at = datetime.fromisoformat(moment)
-        if created_at.tzinfo is None:
-            raise ValueError("no zone")
-        return created_at.astimezone(UTC), uuid.UUID(key)
-    except (ValueError, OverflowError):
-        raise InvalidRequest({"after": ["Take this from the `next` of an earlier page."]}) from None

@@ -6,15 +6,18 @@ from sqlalchemy import select
 
 from store.models import GitSource, JobSource, LoadError
 from store.permissions import require, visible
-from webapp.api import arguments, shapes
+from webapp.api.calls import Query, call
 from webapp.api.paging import page
+from webapp.api.shapes import Page
+from webapp.api.shapes.places import SourceShape, source
 from webapp.api.tokens import user
 from webapp.database import db
 from worker.syncs import latest
 
 
-def sources() -> dict[str, Any]:
-    arguments.check_names(())
+@call(answers={200: Page[SourceShape]}, tag="sources")
+def sources(query: Query) -> Any:
+    """List where jobs come from, with what could not be loaded from there."""
     # Tracebacks name paths and show code: they are for those who may mend it.
     require(user(), "view", JobSource)
     found = db.session.scalars(visible(select(JobSource), user(), JobSource).order_by(JobSource.name)).all()
@@ -25,7 +28,7 @@ def sources() -> dict[str, Any]:
     repositories = {row.name: syncs.get(row.id) for row in db.session.scalars(select(GitSource))}
     return page(
         [
-            shapes.source(row, [e for e in errors if e.source == row.name], repositories.get(row.name))
+            source(row, [e for e in errors if e.source == row.name], repositories.get(row.name))
             for row in found
         ]
     )

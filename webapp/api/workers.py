@@ -2,16 +2,21 @@
 
 import uuid
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from flask import current_app
+from pydantic import Field
 from sqlalchemy import select
 from werkzeug.exceptions import NotFound
 
 from store.models import JobResult, WorkerProcess
 from store.permissions import require, visible
-from webapp.api import arguments, shapes
+from webapp.api import arguments
+from webapp.api.calls import Listing, Query, call
+from webapp.api.listing import Order, Sorted, part
 from webapp.api.paging import page
+from webapp.api.shapes import Page
+from webapp.api.shapes.places import QueueShape, WorkerShape, queue, worker
 from webapp.api.tokens import user
 from webapp.database import db
 from worker.pausing import pause_queue, resume_queue
@@ -19,53 +24,71 @@ from worker.presence import drain_worker
 from worker.queue_facts import QueueFacts, known_queues, present_workers, queue_facts
 
 
-def workers() -> dict[str, Any]:
-    """List workers and schedulers by name, also those that were gone within the last day."""
-    arguments.check_names(("after", "limit"))
+class Places(Listing):
+    most = 1000
+    limit: int = Field(200, ge=1, le=arguments.LARGEST_NUMBER, description="How many at most.")
+
+
+class Workers(Sorted):
+    most = 1000
+    limit: int = Field(200, ge=1, le=arguments.LARGEST_NUMBER, description="How many at most.")
+    kind: list[Literal["worker", "scheduler"]] = []
+
+
+ORDER = Order(
+    {"name": WorkerProcess.name, "started_at": WorkerProcess.created_at}, WorkerProcess.name, "name"
+)
+
+
+@call(query=Workers, answers={200: Page[WorkerShape]}, tag="workers")
+def workers(query: Workers) -> Any:
+    """List workers and schedulers, also those that were gone within the last day."""
     require(user(), "view", WorkerProcess)
-    limit = arguments.page_size(default=200, most=1000)
-    query = visible(select(WorkerProcess), user(), WorkerProcess).order_by(WorkerProcess.name)
-    if after := arguments.text("after"):
-        query = query.where(WorkerProcess.name > after)
-    rows = db.session.scalars(query.limit(limit + 1)).all()
-    more = rows[limit - 1].name if len(rows) > limit else None
-    return page(_shapes(rows[:limit]), more)
+    wanted = visible(select(WorkerProcess), user(), WorkerProcess)
+    if query.kind:
+        wanted = wanted.where(WorkerProcess.kind.in_(query.kind))
+    rows, more = part(db.session(), wanted, query, ORDER)
+    return page(_shapes(rows), more)
 
 
-def drain(name: str) -> dict[str, Any]:
+@call(answers={200: WorkerShape}, tag="workers")
+def drain(query: Query, name: str) -> Any:
+    """Have a worker end after its run."""
     return _drain(name, on=True)
 
 
-def keep(name: str) -> dict[str, Any]:
+@call(answers={200: WorkerShape}, tag="workers")
+def keep(query: Query, name: str) -> Any:
+    """Have a worker not end after all."""
     return _drain(name, on=False)
 
 
-def queues() -> dict[str, Any]:
-    arguments.check_names(("after", "limit"))
+@call(query=Places, answers={200: Page[QueueShape]}, tag="queues")
+def queues(query: Places) -> Any:
+    """List queues by name."""
     require(user(), "view", WorkerProcess)
-    limit = arguments.page_size(default=200, most=1000)
-    after = arguments.text("after")
-    rows = [facts for facts in _facts() if facts.name > after]
-    more = rows[limit - 1].name if len(rows) > limit else None
-    return page([shapes.queue(facts) for facts in rows[:limit]], more)
+    rows = [facts for facts in _facts() if facts.name > query.after]
+    more = rows[query.limit - 1].name if len(rows) > query.limit else None
+    return page([queue(facts) for facts in rows[: query.limit]], more)
 
 
-def pause(name: str) -> dict[str, Any]:
-    arguments.check_names(())
+@call(answers={200: QueueShape}, tag="queues")
+def pause(query: Query, name: str) -> Any:
+    """Let the runs of a queue wait."""
     require(user(), "change", WorkerProcess)
     pause_queue(db.session(), _known(name), user())
     return _queue(name)
 
 
-def resume(name: str) -> dict[str, Any]:
-    arguments.check_names(())
+@call(answers={200: QueueShape}, tag="queues")
+def resume(query: Query, name: str) -> Any:
+    """Have the runs of a queue taken again."""
     require(user(), "change", WorkerProcess)
     resume_queue(db.session(), _known(name), user())
     return _queue(name)
 
 
-def _drain(name: str, *, on: bool) -> dict[str, Any]:
-    arguments.check_names(())
+def _drain(name: str, *, on: bool) -> WorkerShape:
     require(user(), "change", WorkerProcess)
     if not arguments.storable(name) or not drain_worker(db.session(), name, user(), on=on):
         raise NotFound("There is no such worker now.")
@@ -78,10 +101,10 @@ def _known(name: str) -> str:
     return name
 
 
-def _queue(name: str) -> dict[str, Any]:
+def _queue(name: str) -> QueueShape:
     # A queue that only its pause spoke of is gone with it.
     facts = {facts.name: facts for facts in _facts()}
-    return shapes.queue(facts.get(name, QueueFacts(name)))
+    return queue(facts.get(name, QueueFacts(name)))
 
 
 def _facts() -> list[QueueFacts]:
@@ -90,9 +113,9 @@ def _facts() -> list[QueueFacts]:
     return facts
 
 
-def _shapes(rows: Sequence[WorkerProcess]) -> list[dict[str, Any]]:
+def _shapes(rows: Sequence[WorkerProcess]) -> list[WorkerShape]:
     seen = _visible_runs(row.result_id for row in rows if row.result_id)
-    return [shapes.worker(row, row.result_id if row.result_id in seen else None) for row in rows]
+    return [worker(row, row.result_id if row.result_id in seen else None) for row in rows]
 
 
 def _visible_runs(ids: Any) -> set[uuid.UUID]:

@@ -115,7 +115,7 @@ def _forget(session: "Session", job: "JobRecord", keys: Sequence[str]) -> int:
 
 
 def _values_as_json(session: "Session", job: "JobRecord") -> str:
-    from webapp.api import shapes
+    from webapp.api.shapes import jobs as shapes
     from worker.kept_values import MOST_KEYS, are_hidden, list_kept
 
     hidden = are_hidden(job)
@@ -184,7 +184,7 @@ def _all(session: "Session") -> "list[JobRecord]":
 
 
 def _as_json(records: "Sequence[JobRecord]") -> str:
-    from webapp.api import shapes
+    from webapp.api.shapes import jobs as shapes
 
     return json.dumps([shapes.job(record) for record in records], indent=2) + "\n"
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from store.settings import Settings
 
 WEB_PROCESSES = 2
-WEB_THREADS = 4
 KEEP_ALIVE_SECONDS = 20
 #: After a worker has ended a run that took too long to stop, it needs this long to say so in the database.
 SETTLE_SECONDS = 4
@@ -40,6 +39,8 @@ def web(settings: "Settings", host: str, port: int) -> None:
 def serve(address: str) -> None:
     from gunicorn.app.base import BaseApplication
 
+    from webapp.desk import THREADS
+
     # Not gunicorn's own command: that puts the current folder first on the import path, and reads a
     # gunicorn.conf.py that happens to lie there.
     class Server(BaseApplication):  # type: ignore[misc]
@@ -49,7 +50,7 @@ def serve(address: str) -> None:
                 "bind": [address],
                 "worker_class": "gthread",
                 "workers": WEB_PROCESSES,
-                "threads": WEB_THREADS,
+                "threads": THREADS,
                 # Longer than the time between two polls: a new connection for each would cost half as much again.
                 "keepalive": KEEP_ALIVE_SECONDS,
                 # Loaded once, before the processes part: none of them answers while it still imports.

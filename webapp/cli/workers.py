@@ -1,6 +1,7 @@
 """`./errand workers` and `./errand queues`: who works on what, and what waits."""
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -22,7 +23,7 @@ def workers() -> None:
 @with_settings
 def list_workers(settings: "Settings", as_json: bool) -> None:
     """List workers and schedulers, one a line: name, state, queues."""
-    from webapp.api import shapes
+    from webapp.api.shapes import places as shapes
     from worker.queue_facts import present_workers
 
     with platform_session(settings) as session:
@@ -63,7 +64,7 @@ def queues() -> None:
 @with_settings
 def list_queues(settings: "Settings", as_json: bool) -> None:
     """List queues, one a line: name, state, waiting runs, running runs, workers."""
-    from webapp.api import shapes
+    from webapp.api.shapes import places as shapes
     from worker.queue_facts import present_workers, queue_facts
 
     with platform_session(settings) as session:
@@ -120,5 +121,5 @@ def _set_paused(settings: "Settings", name: str, *, paused: bool) -> None:
     raise click.ClickException(f"There is no queue {name!r}.{hint}")
 
 
-def _as_json(rows: list[dict[str, object]]) -> str:
+def _as_json(rows: Sequence[Mapping[str, object]]) -> str:
     return json.dumps(rows, indent=2) + "\n"

@@ -1,0 +1,78 @@
+"""The OpenAPI document: it names every call, and every answer is as it says."""
+
+import re
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from webapp.api.document import document, operations
+
+#: Of each operation: enough to see that every answer has its shape; `./errand soak` asks for more.
+EXAMPLES = 6
+
+CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
+
+
+def test_nothing_is_undocumented(app):
+    written = document(app)
+    described = {(method.upper(), path) for path, methods in written["paths"].items() for method in methods}
+    served = {
+        (method, re.sub(r"<(?:[^<>:]*:)?([^<>]+)>", r"{\1}", rule.rule))
+        for rule in app.url_map.iter_rules()
+        if rule.rule.startswith("/api/v1/") and rule.endpoint != "openapi"
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+    assert described == served
+    ids = [operation["operationId"] for operation in operations(written)]
+    assert len(ids) == len(set(ids))
+    assert all(operation["summary"].endswith(".") for operation in operations(written))
+
+
+def test_the_document_is_for_everybody(app):
+    answer = app.test_client().get("/api/v1/openapi.json")
+    assert (answer.status_code, answer.json["openapi"]) == (200, "3.1.0")
+    assert "Set-Cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("who", ["root", "carol"])
+def test_every_answer_is_as_it_says(app, who, request, make_token, hello, make_result):
+    """A fuzzer asks for everything, as somebody who may do all and as somebody who may do nothing."""
+    make_result(status="completed")
+    token = make_token(request.getfixturevalue(who))
+    schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", app)
+    headers = {"Authorization": f"Token {token}"}
+    statuses = set()
+    for operation in schema.get_all_operations():
+        statuses |= fuzzed(operation.ok(), headers)
+    assert statuses & {200, 201, 204}
+    assert statuses & {403, 404, 422}
+
+
+def fuzzed(operation, headers):
+    """Ask for one operation in some ways; return the statuses of the answers."""
+    statuses = set()
+
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy())
+    def ask(case):
+        case.query.pop("wait", None)
+        response = case.call(headers=headers)
+        statuses.add(response.status_code)
+        case.validate_response(response, checks=CHECKS)
+
+    ask()
+    return statuses

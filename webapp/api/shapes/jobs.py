@@ -1,0 +1,158 @@
+"""Jobs, their variables, and what they keep."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NotRequired
+
+from typing_extensions import TypedDict
+
+from store.models import JobRecord
+from webapp.api.shapes import moment, text_id, time
+from worker.kept_values import Kept
+
+
+class VariableShape(TypedDict):
+    """A variable. `computed` names what its job's code computes; `problems` says why it could not."""
+
+    name: str
+    type: str
+    #: Of a kind that a plugin brings: its name.
+    kind: NotRequired[str]
+    label: str | None
+    description: str
+    required: bool
+    default: Any
+    min_length: NotRequired[int | None]
+    max_length: NotRequired[int | None]
+    regex: NotRequired[str | None]
+    min_value: NotRequired[float | None]
+    max_value: NotRequired[float | None]
+    decimal_places: NotRequired[int | None]
+    min_prefix_length: NotRequired[int | None]
+    max_prefix_length: NotRequired[int | None]
+    version: NotRequired[int | None]
+    choices: NotRequired[Any]
+    model: NotRequired[str]
+    display_field: NotRequired[str | None]
+    query_params: NotRequired[Any]
+    null_option: NotRequired[str | None]
+    max_bytes: NotRequired[int | None]
+    accept: NotRequired[list[str]]
+    widget: NotRequired[Any]
+    computed: NotRequired[list[str]]
+    shown_if: NotRequired[Any]
+    depends_on: NotRequired[list[str]]
+    group: NotRequired[str]
+    problems: NotRequired[list[str]]
+
+
+_OWN = ("name", "type", "kind", "label", "description", "required", "default", "problems")
+
+#: What a variable's description may say besides what every variable has.
+VARIABLE_OPTIONS = tuple(name for name in VariableShape.__annotations__ if name not in _OWN)
+
+
+class JobShape(TypedDict):
+    """A job."""
+
+    id: str
+    class_path: str
+    url: str
+    source: str
+    name: str
+    grouping: str
+    description: str
+    installed: bool
+    enabled: bool
+    hidden: bool
+    read_only: bool
+    commit_default: bool
+    dialect: str
+    approval_required: bool
+    approval_expires: float
+    has_plan: bool
+    has_sensitive_variables: bool
+    soft_time_limit: float
+    time_limit: float
+    queues: list[str]
+    variables: list[VariableShape]
+    presets: dict[str, Any]
+    code_digest: str
+    code_commit: str | None
+    refreshed_at: str
+
+
+class KeptShape(TypedDict):
+    """A value that a job keeps between its runs."""
+
+    key: str
+    #: Only its key is shown.
+    hidden: bool
+    value: Any
+    size: int | None
+    updated_at: str | None
+    result: str | None
+
+
+def job(
+    record: JobRecord,
+    variables: Sequence[Mapping[str, Any]] | None = None,
+    problems: Mapping[str, list[str]] | None = None,
+) -> JobShape:
+    """variables: with what its code computes of them; in a list that would take long."""
+    described = record.variables if variables is None else variables
+    return {
+        "id": str(record.id),
+        "class_path": record.class_path,
+        "url": f"/jobs/{record.class_path}/",
+        "source": record.source,
+        "name": record.name,
+        "grouping": record.grouping,
+        "description": record.description,
+        "installed": record.installed,
+        "enabled": record.enabled,
+        "hidden": record.hidden,
+        "read_only": record.read_only,
+        "commit_default": record.commit_default,
+        "dialect": record.dialect,
+        "approval_required": record.approval_required,
+        "approval_expires": record.approval_expires,
+        "has_plan": record.has_plan,
+        "has_sensitive_variables": record.has_sensitive_variables,
+        "soft_time_limit": record.soft_time_limit,
+        "time_limit": record.effective_time_limit,
+        "queues": record.allowed_queues,
+        "variables": [variable(each, (problems or {}).get(each["name"])) for each in described],
+        "presets": record.presets,
+        "code_digest": record.code_digest,
+        "code_commit": record.code_commit or None,
+        "refreshed_at": moment(record.refreshed_at),
+    }
+
+
+def variable(description: Mapping[str, Any], problems: list[str] | None = None) -> VariableShape:
+    shape: VariableShape = {
+        "name": description["name"],
+        "type": description["type"],
+        "label": description.get("label"),
+        "description": description.get("description", ""),
+        "required": description.get("required", True),
+        "default": description.get("default"),
+    }
+    more: Any = {
+        **({"kind": description["kind"]} if "kind" in description else {}),
+        **{option: description[option] for option in VARIABLE_OPTIONS if option in description},
+        **({"problems": problems} if problems else {}),
+    }
+    shape.update(more)
+    return shape
+
+
+def kept(row: Kept, *, hidden: bool) -> KeptShape:
+    return {
+        "key": row.key,
+        "hidden": hidden,
+        "value": None if hidden else row.value,
+        "size": None if hidden else row.size_bytes,
+        "updated_at": time(row.updated_at),
+        "result": text_id(row.result_id),
+    }
