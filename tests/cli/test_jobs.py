@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from webapp.api import shapes
+from webapp.api.shapes import jobs as shapes
 
 HELLO = "local/hello/Hello"
 BRANCH = "plugins/branch/NewBranch"

@@ -228,6 +228,7 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     ("POST", "/workers/queues/default/pause"): ("workers.pause", SIGN_IN, 404, 403),
     ("POST", "/workers/queues/default/resume"): ("workers.resume", SIGN_IN, 404, 403),
     # The API.
+    ("GET", f"{API}/openapi.json"): ("openapi", OPEN, 200, 200),
     ("GET", f"{API}/jobs"): ("api.jobs", TOKEN, 200, 200),
     ("GET", f"{API}{JOB}"): ("api.job", TOKEN, 404, 200),
     ("POST", f"{API}{JOB}/run"): ("api.run", TOKEN, 404, 201),
