@@ -12,13 +12,14 @@ from sqlalchemy.orm import joinedload
 
 from jobs.kinds import secret_names
 from store import audit
-from store.models import Chain, JobRecord, JobResult, now
+from store.models import Chain, JobRecord, JobResult
 from store.permissions import NotVisible, visible
 from store.text import clean_text
 from webapp.admin_forms import AdminForm, check_name, line
 from webapp.auth import allowed, current_user, require
 from webapp.database import db
 from webapp.history import results_by
+from worker.chains import begin
 from worker.references import BadReference, check, is_reference
 
 blueprint = Blueprint("chains", __name__, url_prefix="/admin/chains")
@@ -236,13 +237,13 @@ def _write(
     chain.name, chain.on, chain.enabled = form.text("name"), form.text("on"), form.values["enabled"]
     chain.job, chain.next_job, chain.data = first, following, data
     after = _told(chain)
-    if before is None or {**before, "name": ""} != {**after, "name": ""}:
-        # What ended before it was so is not what was asked for.
-        chain.since = now()
     db.session.add(chain)
     act = "chain.create" if known is None else "chain.change"
     audit.note(db.session(), act, chain.name, before=before, after=after)
     try:
+        if before is None or {**before, "name": ""} != {**after, "name": ""}:
+            # What ended before it was so is not what was asked for.
+            begin(db.session(), chain)
         db.session.commit()
     except IntegrityError:
         db.session.rollback()

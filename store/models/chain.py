@@ -39,8 +39,6 @@ class Chain(Base):
     #: {variable of the next job: a value, or a text with references to the first run}
     data: Mapped[dict[str, Any]] = mapped_column(default=dict)
     enabled: Mapped[bool] = mapped_column(default=True)
-    #: Ends before that do not count: it was not there, or off, or about something else; and up to there all were looked at.
-    since: Mapped[datetime] = mapped_column(default=now)
     #: Why an end ran nothing, the last time that it did not; empty: it never happened.
     last_error: Mapped[LongText] = mapped_column(default="")
     last_error_at: Mapped[datetime | None]
@@ -51,7 +49,7 @@ class Chain(Base):
 
 
 class ChainLink(Base):
-    """A run that a chain has dealt with: it led to another one, or was refused."""
+    """A run that a chain has dealt with: it led to another one, was refused, or had ended before the chain was so."""
 
     __tablename__ = "chain_links"
 

@@ -1,10 +1,8 @@
 """The pages on which an admin says what runs after what."""
 
-from datetime import timedelta
-
 from sqlalchemy import select
 
-from store.models import AuditRecord, Chain, now
+from store.models import AuditRecord, Chain, ChainLink, now
 
 from .conftest import described, text
 
@@ -45,7 +43,6 @@ def test_a_chain_is_made_changed_and_deleted(root, db, make_job, make_result):
     )
     assert "That leads back to the first job" in text(back)
     chain.last_error, chain.last_error_at = "<b>No</b>.", now()
-    chain.since = now() - timedelta(days=1)
     result = make_result(following, origin="chain", origin_id=chain.id, origin_name="Then")
     page = text(root.get(f"/admin/chains/{chain.id}"))
     assert ("&lt;b&gt;No&lt;/b&gt;." in page, "site = {{ result.data.site }}" in page) == (True, True)
@@ -54,10 +51,13 @@ def test_a_chain_is_made_changed_and_deleted(root, db, make_job, make_result):
     # Turned round it does not lead back to itself.
     turned = {**given, "job": given["next_job"], "next_job": given["job"], "data": ""}
     assert root.post(f"/admin/chains/{chain.id}", turned).status_code == 303
+    ended = make_result(first)
+    db.commit()
     del given["enabled"]
     assert root.post(f"/admin/chains/{chain.id}", given).status_code == 303
     db.expire_all()
-    assert (chain.enabled, now() - chain.since < timedelta(hours=1)) == (False, True)
+    linked = db.scalars(select(ChainLink.result_id).where(ChainLink.chain_id == chain.id)).all()
+    assert (chain.enabled, ended.id in linked) == (False, True), "what had ended before runs nothing"
     db.commit()
     assert "Off" in text(root.get("/admin/chains/"))
     assert root.post(f"/admin/chains/{chain.id}/delete").status_code == 303

@@ -1,0 +1,39 @@
+"""Chains follow each end that was written, runs know what they led to, and repositories have calendars."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0027"
+down_revision = "0025"
+branch_labels = None
+depends_on = None
+
+UNFOLLOWED = sa.text("NOT followed AND finished_at IS NOT NULL")
+HAS_PARENT = sa.text("parent_id IS NOT NULL")
+
+
+def upgrade() -> None:
+    # What ended before the chains had got to it was followed already; of what came since, they have links.
+    op.add_column(
+        "job_results", sa.Column("followed", sa.Boolean(), nullable=False, server_default=sa.true())
+    )
+    op.execute(
+        "UPDATE job_results SET followed = false WHERE finished_at IS NULL "
+        "OR finished_at >= (SELECT min(since) FROM chains WHERE enabled)"
+    )
+    for name, columns, where in (
+        ("ix_job_results_unfollowed", ["finished_at"], UNFOLLOWED),
+        ("ix_job_results_parent_id_created_at", ["parent_id", "created_at"], HAS_PARENT),
+    ):
+        op.create_index(name, "job_results", columns, sqlite_where=where, postgresql_where=where)
+    op.drop_column("chains", "since")
+
+
+def downgrade() -> None:
+    at = sa.DateTime(timezone=True)
+    op.add_column(
+        "chains", sa.Column("since", at, nullable=False, server_default=sa.func.current_timestamp())
+    )
+    for name in ("ix_job_results_parent_id_created_at", "ix_job_results_unfollowed"):
+        op.drop_index(name, table_name="job_results")
+    op.drop_column("job_results", "followed")
