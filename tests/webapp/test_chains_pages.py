@@ -1,10 +1,14 @@
 """The pages on which an admin says what runs after what."""
 
-from sqlalchemy import select
+from datetime import timedelta
 
-from store.models import AuditRecord, Chain, ChainLink, now
+from sqlalchemy import select, update
 
-from .conftest import described, text
+from store.models import AuditRecord, Chain, ChainLink, Permission, now
+from webapp.origins import MOST_SHOWN
+
+from .conftest import NOON, described, text
+from .test_weight import MOST_BYTES, count
 
 
 def test_a_chain_is_made_changed_and_deleted(root, db, make_job, make_result):
@@ -94,3 +98,34 @@ def test_chains_are_for_those_who_may(alice, db, make_job):
     db.commit()
     assert alice.get(f"/admin/chains/{chain.id}").status_code == 404
     assert alice.post(f"/admin/chains/{chain.id}/delete").status_code == 404
+
+
+def test_the_page_of_a_run_lists_what_it_led_to(app, root, alice, db, make_job, make_result):
+    job, following, hidden = make_job("First"), make_job("Next"), make_job("Hidden")
+    first = make_result(job)
+    address = f"/results/{first.id}"
+    assert "Led to" not in text(alice.get(address))
+    by_chain = {"origin": "chain", "origin_name": "<i>Then</i>", "parent_id": first.id}
+    made = [make_result(following, "failed", **by_chain, created_at=NOON + timedelta(minutes=1))]
+    make_result(hidden, username="root", **by_chain, created_at=NOON)
+    own = {"owner": "me"}
+    db.execute(update(Permission).where(Permission.kind == "result").values(constraints=[own]))
+    db.commit()
+    page = text(alice.get(address))
+    assert f'<a href="/results/{made[0].id}">Next #{made[0].short_id}</a>' in page
+    assert "by chain &lt;i&gt;Then&lt;/i&gt;, alice" in page
+    assert 'Led to <span class="n">1</span>' in page
+    assert ("Hidden #" in page, "Hidden #" in text(root.get(address))) == (False, True)
+    few = count(app, alice, address)
+    made += [
+        make_result(following, **by_chain, created_at=NOON + timedelta(hours=hour))
+        for hour in range(1, MOST_SHOWN + 1)
+    ]
+    page = text(alice.get(address))
+    assert f'href="/results/?parent={first.id}">All that it led to' in page
+    assert page.count(">Next #") == MOST_SHOWN, "the first ones"
+    assert f"#{made[-1].short_id}" not in page
+    assert (count(app, alice, address), len(page) < MOST_BYTES) == (few, True)
+    listed = text(alice.get(f"/results/?parent={first.id}"))
+    assert listed.count('class="name" href="/results/') == len(made)
+    assert f"After First #{first.short_id}" in listed
