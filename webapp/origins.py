@@ -8,7 +8,7 @@ from flask import url_for
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload, load_only
 
-from store.models import LEVELS, Button, Chain, Hook, JobResult, Schedule, User
+from store.models import LEVELS, Button, Chain, ChainLink, Hook, JobResult, Schedule, User
 from store.permissions import visible
 from webapp.auth import allowed, current_user
 from webapp.database import db
@@ -81,12 +81,22 @@ def parent_of(result: JobResult) -> JobResult | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """A chain that ran nothing after a run. Of why, and of its page, only those know who may see chains."""
+
+    chain: str
+    reason: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class LedTo:
-    """The runs that one has led to, the first ones first."""
+    """The runs that one has led to, the first ones first, and what it should have led to."""
 
     runs: Sequence[JobResult]
     #: There are more.
     more: bool
+    refusals: Sequence[Refusal]
 
 
 def led_to(result: JobResult) -> LedTo:
@@ -94,7 +104,21 @@ def led_to(result: JobResult) -> LedTo:
     query = visible(select(JobResult), current_user(), JobResult).where(JobResult.parent_id == result.id)
     first = query.order_by(JobResult.created_at, JobResult.id).limit(MOST_SHOWN + 1)
     runs = db.session.scalars(first.options(*_SHOWN)).all()
-    return LedTo(runs[:MOST_SHOWN], more=len(runs) > MOST_SHOWN)
+    return LedTo(runs[:MOST_SHOWN], more=len(runs) > MOST_SHOWN, refusals=_refusals(result))
+
+
+def _refusals(result: JobResult) -> list[Refusal]:
+    query = (
+        select(Chain.id, Chain.name, ChainLink.refused)
+        .join(Chain, Chain.id == ChainLink.chain_id)
+        .where(ChainLink.result_id == result.id, ChainLink.refused != "")
+        .order_by(Chain.name)
+        .limit(MOST_SHOWN)
+    )
+    rows = db.session.execute(query).all()
+    if not rows or not allowed("view", Chain):
+        return [Refusal(row.name) for row in rows]
+    return [Refusal(row.name, row.refused, url_for("chains.show", chain_id=row.id)) for row in rows]
 
 
 def late_for(result: JobResult) -> bool:

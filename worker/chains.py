@@ -16,6 +16,7 @@ from sqlalchemy import Row, exists, insert, literal, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session, joinedload
 
+from store import audit
 from store.models import Chain, ChainLink, JobResult, User, now
 from store.models.chain import ENDS
 from store.models.result import UNFOLLOWED
@@ -53,10 +54,9 @@ def begin(db: Session, chain: Chain) -> None:
     # Whoever follows an end locks the chain first: its row is written before its links here, too.
     db.flush()
     linked = exists().where(ChainLink.chain_id == chain.id, ChainLink.result_id == JobResult.id)
-    ended = select(literal(chain.id, ChainLink.chain_id.type), JobResult.id, literal(now())).where(
-        JobResult.job_id == chain.job_id, UNFOLLOWED, ~linked
-    )
-    db.execute(insert(ChainLink).from_select(["chain_id", "result_id", "dealt_at"], ended))
+    link = (literal(chain.id, ChainLink.chain_id.type), JobResult.id, literal(now()), literal(""))
+    ended = select(*link).where(JobResult.job_id == chain.job_id, UNFOLLOWED, ~linked)
+    db.execute(insert(ChainLink).from_select(["chain_id", "result_id", "dealt_at", "refused"], ended))
 
 
 def follow_up(settings: Settings, platform: Platform) -> int:
@@ -119,10 +119,14 @@ def _run(settings: Settings, platform: Platform, chain: Chain, result_id: UUID) 
 
 
 def _refused(db: Session, chain: Chain, result_id: UUID, problem: str) -> None:
+    """Say on the chain, on the run and in the audit why nothing came of it; it is not tried again."""
+    asked_by = db.scalar(select(JobResult.username).where(JobResult.id == result_id)) or ""
     told = f"The end of run {result_id.hex[:6]} ran nothing. {problem}"
     try:
         db.execute(update(Chain).where(Chain.id == chain.id).values(last_error=told, last_error_at=now()))
-        _link(db, chain.id, result_id)
+        _link(db, chain.id, result_id, problem)
+        about = {"result": str(result_id), "reason": problem}
+        audit.note(db, "chain.refuse", chain.name, after=about, actor=asked_by)
         db.commit()
     except IntegrityError:
         db.rollback()  # Somebody else has dealt with it.
@@ -179,8 +183,8 @@ def _was_dry_run(result: JobResult, chain: Chain) -> bool:
     return result.dry_run and not (chain.job is not None and chain.job.read_only)
 
 
-def _link(db: Session, chain_id: UUID, result_id: UUID) -> None:
-    db.add(ChainLink(chain_id=chain_id, result_id=result_id))
+def _link(db: Session, chain_id: UUID, result_id: UUID, refused: str = "") -> None:
+    db.add(ChainLink(chain_id=chain_id, result_id=result_id, refused=refused))
     db.flush()
 
 

@@ -9,6 +9,7 @@ branch_labels = None
 depends_on = None
 
 UNFOLLOWED = sa.text("NOT followed AND finished_at IS NOT NULL")
+REFUSED = sa.text("refused <> ''")
 HAS_PARENT = sa.text("parent_id IS NOT NULL")
 
 
@@ -27,10 +28,20 @@ def upgrade() -> None:
     ):
         op.create_index(name, "job_results", columns, sqlite_where=where, postgresql_where=where)
     op.drop_column("chains", "since")
+    op.add_column("chain_links", sa.Column("refused", sa.Text(), nullable=False, server_default=""))
+    op.create_index(
+        "ix_chain_links_refused",
+        "chain_links",
+        ["chain_id", "dealt_at"],
+        sqlite_where=REFUSED,
+        postgresql_where=REFUSED,
+    )
 
 
 def downgrade() -> None:
     at = sa.DateTime(timezone=True)
+    op.drop_index("ix_chain_links_refused", table_name="chain_links")
+    op.drop_column("chain_links", "refused")
     op.add_column(
         "chains", sa.Column("since", at, nullable=False, server_default=sa.func.current_timestamp())
     )

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from store.columns import now
@@ -18,6 +18,8 @@ ENDS = {
     "failed": (Status.FAILED, Status.ERRORED),
     "ended": tuple(FINAL),
 }
+
+REFUSED = text("refused <> ''")
 
 
 class Chain(Base):
@@ -52,9 +54,16 @@ class ChainLink(Base):
     """A run that a chain has dealt with: it led to another one, was refused, or had ended before the chain was so."""
 
     __tablename__ = "chain_links"
+    __table_args__ = (
+        Index(
+            "ix_chain_links_refused", "chain_id", "dealt_at", sqlite_where=REFUSED, postgresql_where=REFUSED
+        ),
+    )
 
     chain_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("chains.id", ondelete="CASCADE"), primary_key=True)
     result_id: Mapped[uuid.UUID] = mapped_column(
         ForeignKey("job_results.id", ondelete="CASCADE"), primary_key=True, index=True
     )
     dealt_at: Mapped[datetime] = mapped_column(default=now)
+    #: Why it ran nothing; empty: it ran something, or had nothing to do.
+    refused: Mapped[LongText] = mapped_column(default="")

@@ -116,6 +116,17 @@ def test_the_page_of_a_run_lists_what_it_led_to(app, root, alice, db, make_job, 
     assert "by chain &lt;i&gt;Then&lt;/i&gt;, alice" in page
     assert 'Led to <span class="n">1</span>' in page
     assert ("Hidden #" in page, "Hidden #" in text(root.get(address))) == (False, True)
+    chain = Chain(name="Refuses", job_id=job.id, next_job_id=hidden.id, data={}, last_error="")
+    db.add(chain)
+    db.flush()
+    db.add(ChainLink(chain_id=chain.id, result_id=first.id, refused="<b>Hidden</b> is disabled."))
+    db.commit()
+    told = f'<a href="/admin/chains/{chain.id}">Refuses</a> ran nothing after it. &lt;b&gt;Hidden&lt;/b&gt; is disabled.'
+    assert told in text(root.get(address))
+    page = text(alice.get(address))
+    assert ("Refuses ran nothing after it." in page, "is disabled" in page) == (True, False)
+    page = text(root.get(f"/admin/chains/{chain.id}"))
+    assert f"First #{first.short_id}</a><span>&lt;b&gt;Hidden&lt;/b&gt; is disabled." in page
     few = count(app, alice, address)
     made += [
         make_result(following, **by_chain, created_at=NOON + timedelta(hours=hour))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from store.models import Chain, JobRecord, JobResult, Permission, User, now
+from store.models import AuditRecord, Chain, ChainLink, JobRecord, JobResult, Permission, User, now
 from tests.worker.conftest import Portal
 from tests.worker.engine import at_once
 from worker.chains import MOST_LINKS, begin, follow_up
@@ -108,9 +108,15 @@ def test_whoever_dies_between_two_statements_loses_and_doubles_nothing(portal: P
 @on_sqlite
 def test_what_is_refused_runs_nothing_and_says_why_once(portal: Portal):
     made = chain(portal, "Passes", "Chatty", lines="{{ result.return_value.count }}")
-    portal.run("Passes")
+    first = portal.run("Passes")
     assert (follow(portal), follow(portal), runs_of(portal, made)) == (0, 0, [])
     assert "return_value.count leads nowhere" in problem_of(portal, made)
+    with portal.platform.reading() as db:
+        [noted] = db.scalars(select(AuditRecord).where(AuditRecord.action == "chain.refuse")).all()
+        assert (noted.actor, noted.subject) == ("alice", made.name)
+        reason = "result.return_value.count leads nowhere: the run has no count there."
+        assert noted.after == {"result": str(first.id), "reason": reason}
+        assert db.scalars(select(ChainLink.refused)).all() == [reason]
     with portal.platform.session() as db:
         db.execute(update(Chain).values(data={"lines": 1}))
         db.execute(update(JobRecord).where(JobRecord.id == made.next_job_id).values(installed=False))
