@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -32,6 +33,7 @@ from tests.git_servers import HttpServer, Upstream, ssh_server
 from tests.waiting import until
 from tests.worker.conftest import Portal, on_sqlite
 from worker import failpoints, git, syncs
+from worker.git_place import look_up
 from worker.one_sync import perform
 from worker.refresh import refresh
 from worker.sources import sources_for_run
@@ -389,6 +391,55 @@ def test_without_leave_there_is_no_plain_http_no_file_and_nothing_of_this_machin
     assert synced.sync().state == "changed"
 
 
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
+    """Names of servers that only whoever checks an address can look up, and where they lead then."""
+    known: dict[str, list[str]] = {}
+    real = socket.getaddrinfo
+
+    def look_up(host: Any, port: Any, *rest: Any, **options: Any) -> Any:
+        if host not in known:
+            return real(host, port, *rest, **options)
+        if not known[host]:
+            raise socket.gaierror
+        return [row for address in known[host] for row in real(address, port, *rest, **options)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    return known
+
+
+def test_git_goes_where_the_name_led_when_it_was_checked(
+    synced: Synced, http: HttpServer, names: dict[str, list[str]], monkeypatch
+):
+    port = http.url.rpartition(":")[2]
+    names["jobs.invalid"] = ["127.0.0.9", "127.0.0.1"]
+    synced.change(url=f"http://Jobs.invalid:{port}/jobs")
+    assert synced.sync().state == "changed", "git itself would not find it"
+    names["localhost"] = ["127.0.0.9"]
+    synced.change(url=f"http://localhost:{port}/jobs")
+    seen = len(http.seen)
+    assert (synced.sync().outcome, len(http.seen)) == ("The server does not answer.", seen)
+    names["jobs.invalid"] = []
+    synced.change(url="http://jobs.invalid/jobs")
+    sync = synced.sync()
+    assert sync.outcome == "The server does not answer: nobody knows where jobs.invalid is."
+    assert look_up("http://jobs.invalid/jobs").http_options == []
+    # A proxy may know, and then it is the proxy that goes there.
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+    assert not look_up("http://jobs.invalid/jobs").lost
+    monkeypatch.setenv("no_proxy", ".invalid")
+    assert look_up("http://jobs.invalid/jobs").lost
+    # One address of this machine among others is enough, however it is written.
+    synced.settings = replace(synced.settings, git_allow=("http",))
+    for address in ("127.0.0.1", "::1", "::ffff:127.0.0.1", "169.254.169.254", "0.0.0.0"):
+        names["jobs.invalid"] = ["192.0.2.1", address]
+        assert "address of the server itself" in synced.sync().outcome, address
+    names["jobs.invalid"] = ["192.0.2.1", "2001:db8::1"]
+    assert look_up("https://jobs.invalid/jobs").http_options == [
+        "http.curloptResolve=jobs.invalid:443:192.0.2.1,[2001:db8::1]"
+    ]
+
+
 # --- Logins ---
 
 
@@ -427,7 +478,9 @@ def test_a_login_is_used_and_never_seen(
     assert "Enter them again" in synced.sync().outcome
 
 
-def test_ssh_takes_a_key_and_remembers_the_host(synced: Synced, upstream: Upstream, http: HttpServer):
+def test_ssh_takes_a_key_and_remembers_the_host(
+    synced: Synced, upstream: Upstream, http: HttpServer, names: dict[str, list[str]]
+):
     if shutil.which("ssh") is None:
         pytest.skip("NO SSH: there is no ssh on PATH, syncs over ssh are not tested.")
     asyncssh = pytest.importorskip("asyncssh", reason="NO SSH SERVER: asyncssh is not installed.")
@@ -450,6 +503,14 @@ def test_ssh_takes_a_key_and_remembers_the_host(synced: Synced, upstream: Upstre
         sync = synced.sync()
         assert sync.field == "host_keys"
         assert "shows another host key than before" in sync.outcome
+        # A name is kept to where it led, and its keys are still known by the name.
+        names["jobs.invalid"] = ["127.0.0.9", "127.0.0.1"]
+        synced.change(url=f"ssh://git@Jobs.invalid:{port}/jobs", host_keys="", found_ref="")
+        assert synced.sync().state == "changed"
+        known = synced.source.host_keys
+        assert known.startswith(f"[jobs.invalid]:{port} ssh-ed25519 ")
+        synced.change(host_keys=f"[jobs.invalid]:{port} {changed}\n")
+        assert synced.sync().field == "host_keys"
 
 
 # --- Who does it, and when ---
