@@ -25,6 +25,8 @@ from worker.snapshots import MOST_CONTENT_BYTES, MOST_FILES
 
 #: How long git may take for all it does for one sync, and how much may come.
 GIT_SECONDS = 120.0
+#: And to ask only what is there.
+ASK_SECONDS = 30.0
 MOST_REPOSITORY_BYTES = 200 * 1024**2
 
 #: Between two looks at the clock and the folder.
@@ -125,6 +127,14 @@ class Head:
     ref: str
     commit: str
 
+    @property
+    def in_words(self) -> str:
+        """ "The branch main"."""
+        for prefix, word in (("refs/heads/", "branch"), ("refs/tags/", "tag")):
+            if self.ref.startswith(prefix):
+                return f"The {word} {clean_text(self.ref.removeprefix(prefix))}"
+        return "The main commit"
+
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
@@ -137,9 +147,12 @@ class _Entry:
 class Repository:
     """One repository for the time of a `with`, in a folder that must not exist yet."""
 
-    def __init__(self, remote: Remote, folder: Path, allowed: Collection[str] = ()) -> None:
+    def __init__(
+        self, remote: Remote, folder: Path, allowed: Collection[str] = (), seconds: float | None = None
+    ) -> None:
         self._remote, self._folder, self._allowed = remote, folder, allowed
-        self._deadline = time.monotonic() + GIT_SECONDS
+        self._seconds = GIT_SECONDS if seconds is None else seconds
+        self._deadline = time.monotonic() + self._seconds
 
     def __enter__(self) -> "Repository":
         """Raises GitError."""
@@ -347,7 +360,7 @@ class Repository:
                     "url",
                 )
             if time.monotonic() > self._deadline:
-                raise GitError(f"It took longer than {GIT_SECONDS:g} seconds and was stopped.", "url")
+                raise GitError(f"It took longer than {self._seconds:g} seconds and was stopped.", "url")
 
     def _meaning(self, said: str) -> GitError:
         for words, name, sentence in MEANINGS:

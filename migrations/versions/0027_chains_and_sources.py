@@ -28,6 +28,13 @@ def upgrade() -> None:
     ):
         op.create_index(name, "job_results", columns, sqlite_where=where, postgresql_where=where)
     op.drop_column("chains", "since")
+    for column in (
+        sa.Column("cron", sa.String(length=500), nullable=False, server_default=""),
+        sa.Column("zone", sa.String(length=64), nullable=False, server_default="UTC"),
+        sa.Column("next_sync_at", sa.DateTime(timezone=True), nullable=True),
+    ):
+        op.add_column("git_sources", column)
+    op.add_column("source_syncs", sa.Column("test", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("chain_links", sa.Column("refused", sa.Text(), nullable=False, server_default=""))
     op.create_index(
         "ix_chain_links_refused",
@@ -40,6 +47,10 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     at = sa.DateTime(timezone=True)
+    op.execute("DELETE FROM source_syncs WHERE test")
+    op.drop_column("source_syncs", "test")
+    for name in ("next_sync_at", "zone", "cron"):
+        op.drop_column("git_sources", name)
     op.drop_index("ix_chain_links_refused", table_name="chain_links")
     op.drop_column("chain_links", "refused")
     op.add_column(

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select, update
@@ -32,6 +33,7 @@ from tests.conftest import _bare_environment
 from tests.git_servers import HttpServer, Upstream, ssh_server
 from tests.waiting import until
 from tests.worker.conftest import Portal, on_sqlite
+from tests.worker.engine import at_once
 from worker import failpoints, git, syncs
 from worker.git_place import look_up
 from worker.one_sync import perform
@@ -578,3 +580,49 @@ def test_the_scheduler_does_what_is_asked_and_what_is_due(synced: Synced):
     finally:
         stop.set()
         thread.join(30)
+
+
+def test_a_test_says_what_is_there_and_changes_nothing(synced: Synced, upstream: Upstream, monkeypatch):
+    commit = upstream.git("rev-parse", "HEAD")
+    tried = synced.sync(test=True)
+    said = f"The branch main is there; its newest commit is {commit[:12]}"
+    assert (tried.state, tried.outcome, tried.to_commit) == ("reached", f"{said}.", commit)
+    assert (synced.jobs(), synced.commit, synced.source.checked_at) == ({}, "", None)
+    synced.sync()
+    before = synced.source
+    assert synced.sync(test=True).outcome == f"{said}, which is in use."
+    upstream.git("tag", "v1")
+    synced.change(ref="v1")
+    assert synced.sync(test=True).outcome.startswith("The tag v1 is there;")
+    synced.change(ref="nowhere")
+    tried = synced.sync(test=True)
+    assert (tried.state, tried.field) == ("failed", "ref")
+    assert tried.outcome == "The repository has no branch and no tag nowhere."
+    synced.settings = replace(synced.settings, git_allow=("http",))
+    assert "address of the server itself" in synced.sync(test=True).outcome
+    after = synced.source
+    for name in ("checked_at", "found_ref", "refused_commit"):
+        assert getattr(after, name) == getattr(before, name)
+    with synced.platform.reading() as db:
+        assert syncs.latest(db)[synced.id].state == "changed"
+    monkeypatch.setattr("worker.one_sync.ASK_SECONDS", 0.0)
+    synced.settings = replace(synced.settings, git_allow=("http", "local"))
+    assert synced.sync(test=True).outcome == "It took longer than 0 seconds and was stopped."
+
+
+def test_a_calendar_asks_once_for_each_of_its_times(live: Settings, live_platform: Platform, upstream, http):
+    synced = Synced(live, live_platform, f"{http.url}/jobs")
+    due = now() - timedelta(minutes=5)
+    synced.change(cron="30 2 * * *", zone="Europe/Berlin", next_sync_at=due, checked_at=now())
+    at_once(*[lambda: run_once(synced.settings, live_platform)] * 3)
+    with live_platform.reading() as db:
+        [done] = db.scalars(select(SourceSync)).all()
+    assert (done.state, done.asked_via) == ("changed", "interval")
+    following = synced.source.next_sync_at.astimezone(ZoneInfo("Europe/Berlin"))
+    assert (following > now(), f"{following:%H:%M}") == (True, "02:30")
+    assert not run_once(synced.settings, live_platform)
+    # What cannot be read any more hinders no other source.
+    synced.change(zone="Atlantis/Center", next_sync_at=due)
+    assert run_once(synced.settings, live_platform)
+    assert synced.source.next_sync_at is None
+    assert not run_once(synced.settings, live_platform)
