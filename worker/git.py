@@ -129,7 +129,7 @@ class Head:
 
     @property
     def in_words(self) -> str:
-        """ "The branch main"."""
+        """As the beginning of a sentence: "The branch main"."""
         for prefix, word in (("refs/heads/", "branch"), ("refs/tags/", "tag")):
             if self.ref.startswith(prefix):
                 return f"The {word} {clean_text(self.ref.removeprefix(prefix))}"
