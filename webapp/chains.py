@@ -1,24 +1,26 @@
 """Chains: which end of a run runs which other job, and with what."""
 
 import json
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
-from sqlalchemy import func, select
+from sqlalchemy import Row, Select, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
 from jobs.kinds import secret_names
 from store import audit
-from store.models import Chain, JobRecord, JobResult, now
+from store.models import Chain, ChainLink, JobRecord, JobResult
 from store.permissions import NotVisible, visible
 from store.text import clean_text
 from webapp.admin_forms import AdminForm, check_name, line
 from webapp.auth import allowed, current_user, require
 from webapp.database import db
-from webapp.history import results_by
+from webapp.history import MOST_RESULTS, results_by
+from worker.chains import begin
 from worker.references import BadReference, check, is_reference
 
 blueprint = Blueprint("chains", __name__, url_prefix="/admin/chains")
@@ -236,13 +238,13 @@ def _write(
     chain.name, chain.on, chain.enabled = form.text("name"), form.text("on"), form.values["enabled"]
     chain.job, chain.next_job, chain.data = first, following, data
     after = _told(chain)
-    if before is None or {**before, "name": ""} != {**after, "name": ""}:
-        # What ended before it was so is not what was asked for.
-        chain.since = now()
     db.session.add(chain)
     act = "chain.create" if known is None else "chain.change"
     audit.note(db.session(), act, chain.name, before=before, after=after)
     try:
+        if before is None or {**before, "name": ""} != {**after, "name": ""}:
+            # What ended before it was so is not what was asked for.
+            begin(db.session(), chain)
         db.session.commit()
     except IntegrityError:
         db.session.rollback()
@@ -259,8 +261,19 @@ def _page(chain: Chain | None, form: AdminForm) -> str:
         chain=chain,
         form=form,
         runs=results_by(chain.id) if chain is not None else (),
+        refused=_refused(chain) if chain is not None else (),
         jobs=jobs,
         on=ON,
         may_change=allowed("change", chain or Chain),
         may_delete=chain is not None and allowed("delete", chain),
     )
+
+
+def _refused(chain: Chain) -> Sequence[Row[Any]]:
+    """Return the runs after which it ran nothing, the latest first, with why; only those that the reader may see."""
+    seen: Select[Any] = select(  # type: ignore[assignment]
+        JobResult.id, JobResult.name, ChainLink.refused, ChainLink.dealt_at
+    )
+    query = visible(seen.join(ChainLink, ChainLink.result_id == JobResult.id), current_user(), JobResult)
+    latest = query.where(ChainLink.chain_id == chain.id, ChainLink.refused != "")
+    return db.session.execute(latest.order_by(ChainLink.dealt_at.desc()).limit(MOST_RESULTS)).all()

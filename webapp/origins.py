@@ -1,18 +1,36 @@
-"""What asked for a run, as its page tells: a schedule, a hook, whoever was to approve another one."""
+"""What asked for a run, as its page tells: a schedule, a hook, whoever was to approve another one; and what it led to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from flask import url_for
 from sqlalchemy import select
+from sqlalchemy.orm import joinedload, load_only
 
-from store.models import Button, Chain, Hook, JobResult, Schedule
+from store.models import LEVELS, Button, Chain, ChainLink, Hook, JobResult, Schedule, User
 from store.permissions import visible
 from webapp.auth import allowed, current_user
 from webapp.database import db
 
 #: A run that starts so much after its slot was late.
 LATE = timedelta(minutes=1)
+
+#: Of the runs that one led to, on its page.
+MOST_SHOWN = 20
+
+_SHOWN = (
+    load_only(
+        JobResult.name,
+        JobResult.username,
+        JobResult.status,
+        JobResult.origin,
+        JobResult.origin_name,
+        JobResult.created_at,
+        *(getattr(JobResult, f"count_{level}") for level in LEVELS),
+    ),
+    joinedload(JobResult.user).load_only(User.username, User.display_name),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +78,47 @@ def parent_of(result: JobResult) -> JobResult | None:
     query = visible(select(JobResult), current_user(), JobResult).where(JobResult.id == result.parent_id)
     parent: JobResult | None = db.session.scalars(query).one_or_none()
     return parent
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A chain that ran nothing after a run. Of why, and of its page, only those know who may see chains."""
+
+    chain: str
+    reason: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LedTo:
+    """The runs that one has led to, the first ones first, and what it should have led to."""
+
+    runs: Sequence[JobResult]
+    #: There are more.
+    more: bool
+    refusals: Sequence[Refusal]
+
+
+def led_to(result: JobResult) -> LedTo:
+    """Return what came of a run, as far as the reader may see it."""
+    query = visible(select(JobResult), current_user(), JobResult).where(JobResult.parent_id == result.id)
+    first = query.order_by(JobResult.created_at, JobResult.id).limit(MOST_SHOWN + 1)
+    runs = db.session.scalars(first.options(*_SHOWN)).all()
+    return LedTo(runs[:MOST_SHOWN], more=len(runs) > MOST_SHOWN, refusals=_refusals(result))
+
+
+def _refusals(result: JobResult) -> list[Refusal]:
+    query = (
+        select(Chain.id, Chain.name, ChainLink.refused)
+        .join(Chain, Chain.id == ChainLink.chain_id)
+        .where(ChainLink.result_id == result.id, ChainLink.refused != "")
+        .order_by(Chain.name)
+        .limit(MOST_SHOWN)
+    )
+    rows = db.session.execute(query).all()
+    if not rows or not allowed("view", Chain):
+        return [Refusal(row.name) for row in rows]
+    return [Refusal(row.name, row.refused, url_for("chains.show", chain_id=row.id)) for row in rows]
 
 
 def late_for(result: JobResult) -> bool:

@@ -66,6 +66,8 @@ class Wanted:
     q: str = ""
     #: The id of what asked for the runs, such as a schedule.
     origin: str = ""
+    #: The id of the run that led to them.
+    parent: str = ""
 
     @property
     def any(self) -> bool:
@@ -88,6 +90,7 @@ def read_wanted(arguments: MultiDict[str, str]) -> Wanted:
         ended=given["ended"] if given["ended"] in STARTED else "",
         q=given["q"][:LONGEST_SEARCH].strip(),
         origin=given["origin"] if as_id(given["origin"]) else "",
+        parent=given["parent"] if as_id(given["parent"]) else "",
     )
 
 
@@ -108,6 +111,8 @@ def filtered(query: Select[JobResult], wanted: Wanted) -> Select[JobResult]:
         query = query.where(JobResult.finished_at >= now() - STARTED[wanted.ended])
     if wanted.origin:
         query = query.where(JobResult.origin_id == as_id(wanted.origin))
+    if wanted.parent:
+        query = query.where(JobResult.parent_id == as_id(wanted.parent))
     return query.where(_mentions(wanted.q)) if wanted.q else query
 
 
@@ -116,6 +121,14 @@ def origin_name(wanted: Wanted) -> str:
     names: Select[Any] = select(JobResult.origin_name)
     query = visible(names, current_user(), JobResult).where(JobResult.origin_id == as_id(wanted.origin))
     return db.session.scalar(query.order_by(JobResult.created_at.desc()).limit(1)) or wanted.origin[:6]
+
+
+def parent_name(wanted: Wanted) -> str:
+    """Return what the run that is filtered by is called; its id alone where it may not be seen, or is gone."""
+    names: Select[Any] = select(JobResult.name)
+    query = visible(names, current_user(), JobResult).where(JobResult.id == as_id(wanted.parent))
+    short_id = wanted.parent.replace("-", "")[:6]
+    return f"{db.session.scalar(query) or ''} #{short_id}".strip()
 
 
 def results_that_fit(wanted: Wanted) -> Select[JobResult]:

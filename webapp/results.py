@@ -37,7 +37,7 @@ from webapp.history import Run, newest_runs, usual_seconds
 from webapp.inputs import shown_inputs
 from webapp.looks import look, pulse
 from webapp.notifications import tell_of
-from webapp.origins import late_for, origin_of, parent_of
+from webapp.origins import late_for, led_to, origin_of, parent_of
 from webapp.pace import Pace
 from webapp.paging import page_of_results
 from webapp.plans import two_plans
@@ -53,6 +53,7 @@ from webapp.result_list import (
     lengths,
     offered,
     origin_name,
+    parent_name,
     read_wanted,
     results_that_fit,
 )
@@ -152,6 +153,7 @@ def _list(wanted: Wanted, **refused: Any) -> str:
         ended_words=ENDED_WORDS.items(),
         today=last_day(),
         origin_name=origin_name(wanted) if wanted.origin else "",
+        parent_name=parent_name(wanted) if wanted.parent else "",
     )
 
 
@@ -339,6 +341,7 @@ def _about(result: JobResult) -> dict[str, Any]:
         "job": job,
         "may_cancel": not result.finished and allowed("change", result),
         "files": made_files(result.id) if result.finished else (),
+        "led_to": led_to(result) if result.finished else None,
         "asks_again": job is not None and _asks_again(result, job, reusable(result, current_user())),
         "may_run": job is not None and job.runnable and allowed("run", job),
         "state": _state(result),

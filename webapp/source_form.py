@@ -1,6 +1,6 @@
 """The form of a git repository: what was typed, what is wrong with it, and what becomes of it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from werkzeug.datastructures import MultiDict
@@ -17,9 +17,14 @@ from store.git_rules import (
 from store.lockbox import CannotUnlock, lock, unlock
 from store.models import GitSource
 from store.text import clean_text
+from store.timing.saved import plan
 from webapp.admin_forms import AdminForm, line
+from webapp.schedule_form import AGAIN, PREFIX, ScheduleForm, preview, read_times
 
-TEXTS = ("url", "ref", "path", "username", "interval_minutes")
+#: The inputs of the calendar, called as those of schedules are: the same preview tells what is typed.
+CRON, ZONE = f"{PREFIX}crontab", f"{PREFIX}zone"
+
+TEXTS = ("url", "ref", "path", "username", "interval_minutes", CRON, ZONE)
 
 #: {name: label} of what is stored encrypted, and never shown.
 SECRETS = {"token": "Token", "private_key": "Private key", "webhook_secret": "Webhook secret"}
@@ -47,6 +52,8 @@ def values_of(source: GitSource) -> dict[str, Any]:
         "username": source.username,
         "host_keys": source.host_keys,
         "interval_minutes": str(source.interval_minutes),
+        CRON: source.cron,
+        ZONE: source.zone,
         "enabled": source.enabled,
         "set": source.secret_names,
     }
@@ -55,7 +62,8 @@ def values_of(source: GitSource) -> dict[str, Any]:
 def told(source: GitSource) -> dict[str, Any]:
     """Return what the audit may know of it."""
     values = values_of(source)
-    return {**values, "set": sorted(values["set"])}
+    calendar = {"cron": values.pop(CRON), "zone": values.pop(ZONE)}
+    return {**values, **calendar, "set": sorted(values["set"])}
 
 
 def read_form(sent: MultiDict[str, str], source: GitSource | None, allowed: Collection[str]) -> AdminForm:
@@ -87,6 +95,7 @@ def read_form(sent: MultiDict[str, str], source: GitSource | None, allowed: Coll
     for name, problem in rules:
         if problem:
             form.refuse(name, problem)
+    _check_calendar(form)
     if source is not None and "url" not in form.errors and _server(source.url) != _server(form.text("url")):
         _refuse_old_logins(form)
     return form
@@ -106,6 +115,11 @@ def fill_in(source: GitSource, form: AdminForm, secret_key: str) -> bool:
         setattr(source, name, form.text(name))
     source.enabled = bool(form.values["enabled"])
     source.interval_minutes = int(form.text("interval_minutes") or 0)
+    # Without times nobody has looked at what their zone is called.
+    calendar = (form.text(CRON), form.text(ZONE) or "UTC") if form.text(CRON) else ("", source.zone or "UTC")
+    if calendar != (source.cron, source.zone):
+        source.cron, source.zone = calendar
+        plan(source)
     secrets_changed = _fill_in_secrets(source, form, secret_key)
     moved = before != (source.url, source.ref, source.path, source.host_keys, source.enabled)
     if moved:
@@ -140,6 +154,28 @@ def _refuse_old_logins(form: AdminForm) -> None:
     for name in LOGINS:
         if name in form.values["set"] and not form.text(name) and name not in form.values["remove"]:
             form.refuse(name, "The address is of another server: enter what that one knows, or remove this.")
+
+
+def times_shown(form: AdminForm) -> Mapping[str, Any] | None:
+    """Return the calendar in words, with its next times; None where there is none, or something is wrong with it."""
+    return preview(_calendar(form)) if form.text(CRON) else None
+
+
+def _calendar(form: AdminForm) -> ScheduleForm:
+    values = {CRON: form.text(CRON), ZONE: form.text(ZONE), f"{PREFIX}interval": "custom"}
+    return ScheduleForm(values, when=AGAIN)
+
+
+def _check_calendar(form: AdminForm) -> None:
+    """Ask of a calendar what is asked of a schedule's."""
+    if not form.text(CRON):
+        return
+    calendar = _calendar(form)
+    read_times(calendar)
+    for name, problem in calendar.errors.items():
+        form.refuse(ZONE if name == ZONE else CRON, problem)
+    if form.text("interval_minutes").strip("0"):
+        form.refuse(CRON, "Choose one of the two: leave this empty, or set the minutes to 0.")
 
 
 def _problem_of_minutes(text: str) -> str:

@@ -19,14 +19,24 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from store import audit
-from store.models import GitSource, JobRecord, JobSource, LoadError, SourceSync, WorkerProcess
+from store.models import GitSource, JobRecord, JobSource, LoadError, Schedule, SourceSync, WorkerProcess
 from store.permissions import NotVisible, visible
 from store.text import clean_text
 from webapp import htmx
 from webapp.admin_forms import AdminForm
 from webapp.auth import allowed, current_user, polled, require, signed_in_user
 from webapp.database import db
-from webapp.source_form import SECRETS, fill_in, input_of, read_form, told, values_of
+from webapp.source_form import (
+    CRON,
+    SECRETS,
+    ZONE,
+    fill_in,
+    input_of,
+    read_form,
+    times_shown,
+    told,
+    values_of,
+)
 from worker.presence import SCHEDULER, is_silent
 from worker.syncs import add, ask, forget, latest
 
@@ -39,6 +49,7 @@ LOOKS = {
     "pending": ("is-wait", "wait", "Waits"),
     "running": ("is-run", "run", "Running"),
     "changed": ("is-ok", "ok", "In use"),
+    "reached": ("is-ok", "ok", "Reached"),
     "unchanged": ("is-ok", "ok", "Nothing new"),
     "failed": ("is-bad", "bad", "Failed"),
 }
@@ -69,7 +80,8 @@ def index() -> str:
 @blueprint.get("/new")
 def new() -> str:
     require("change", JobSource)
-    return _page(None, AdminForm({"path": "jobs", "enabled": True, "interval_minutes": "0"}))
+    zone = current_app.extensions["errand"].settings.time_zone
+    return _page(None, AdminForm({"path": "jobs", "enabled": True, "interval_minutes": "0", ZONE: zone}))
 
 
 @blueprint.post("/new")
@@ -137,6 +149,17 @@ def sync(slug: str) -> Response:
     return _to(source)
 
 
+@blueprint.post("/<slug>/test")
+def test(slug: str) -> Response:
+    """Have the scheduler ask the server what it has: this process has neither git nor the login."""
+    source = _find(slug)
+    require("change", source)
+    ask(db.session(), source, via="page", by=signed_in_user().username, test=True)
+    audit.note(db.session(), "source.test", source.name)
+    db.session.commit()
+    return _to(source)
+
+
 @blueprint.get("/<slug>/syncs")
 @polled
 def syncs(slug: str) -> Response:
@@ -187,6 +210,8 @@ def _page(source: GitSource | None, form: AdminForm) -> str:
         form=form,
         sent=request.method == "POST",
         secrets=SECRETS,
+        shown=None if form.errors.keys() & {CRON, ZONE} else times_shown(form),
+        may_preview=allowed("view", Schedule),
         hook=url_for("webhooks.sync_source", slug=source.slug, _external=True) if source is not None else "",
         may_delete=source is not None and allowed("delete", source),
         **(_history(source) if source is not None else {"may_change": allowed("change", JobSource)}),

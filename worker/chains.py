@@ -1,22 +1,25 @@
 """Chains: the end of a run asks for another one, once.
 
-What a chain has dealt with has a link, stored in the transaction of the run that it asked for: any number of schedulers may
-look at once, and be killed anywhere.
+An end is stored together with the word that nobody has followed it (`JobResult.followed`), which is taken back once all its
+chains were dealt with: none is missed, however late it comes to be seen, and whatever the clock of its machine says. What a
+chain has dealt with has a link, stored in the transaction of the run that it asked for: any number of schedulers may look at
+once, and be killed anywhere.
 """
 
 import logging
 import threading
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import Row, exists, insert, literal, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session, joinedload
 
+from store import audit
 from store.models import Chain, ChainLink, JobResult, User, now
 from store.models.chain import ENDS
+from store.models.result import UNFOLLOWED
 from store.platform import Platform
 from store.settings import Settings
 from worker.failpoints import reach
@@ -28,11 +31,11 @@ from worker.submit import submit
 
 BATCH = 100
 
-#: An end is seen at most so long after the time it tells: clocks of machines differ, and transactions last.
-SLACK = timedelta(minutes=10)
-
 #: Chains of chains end here.
 MOST_LINKS = 10
+
+#: id, job_id and status of a run.
+_Ended = Row[UUID, UUID | None, str]
 
 logger = logging.getLogger("errand.chains")
 
@@ -46,40 +49,54 @@ def keep_chaining(settings: Settings, platform: Platform, stop: threading.Event)
     keep_looking(look, stop)
 
 
+def begin(db: Session, chain: Chain) -> None:
+    """Have what has ended already run nothing by a chain that is new, or about something else now. The caller commits."""
+    # Whoever follows an end locks the chain first: its row is written before its links here, too.
+    db.flush()
+    linked = exists().where(ChainLink.chain_id == chain.id, ChainLink.result_id == JobResult.id)
+    link = (literal(chain.id, ChainLink.chain_id.type), JobResult.id, literal(now()), literal(""))
+    ended = select(*link).where(JobResult.job_id == chain.job_id, UNFOLLOWED, ~linked)
+    db.execute(insert(ChainLink).from_select(["chain_id", "result_id", "dealt_at", "refused"], ended))
+
+
 def follow_up(settings: Settings, platform: Platform) -> int:
     """Ask for the runs that follow what has ended, and return how many. May be done by many at once."""
-    with platform.reading() as db:
-        # Without its first job there is nothing that it could follow.
-        chains = db.scalars(select(Chain).where(Chain.enabled, Chain.job_id.is_not(None))).all()
-    return sum(_follow(settings, platform, chain) for chain in chains)
-
-
-def _follow(settings: Settings, platform: Platform, chain: Chain) -> int:
-    began_at, runs = now(), 0
-    while ids := _ended(platform, chain):
-        for result_id in ids:
+    runs = 0
+    while ended := _ended(platform):
+        # The chains are read after the ends: one that came between the two has its links to them (see `begin`).
+        for chain, result_id in _due(platform, ended):
             runs += _run(settings, platform, chain, result_id)
             reach("chains.followed")
-    reached = began_at - SLACK
-    if reached > chain.since + SLACK:
         with platform.session() as db:
-            same = (Chain.id == chain.id, Chain.since == chain.since)
-            db.execute(update(Chain).where(*same).values(since=reached))
+            followed = update(JobResult).where(JobResult.id.in_([row.id for row in ended]), UNFOLLOWED)
+            db.execute(followed.values(followed=True), execution_options={"synchronize_session": False})
             db.commit()
     return runs
 
 
-def _ended(platform: Platform, chain: Chain) -> Sequence[UUID]:
-    """Return runs that the chain has not dealt with, the first that ended coming first."""
-    dealt = exists().where(ChainLink.chain_id == chain.id, ChainLink.result_id == JobResult.id)
-    query = select(JobResult.id).where(
-        JobResult.job_id == chain.job_id,
-        JobResult.finished_at >= chain.since,
-        JobResult.status.in_(ENDS[chain.on]),
-        ~dealt,
-    )
+def _ended(platform: Platform) -> Sequence[_Ended]:
+    """Return runs whose end nobody has followed."""
+    query = select(JobResult.id, JobResult.job_id, JobResult.status).where(UNFOLLOWED)
     with platform.reading() as db:
-        return db.scalars(query.order_by(JobResult.finished_at).limit(BATCH)).all()
+        return db.execute(query.order_by(JobResult.finished_at).limit(BATCH)).all()
+
+
+def _due(platform: Platform, ended: Sequence[_Ended]) -> list[tuple[Chain, UUID]]:
+    """Return which chains are to deal with which of these ends."""
+    with platform.reading() as db:
+        jobs = {row.job_id for row in ended if row.job_id is not None}
+        chains = db.scalars(select(Chain).where(Chain.enabled, Chain.job_id.in_(jobs))).all()
+        if not chains:
+            return []
+        links = select(ChainLink.chain_id, ChainLink.result_id)
+        query = links.where(ChainLink.result_id.in_([row.id for row in ended]))
+        dealt = {(row.chain_id, row.result_id) for row in db.execute(query)}
+    return [
+        (chain, row.id)
+        for row in ended
+        for chain in chains
+        if chain.job_id == row.job_id and row.status in ENDS[chain.on] and (chain.id, row.id) not in dealt
+    ]
 
 
 def _run(settings: Settings, platform: Platform, chain: Chain, result_id: UUID) -> bool:
@@ -102,10 +119,14 @@ def _run(settings: Settings, platform: Platform, chain: Chain, result_id: UUID) 
 
 
 def _refused(db: Session, chain: Chain, result_id: UUID, problem: str) -> None:
+    """Say on the chain, on the run and in the audit why nothing came of it; it is not tried again."""
+    asked_by = db.scalar(select(JobResult.username).where(JobResult.id == result_id)) or ""
     told = f"The end of run {result_id.hex[:6]} ran nothing. {problem}"
     try:
-        _link(db, chain.id, result_id)
         db.execute(update(Chain).where(Chain.id == chain.id).values(last_error=told, last_error_at=now()))
+        _link(db, chain.id, result_id, problem)
+        about = {"result": str(result_id), "reason": problem}
+        audit.note(db, "chain.refuse", chain.name, after=about, actor=asked_by)
         db.commit()
     except IntegrityError:
         db.rollback()  # Somebody else has dealt with it.
@@ -124,7 +145,12 @@ def _submit(db: Session, settings: Settings, chain_id: UUID, result_id: UUID) ->
     if _depth(db, result) >= MOST_LINKS:
         raise NoRun(f"{MOST_LINKS} runs have led to one another: the chain ends here.")
 
+    same = (Chain.id == chain.id, Chain.enabled, Chain.job_id == chain.job_id, Chain.on == chain.on)
+
     def claim(db: Session, _: JobResult) -> Sequence[JobResult]:
+        # Whoever changes the chain in this moment is done before or after, not in between.
+        if db.scalar(select(Chain.id).where(*same).with_for_update()) is None:
+            raise Taken
         try:
             _link(db, chain_id, result_id)
         except IntegrityError:
@@ -157,8 +183,8 @@ def _was_dry_run(result: JobResult, chain: Chain) -> bool:
     return result.dry_run and not (chain.job is not None and chain.job.read_only)
 
 
-def _link(db: Session, chain_id: UUID, result_id: UUID) -> None:
-    db.add(ChainLink(chain_id=chain_id, result_id=result_id))
+def _link(db: Session, chain_id: UUID, result_id: UUID, refused: str = "") -> None:
+    db.add(ChainLink(chain_id=chain_id, result_id=result_id, refused=refused))
     db.flush()
 
 

@@ -4,12 +4,10 @@ Each use has a folder of its own, readable by nobody else, with what git needs t
 reads no settings of this machine and gets no secret as an argument or in its environment.
 """
 
-import ipaddress
 import os
 import shlex
 import shutil
 import signal
-import socket
 import stat
 import subprocess
 import time
@@ -20,12 +18,15 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import IO
 
-from store.git_rules import host_of, problem_of_ref, problem_of_url, scheme_of
+from store.git_rules import problem_of_ref, problem_of_url, scheme_of
 from store.text import clean_text
+from worker.git_place import look_up
 from worker.snapshots import MOST_CONTENT_BYTES, MOST_FILES
 
 #: How long git may take for all it does for one sync, and how much may come.
 GIT_SECONDS = 120.0
+#: And to ask only what is there.
+ASK_SECONDS = 30.0
 MOST_REPOSITORY_BYTES = 200 * 1024**2
 
 #: Between two looks at the clock and the folder.
@@ -126,6 +127,14 @@ class Head:
     ref: str
     commit: str
 
+    @property
+    def in_words(self) -> str:
+        """As the beginning of a sentence: "The branch main"."""
+        for prefix, word in (("refs/heads/", "branch"), ("refs/tags/", "tag")):
+            if self.ref.startswith(prefix):
+                return f"The {word} {clean_text(self.ref.removeprefix(prefix))}"
+        return "The main commit"
+
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
@@ -138,13 +147,17 @@ class _Entry:
 class Repository:
     """One repository for the time of a `with`, in a folder that must not exist yet."""
 
-    def __init__(self, remote: Remote, folder: Path, allowed: Collection[str] = ()) -> None:
+    def __init__(
+        self, remote: Remote, folder: Path, allowed: Collection[str] = (), seconds: float | None = None
+    ) -> None:
         self._remote, self._folder, self._allowed = remote, folder, allowed
-        self._deadline = time.monotonic() + GIT_SECONDS
+        self._seconds = GIT_SECONDS if seconds is None else seconds
+        self._deadline = time.monotonic() + self._seconds
 
     def __enter__(self) -> "Repository":
         """Raises GitError."""
         self._check()
+        self._variables = self._environment()
         self._folder.mkdir(mode=0o700, parents=True)
         try:
             self._write_login()
@@ -235,7 +248,11 @@ class Repository:
             raise GitError(problem, "url")
         if problem := problem_of_ref(remote.ref):
             raise GitError(problem, "ref")
-        if "local" not in self._allowed and _is_of_this_machine(host_of(remote.url)):
+        # git goes to what is checked here: it does not look the name up again.
+        self._place = look_up(remote.url)
+        if self._place.lost:
+            raise GitError(f"The server does not answer: nobody knows where {self._place.host} is.", "url")
+        if "local" not in self._allowed and self._place.of_this_machine:
             raise GitError(
                 "This is an address of the server itself, which is not allowed here: an operator can set "
                 "ERRAND_GIT_ALLOW=local.",
@@ -296,6 +313,7 @@ class Repository:
             "ForwardAgent": "no",
             "PermitLocalCommand": "no",
             "LogLevel": "ERROR",
+            **self._place.ssh_options(),
         }
         key = ["-i", str(self._folder / "key")] if self._remote.private_key else ["-o", "IdentityFile=none"]
         words = ["ssh", "-F", os.devnull, *key]
@@ -307,7 +325,7 @@ class Repository:
         self, *arguments: str, stdin: IO[bytes] | None = None, most_bytes: int = MOST_SAID_BYTES
     ) -> bytes:
         """Run git, and return what it says. Raises GitError, also where it takes too long or too much comes."""
-        options = [word for option in OPTIONS for word in ("-c", option)]
+        options = [word for option in (*OPTIONS, *self._place.http_options) for word in ("-c", option)]
         repository = self._folder / "repository.git"
         place = ["--git-dir", str(repository)] if repository.is_dir() else []
         with open(self._folder / "out", "w+b") as out, open(self._folder / "err", "w+b") as err:
@@ -317,7 +335,7 @@ class Repository:
                 stdout=out,
                 stderr=err,
                 cwd=self._folder,
-                env=self._environment(),
+                env=self._variables,
                 start_new_session=True,
             )
             try:
@@ -342,7 +360,7 @@ class Repository:
                     "url",
                 )
             if time.monotonic() > self._deadline:
-                raise GitError(f"It took longer than {GIT_SECONDS:g} seconds and was stopped.", "url")
+                raise GitError(f"It took longer than {self._seconds:g} seconds and was stopped.", "url")
 
     def _meaning(self, said: str) -> GitError:
         for words, name, sentence in MEANINGS:
@@ -438,12 +456,3 @@ def _size_of(folder: Path) -> int:
                 found = os.lstat(os.path.join(place, name))
                 total += found.st_size if stat.S_ISREG(found.st_mode) else 0
     return total
-
-
-def _is_of_this_machine(host: str) -> bool:
-    try:
-        found = socket.getaddrinfo(host, None) if host else []
-    except (OSError, UnicodeError):
-        return False  # git will say so.
-    addresses = [ipaddress.ip_address(str(row[4][0]).partition("%")[0]) for row in found]
-    return any(each.is_loopback or each.is_link_local or each.is_unspecified for each in addresses)

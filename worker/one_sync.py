@@ -25,7 +25,7 @@ from store.text import clean_text
 from worker.commits import Commits
 from worker.discover import MODULE_SECONDS, Found, discover
 from worker.failpoints import reach
-from worker.git import GitError, Head, Remote, Repository
+from worker.git import ASK_SECONDS, GitError, Head, Remote, Repository
 from worker.refresh import left_out, store_records
 from worker.snapshots import Snapshot, TooLarge, keep, remove_old, take
 
@@ -60,6 +60,7 @@ class _Look:
     remote: Remote
     path: str
     via: str
+    test: bool
     #: The commit to use although files of it are broken.
     anyway: str
     #: What was found last, and what is in use.
@@ -96,10 +97,14 @@ def _perform(settings: Settings, platform: Platform, sync_id: UUID, module_secon
         look = _read(settings, platform, sync_id)
         if look is None:
             return
-        with Repository(look.remote, folder_of(settings, sync_id), settings.git_allow) as repository:
+        folder, seconds = folder_of(settings, sync_id), ASK_SECONDS if look.test else None
+        with Repository(look.remote, folder, settings.git_allow, seconds) as repository:
             try:
                 head = repository.head()
                 shown_keys = repository.host_keys
+                if look.test:
+                    _end(platform, look, "reached", _reached(look, head), head=head, host_keys=shown_keys)
+                    return
                 if (head.ref, head.commit) == (look.found_ref, look.commit) or _is_refused(look, head):
                     _end(
                         platform, look, "unchanged", _nothing_new(look, head), head=head, host_keys=shown_keys
@@ -149,11 +154,17 @@ def _read(settings: Settings, platform: Platform, sync_id: UUID) -> _Look | None
             ),
             path=source.path,
             via=sync.asked_via,
+            test=sync.test,
             anyway=sync.anyway,
             found_ref=source.found_ref,
             commit=commit,
             refused_commit=source.refused_commit,
         )
+
+
+def _reached(look: _Look, head: Head) -> str:
+    told = f"{head.in_words} is there; its newest commit is {head.commit[:12]}"
+    return f"{told}, which is in use." if head.commit == look.commit else f"{told}."
 
 
 def _is_refused(look: _Look, head: Head) -> bool:
@@ -307,9 +318,12 @@ def _end(
         sync.errors, sync.field, sync.from_commit = list(errors), field, look.commit
         sync.to_commit = head.commit if head is not None else ""
         failed = state == "failed"
-        _checked(source, None if failed else head, host_keys)
-        if failed and head is not None:
-            source.refused_commit = head.commit
+        if look.test:
+            _trust(source, host_keys)
+        else:
+            _checked(source, None if failed else head, host_keys)
+            if failed and head is not None:
+                source.refused_commit = head.commit
         finish(sync, state, outcome)
         if state == "unchanged" and look.via == BY_ITSELF:
             # A history of nothing, every few minutes, hides what happened.
@@ -333,6 +347,10 @@ def _checked(source: GitSource, head: Head | None, host_keys: str) -> None:
     source.checked_at = now()
     if head is not None:
         source.found_ref = head.ref
+    _trust(source, host_keys)
+
+
+def _trust(source: GitSource, host_keys: str) -> None:
     if host_keys and not source.host_keys:
         # Trusted the first time; from now on it has to be the same.
         source.host_keys = host_keys
@@ -347,7 +365,8 @@ def _fail(platform: Platform, sync_id: UUID, outcome: str, field: str) -> None:
         if (sync := db.get(SourceSync, sync_id)) is not None:
             sync.field = field
             finish(sync, "failed", outcome)
-            if (source := db.get(GitSource, sync.source_id)) is not None:
+            source = db.get(GitSource, sync.source_id)
+            if source is not None and not sync.test:
                 source.checked_at = now()
             db.commit()
 

@@ -60,7 +60,7 @@ def check_url(url: str, settings: NoticeSettings) -> SplitResult:
         raise BadAddress("Leave out the name and password before the host.")
     if parts.scheme == "http" and not _is_open(host, settings):
         raise BadAddress("Plain http:// is only for hosts in ERRAND_WEBHOOK_HOSTS. Use https://.")
-    literal = _literal(host)
+    literal = literal_of(host)
     if literal is not None and not _may_reach(literal, settings):
         raise BadAddress(_inside(host))
     return parts
@@ -156,13 +156,13 @@ def _resolve(host: str, port: int, settings: NoticeSettings) -> Address:
 def _may_reach(address: Address, settings: NoticeSettings) -> bool:
     if any(address.version == network.version and address in network for network in settings.open_networks):
         return True
-    inner = _inner(address)
+    inner = inner_of(address)
     if inner is not None:
         return _may_reach(inner, settings)
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
-def _inner(address: Address) -> Address | None:
+def inner_of(address: Address) -> Address | None:
     """Return the IPv4 address that an IPv6 one stands for."""
     if not isinstance(address, ipaddress.IPv6Address):
         return None
@@ -171,7 +171,8 @@ def _inner(address: Address) -> Address | None:
     return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
 
 
-def _literal(host: str) -> Address | None:
+def literal_of(host: str) -> Address | None:
+    """Return the address that a host is, where it is no name."""
     try:
         return ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
@@ -179,7 +180,7 @@ def _literal(host: str) -> Address | None:
 
 
 def _is_open(host: str, settings: NoticeSettings) -> bool:
-    literal = _literal(host)
+    literal = literal_of(host)
     if literal is not None:
         return any(literal.version == each.version and literal in each for each in settings.open_networks)
     # Where a name leads is looked at when something is sent; a network may be all that opens it.

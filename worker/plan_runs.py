@@ -91,8 +91,9 @@ def make(db: Session, settings: Settings, approval_id: int) -> JobResult:
     before = approval.planned_by
 
     def claim(db: Session, result: JobResult) -> Sequence[JobResult]:
-        # It is in nobody's way, and saves nothing.
+        # It is in nobody's way, saves nothing, and its end is for whoever decides alone.
         result.concurrency_key, result.commit = None, False
+        result.told = result.followed = True
         taken = db.execute(
             update(Approval)
             .where(

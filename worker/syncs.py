@@ -3,18 +3,20 @@
 Whoever wants one adds a row (`ask`), and the scheduler does it (`run_once`; worker.one_sync has what that is).
 """
 
+import logging
 import shutil
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import delete, exists, func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
 from store.models import GitSource, JobRecord, JobSource, LoadError, SourceSync, now
 from store.platform import Platform
 from store.settings import Settings
+from store.timing.saved import plan
 from worker.host import Process, is_alive, this_process
 from worker.one_sync import BY_ITSELF, at_work, finish, folder_of, perform
 from worker.passes import keep_looking
@@ -28,6 +30,8 @@ LONGEST_SYNC = timedelta(hours=1)
 
 DIED = "The process that did it ended in the middle of it. The commit before is still in use."
 
+logger = logging.getLogger("errand.syncs")
+
 
 # --- Asking for one ---
 
@@ -38,14 +42,19 @@ def add(db: Session, source: GitSource) -> None:
     db.add(JobSource(name=source.name, kind="git", location=source.url, refreshed_at=now()))
 
 
-def ask(db: Session, source: GitSource, *, via: str, by: str = "", anyway: str = "") -> SourceSync:
-    """Add a sync, or return the one that waits already. The caller commits."""
+def ask(
+    db: Session, source: GitSource, *, via: str, by: str = "", anyway: str = "", test: bool = False
+) -> SourceSync:
+    """Add a sync, or return the one that waits already. The caller commits. test: only ask the server what it has."""
     waiting = select(SourceSync).where(
-        SourceSync.source_id == source.id, SourceSync.state == "pending", SourceSync.anyway == anyway
+        SourceSync.source_id == source.id,
+        SourceSync.state == "pending",
+        SourceSync.anyway == anyway,
+        SourceSync.test == test,
     )
     sync = db.scalars(waiting.limit(1)).first()
     if sync is None:
-        sync = SourceSync(source_id=source.id, asked_via=via, asked_by=by, anyway=anyway)
+        sync = SourceSync(source_id=source.id, asked_via=via, asked_by=by, anyway=anyway, test=test)
         db.add(sync)
         db.flush()
     return sync
@@ -75,8 +84,9 @@ def run_once(settings: Settings, platform: Platform) -> bool:
             return False
     with platform.session() as db:
         _end_abandoned(db, settings)
-        for source in _due(db):
+        for source in _due(db, lock=True):
             ask(db, source, via=BY_ITSELF)
+            _plan(source)
         db.commit()
         sync = _claim(db)
     if sync is None:
@@ -85,18 +95,35 @@ def run_once(settings: Settings, platform: Platform) -> bool:
     return True
 
 
-def _due(db: Session) -> list[GitSource]:
+def _due(db: Session, *, lock: bool = False) -> list[GitSource]:
+    """Return what is to be looked at by itself. lock: what somebody else is just asking for is left out."""
+    moment = now()
     open_one = exists().where(
         SourceSync.source_id == GitSource.id, SourceSync.state.in_(("pending", "running"))
     )
-    query = select(GitSource).where(GitSource.enabled, GitSource.interval_minutes > 0, ~open_one)
-    moment = now()
-    return [
-        source
-        for source in db.scalars(query)
-        if source.checked_at is None
-        or source.checked_at <= moment - timedelta(minutes=source.interval_minutes)
-    ]
+    by_calendar = GitSource.next_sync_at <= moment
+    query = select(GitSource).where(
+        GitSource.enabled, or_(GitSource.interval_minutes > 0, by_calendar), ~open_one
+    )
+    if lock:
+        query = query.with_for_update(skip_locked=True)
+    return [source for source in db.scalars(query) if _is_due(source, moment)]
+
+
+def _is_due(source: GitSource, moment: datetime) -> bool:
+    if source.next_sync_at is not None:
+        return source.next_sync_at <= moment
+    interval = timedelta(minutes=source.interval_minutes)
+    return source.checked_at is None or source.checked_at <= moment - interval
+
+
+def _plan(source: GitSource) -> None:
+    try:
+        plan(source)
+    except ValueError as error:
+        # It was checked when it was typed; the zones of this machine may be others.
+        source.next_sync_at = None
+        logger.error("%s is not synced by its calendar any more: %s", source.name, error)
 
 
 def _claim(db: Session, sync_id: UUID | None = None) -> UUID | None:
@@ -159,9 +186,10 @@ def forget(db: Session, source: GitSource) -> None:
 
 
 def latest(db: Session) -> dict[int, SourceSync]:
-    """Return {source id: its newest sync}."""
+    """Return {source id: its newest sync}; a test says nothing of what is in use."""
     newest = (
         select(SourceSync.source_id, func.max(SourceSync.created_at))
+        .where(~SourceSync.test)
         .group_by(SourceSync.source_id)
         .subquery()
     )

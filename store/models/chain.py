@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from store.columns import now
@@ -18,6 +18,8 @@ ENDS = {
     "failed": (Status.FAILED, Status.ERRORED),
     "ended": tuple(FINAL),
 }
+
+REFUSED = text("refused <> ''")
 
 
 class Chain(Base):
@@ -39,8 +41,6 @@ class Chain(Base):
     #: {variable of the next job: a value, or a text with references to the first run}
     data: Mapped[dict[str, Any]] = mapped_column(default=dict)
     enabled: Mapped[bool] = mapped_column(default=True)
-    #: Ends before that do not count: it was not there, or off, or about something else; and up to there all were looked at.
-    since: Mapped[datetime] = mapped_column(default=now)
     #: Why an end ran nothing, the last time that it did not; empty: it never happened.
     last_error: Mapped[LongText] = mapped_column(default="")
     last_error_at: Mapped[datetime | None]
@@ -51,12 +51,19 @@ class Chain(Base):
 
 
 class ChainLink(Base):
-    """A run that a chain has dealt with: it led to another one, or was refused."""
+    """A run that a chain has dealt with: it led to another one, was refused, or had ended before the chain was so."""
 
     __tablename__ = "chain_links"
+    __table_args__ = (
+        Index(
+            "ix_chain_links_refused", "chain_id", "dealt_at", sqlite_where=REFUSED, postgresql_where=REFUSED
+        ),
+    )
 
     chain_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("chains.id", ondelete="CASCADE"), primary_key=True)
     result_id: Mapped[uuid.UUID] = mapped_column(
         ForeignKey("job_results.id", ondelete="CASCADE"), primary_key=True, index=True
     )
     dealt_at: Mapped[datetime] = mapped_column(default=now)
+    #: Why it ran nothing; empty: it ran something, or had nothing to do.
+    refused: Mapped[LongText] = mapped_column(default="")

@@ -38,8 +38,13 @@ class GitSource(Base):
     host_keys: Mapped[LongText] = mapped_column(default="")
     #: False: it stays at the commit it has.
     enabled: Mapped[bool] = mapped_column(default=True)
-    #: Minutes between two looks at it; 0: only when somebody asks.
+    #: Minutes between two looks at it; 0: only when somebody asks, or the calendar does.
     interval_minutes: Mapped[int] = mapped_column(default=0)
+    #: When it is looked at, as a cron expression in a time zone; empty: it has no calendar.
+    cron: Mapped[str] = mapped_column(String(500), default="")
+    zone: Mapped[str] = mapped_column(String(64), default="UTC")
+    #: When the calendar asks next.
+    next_sync_at: Mapped[datetime | None]
     #: When somebody last looked, and the ref that was found then: "refs/heads/main".
     checked_at: Mapped[datetime | None]
     found_ref: Mapped[str] = mapped_column(String(250), default="")
@@ -54,7 +59,7 @@ class GitSource(Base):
 
 
 class SourceSync(Base):
-    """One look at a repository that somebody asked for, and its outcome."""
+    """One look at a repository that somebody asked for, and its outcome; or a try whether it can be reached at all."""
 
     __tablename__ = "source_syncs"
     __table_args__ = (
@@ -76,9 +81,11 @@ class SourceSync(Base):
     asked_by: Mapped[str] = mapped_column(String(150), default="")
     #: How: "page", "command", "webhook" or "interval".
     asked_via: Mapped[str] = mapped_column(String(20))
+    #: Only the server is asked: nothing is fetched, and nothing changes.
+    test: Mapped[bool] = mapped_column(default=False)
     #: The commit that is to be used although files of it cannot be loaded any more; empty: none is.
     anyway: Mapped[str] = mapped_column(String(64), default="")
-    #: "pending", "running", and then "changed", "unchanged" or "failed".
+    #: "pending", "running", and then "changed", "unchanged" or "failed"; of a test "reached" or "failed".
     state: Mapped[str] = mapped_column(String(20), default="pending")
     #: The process that does it, as worker.host.Process has it.
     host: Mapped[str] = mapped_column(String(255), default="")

@@ -16,6 +16,12 @@ from store.models.user import User
 #: It has ended, and whoever is to hear of that has not yet been looked for: few rows at any time (see worker.notices).
 UNTOLD = text("NOT told AND finished_at IS NOT NULL")
 
+#: It has ended, and no chain has been looked for yet (see worker.chains): few rows, too.
+UNFOLLOWED = text("NOT followed AND finished_at IS NOT NULL")
+
+#: What led to others, and to which: most runs come after none.
+HAS_PARENT = text("parent_id IS NOT NULL")
+
 #: What pages show in place of a name for a run that nobody in particular asked for.
 COMMAND_LINE = "Command line"
 
@@ -73,6 +79,19 @@ class JobResult(LevelCounts, Base):
         UniqueConstraint("user_id", "idempotency_key"),
         _index_of_origin("ix_job_results_origin_id_created_at", "created_at"),
         Index("ix_job_results_untold", "finished_at", sqlite_where=UNTOLD, postgresql_where=UNTOLD),
+        Index(
+            "ix_job_results_unfollowed",
+            "finished_at",
+            sqlite_where=UNFOLLOWED,
+            postgresql_where=UNFOLLOWED,
+        ),
+        Index(
+            "ix_job_results_parent_id_created_at",
+            "parent_id",
+            "created_at",
+            sqlite_where=HAS_PARENT,
+            postgresql_where=HAS_PARENT,
+        ),
         _index_of_origin("uq_job_results_origin_id_origin_key", "origin_key", unique=True),
     )
 
@@ -162,6 +181,8 @@ class JobResult(LevelCounts, Base):
     finished_at: Mapped[datetime | None]
     #: Whether the messages about its end are on their way.
     told: Mapped[bool] = mapped_column(default=False)
+    #: Whether what chains make of its end has been asked for.
+    followed: Mapped[bool] = mapped_column(default=False)
     #: When somebody asked a running one to stop.
     cancel_requested_at: Mapped[datetime | None]
     canceled_by: Mapped[str | None] = mapped_column(String(150))

@@ -1,11 +1,11 @@
-"""The times of a schedule as its row keeps them."""
+"""The times of a schedule, and of a repository, as their rows keep them."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, time
 from functools import lru_cache
 from typing import Any
 
-from store.models import Schedule
+from store.models import GitSource, Schedule, now
 from store.timing.blackouts import Blackout
 from store.timing.recurrence import Recurrence
 
@@ -22,6 +22,13 @@ def recurrence_of(schedule: Schedule) -> Recurrence:
         tuple(_window(kept) for kept in schedule.blackouts),
         schedule.jitter_seconds,
     )
+
+
+def plan(source: GitSource) -> None:
+    """Write down when the calendar of a repository asks next. Raises ValueError where it cannot be read (any more)."""
+    moment = now()
+    times = Recurrence("custom", moment, source.zone, cron=source.cron) if source.cron else None
+    source.next_sync_at = next(iter(times.next(moment, 1)), None) if times else None
 
 
 # To read an expression takes longer than to find its next times.

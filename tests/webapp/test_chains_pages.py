@@ -2,11 +2,13 @@
 
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from store.models import AuditRecord, Chain, now
+from store.models import AuditRecord, Chain, ChainLink, Permission, now
+from webapp.origins import MOST_SHOWN
 
-from .conftest import described, text
+from .conftest import NOON, described, text
+from .test_weight import MOST_BYTES, count
 
 
 def test_a_chain_is_made_changed_and_deleted(root, db, make_job, make_result):
@@ -45,7 +47,6 @@ def test_a_chain_is_made_changed_and_deleted(root, db, make_job, make_result):
     )
     assert "That leads back to the first job" in text(back)
     chain.last_error, chain.last_error_at = "<b>No</b>.", now()
-    chain.since = now() - timedelta(days=1)
     result = make_result(following, origin="chain", origin_id=chain.id, origin_name="Then")
     page = text(root.get(f"/admin/chains/{chain.id}"))
     assert ("&lt;b&gt;No&lt;/b&gt;." in page, "site = {{ result.data.site }}" in page) == (True, True)
@@ -54,10 +55,13 @@ def test_a_chain_is_made_changed_and_deleted(root, db, make_job, make_result):
     # Turned round it does not lead back to itself.
     turned = {**given, "job": given["next_job"], "next_job": given["job"], "data": ""}
     assert root.post(f"/admin/chains/{chain.id}", turned).status_code == 303
+    ended = make_result(first)
+    db.commit()
     del given["enabled"]
     assert root.post(f"/admin/chains/{chain.id}", given).status_code == 303
     db.expire_all()
-    assert (chain.enabled, now() - chain.since < timedelta(hours=1)) == (False, True)
+    linked = db.scalars(select(ChainLink.result_id).where(ChainLink.chain_id == chain.id)).all()
+    assert (chain.enabled, ended.id in linked) == (False, True), "what had ended before runs nothing"
     db.commit()
     assert "Off" in text(root.get("/admin/chains/"))
     assert root.post(f"/admin/chains/{chain.id}/delete").status_code == 303
@@ -94,3 +98,45 @@ def test_chains_are_for_those_who_may(alice, db, make_job):
     db.commit()
     assert alice.get(f"/admin/chains/{chain.id}").status_code == 404
     assert alice.post(f"/admin/chains/{chain.id}/delete").status_code == 404
+
+
+def test_the_page_of_a_run_lists_what_it_led_to(app, root, alice, db, make_job, make_result):
+    job, following, hidden = make_job("First"), make_job("Next"), make_job("Hidden")
+    first = make_result(job)
+    address = f"/results/{first.id}"
+    assert "Led to" not in text(alice.get(address))
+    by_chain = {"origin": "chain", "origin_name": "<i>Then</i>", "parent_id": first.id}
+    made = [make_result(following, "failed", **by_chain, created_at=NOON + timedelta(minutes=1))]
+    make_result(hidden, username="root", **by_chain, created_at=NOON)
+    own = {"owner": "me"}
+    db.execute(update(Permission).where(Permission.kind == "result").values(constraints=[own]))
+    db.commit()
+    page = text(alice.get(address))
+    assert f'<a href="/results/{made[0].id}">Next #{made[0].short_id}</a>' in page
+    assert "by chain &lt;i&gt;Then&lt;/i&gt;, alice" in page
+    assert 'Led to <span class="n">1</span>' in page
+    assert ("Hidden #" in page, "Hidden #" in text(root.get(address))) == (False, True)
+    chain = Chain(name="Refuses", job_id=job.id, next_job_id=hidden.id, data={}, last_error="")
+    db.add(chain)
+    db.flush()
+    db.add(ChainLink(chain_id=chain.id, result_id=first.id, refused="<b>Hidden</b> is disabled."))
+    db.commit()
+    told = f'<a href="/admin/chains/{chain.id}">Refuses</a> ran nothing after it. &lt;b&gt;Hidden&lt;/b&gt; is disabled.'
+    assert told in text(root.get(address))
+    page = text(alice.get(address))
+    assert ("Refuses ran nothing after it." in page, "is disabled" in page) == (True, False)
+    page = text(root.get(f"/admin/chains/{chain.id}"))
+    assert f"First #{first.short_id}</a><span>&lt;b&gt;Hidden&lt;/b&gt; is disabled." in page
+    few = count(app, alice, address)
+    made += [
+        make_result(following, **by_chain, created_at=NOON + timedelta(hours=hour))
+        for hour in range(1, MOST_SHOWN + 1)
+    ]
+    page = text(alice.get(address))
+    assert f'href="/results/?parent={first.id}">All that it led to' in page
+    assert page.count(">Next #") == MOST_SHOWN, "the first ones"
+    assert f"#{made[-1].short_id}" not in page
+    assert (count(app, alice, address), len(page) < MOST_BYTES) == (few, True)
+    listed = text(alice.get(f"/results/?parent={first.id}"))
+    assert listed.count('class="name" href="/results/') == len(made)
+    assert f"After First #{first.short_id}" in listed

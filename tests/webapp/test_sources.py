@@ -3,8 +3,10 @@
 import hashlib
 import hmac
 import json
+import re
 import time
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
@@ -129,6 +131,43 @@ def test_each_wrong_input_is_told_beside_it_and_nothing_typed_is_lost(root: Brow
         ("-oProxyCommand=x:y", "Write an https or ssh address"),
     ):
         assert said in text(root.post("/admin/sources/new", typed(url=url))), url
+
+
+def test_a_calendar_is_checked_and_told_as_that_of_a_schedule(root: Browser, db: Any, source: GitSource):
+    calendar = {"_schedule_crontab": "30 2 * * 1-5", "_schedule_zone": "Europe/Berlin"}
+    for wrong, name, said in (
+        ({"_schedule_crontab": "30 2 * *"}, "crontab", "field"),
+        ({"_schedule_zone": "Europe/Atlantis"}, "zone", "Europe/Atlantis"),
+        ({"interval_minutes": "5"}, "crontab", "Choose one of the two"),
+    ):
+        answer = root.post("/admin/sources/team", typed(**{**calendar, **wrong}))
+        assert answer.status_code == 422
+        sentence = re.search(rf'id="_schedule_{name}-e">.*?<span>(.*?)</span>', text(answer))[1]
+        assert said in sentence
+        assert f'value="{calendar["_schedule_crontab"] if name == "zone" else "Europe/Berlin"}"' in text(
+            answer
+        )
+    assert root.post("/admin/sources/team", typed(**calendar)).status_code == 303
+    changed = source_of(db)
+    local = changed.next_sync_at.astimezone(ZoneInfo("Europe/Berlin"))
+    assert (changed.cron, f"{local:%H:%M}", local > now()) == ("30 2 * * 1-5", "02:30", True)
+    page = text(root.get("/admin/sources/team"))
+    assert "02:30 on Monday to Friday, Europe/Berlin</strong>" in page
+    assert page.count("02:30 <span") == 3
+    # Taken away again, with a zone that nobody looks at.
+    root.post("/admin/sources/team", typed(_schedule_zone="x" * 100))
+    changed = source_of(db)
+    assert (changed.cron, changed.zone, changed.next_sync_at) == ("", "Europe/Berlin", None)
+
+
+def test_a_test_of_the_connection_is_asked_for(root: Browser, db: Any, source: GitSource):
+    for _ in range(2):
+        assert root.post("/admin/sources/team/test").headers["Location"] == "/admin/sources/team"
+    [tried] = syncs(db)
+    assert (tried.test, tried.state, tried.asked_by) == (True, "pending", "root")
+    assert db.query(AuditRecord).filter_by(action="source.test", subject="git.team").count() == 2
+    page = text(root.get("/admin/sources/team"))
+    assert ('<span class="tag">Test</span>' in page, "every 1s" in page) == (True, True)
 
 
 def test_what_a_sync_came_to_is_shown_where_it_belongs(root: Browser, db: Any, source: GitSource):

@@ -4,15 +4,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
-from store.models import Chain, JobRecord, JobResult, Permission, User
+from store.models import AuditRecord, Chain, ChainLink, JobRecord, JobResult, Permission, User, now
 from tests.worker.conftest import Portal
 from tests.worker.engine import at_once
-from worker.chains import MOST_LINKS, follow_up
+from worker.chains import MOST_LINKS, begin, follow_up
 from worker.references import BadReference, check, resolve
 
 on_sqlite = pytest.mark.parametrize("live", ["sqlite"], indirect=True)
@@ -29,6 +30,7 @@ def chain(portal: Portal, first: str, following: str, on: str = "completed", **d
             last_error="",
         )
         db.add(made)
+        begin(db, made)
         db.commit()
         return made
 
@@ -106,9 +108,15 @@ def test_whoever_dies_between_two_statements_loses_and_doubles_nothing(portal: P
 @on_sqlite
 def test_what_is_refused_runs_nothing_and_says_why_once(portal: Portal):
     made = chain(portal, "Passes", "Chatty", lines="{{ result.return_value.count }}")
-    portal.run("Passes")
+    first = portal.run("Passes")
     assert (follow(portal), follow(portal), runs_of(portal, made)) == (0, 0, [])
     assert "return_value.count leads nowhere" in problem_of(portal, made)
+    with portal.platform.reading() as db:
+        [noted] = db.scalars(select(AuditRecord).where(AuditRecord.action == "chain.refuse")).all()
+        assert (noted.actor, noted.subject) == ("alice", made.name)
+        reason = "result.return_value.count leads nowhere: the run has no count there."
+        assert noted.after == {"result": str(first.id), "reason": reason}
+        assert db.scalars(select(ChainLink.refused)).all() == [reason]
     with portal.platform.session() as db:
         db.execute(update(Chain).values(data={"lines": 1}))
         db.execute(update(JobRecord).where(JobRecord.id == made.next_job_id).values(installed=False))
@@ -133,6 +141,34 @@ def test_what_is_refused_runs_nothing_and_says_why_once(portal: Portal):
         db.commit()
     assert follow(portal) == 0
     assert "alice, who asked for it, may not do anything any more." in problem_of(portal, made)
+
+
+def test_an_end_that_comes_to_be_seen_late_is_followed_once(portal: Portal):
+    before = portal.run("Passes")
+    made = chain(portal, "Passes", "LogsAFailure")
+    portal.run("Passes")
+    assert (follow(portal), follow(portal)) == (1, 0)
+    # Its machine's clock is off, or its transaction took that long.
+    late = portal.submit("Passes")
+    with portal.platform.session() as db:
+        long_ago = now() - timedelta(days=2)
+        db.execute(
+            update(JobResult).where(JobResult.id == late.id).values(status="completed", finished_at=long_ago)
+        )
+        db.commit()
+    assert (follow(portal), follow(portal)) == (1, 0)
+    assert runs_of(portal, made)[-1].parent_id == late.id
+    # Whoever died before the word of it was taken back.
+    with portal.platform.session() as db:
+        db.execute(update(JobResult).values(followed=False))
+        db.commit()
+    assert follow(portal) == 0
+    assert before.id not in {run.parent_id for run in runs_of(portal, made)}
+    with portal.platform.reading() as db:
+        assert (
+            db.scalars(select(JobResult.followed).where(JobResult.finished_at.is_not(None))).all()
+            == [True] * 3
+        )
 
 
 def forget_job(portal: Portal, name: str) -> None:

@@ -74,6 +74,8 @@ def test_what_starts_is_held_to_the_plan_that_was_approved(planning: Portal, wor
     assert (plan.status, plan.cause) == ("completed", "It would make 2 changes. Nothing was changed.")
     assert plan_of(planning, plan) == ["add vlan 10", "add vlan 20"]
     assert (plan.origin, plan.commit, plan.username) == ("plan", False, "alice")
+    assert plan.told, "nobody is told of its end"
+    assert plan.followed, "no chain follows it"
     assert planning.messages(plan) == [("info", "plan", "I look.")], "nothing but plan() was called"
     with pytest.raises(InvalidData, match=UNSEEN):
         approve(planning, asked, None)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -10,6 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select, update
@@ -31,7 +33,9 @@ from tests.conftest import _bare_environment
 from tests.git_servers import HttpServer, Upstream, ssh_server
 from tests.waiting import until
 from tests.worker.conftest import Portal, on_sqlite
+from tests.worker.engine import at_once
 from worker import failpoints, git, syncs
+from worker.git_place import look_up
 from worker.one_sync import perform
 from worker.refresh import refresh
 from worker.sources import sources_for_run
@@ -389,6 +393,55 @@ def test_without_leave_there_is_no_plain_http_no_file_and_nothing_of_this_machin
     assert synced.sync().state == "changed"
 
 
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
+    """Names of servers that only whoever checks an address can look up, and where they lead then."""
+    known: dict[str, list[str]] = {}
+    real = socket.getaddrinfo
+
+    def look_up(host: Any, port: Any, *rest: Any, **options: Any) -> Any:
+        if host not in known:
+            return real(host, port, *rest, **options)
+        if not known[host]:
+            raise socket.gaierror
+        return [row for address in known[host] for row in real(address, port, *rest, **options)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    return known
+
+
+def test_git_goes_where_the_name_led_when_it_was_checked(
+    synced: Synced, http: HttpServer, names: dict[str, list[str]], monkeypatch
+):
+    port = http.url.rpartition(":")[2]
+    names["jobs.invalid"] = ["127.0.0.9", "127.0.0.1"]
+    synced.change(url=f"http://Jobs.invalid:{port}/jobs")
+    assert synced.sync().state == "changed", "git itself would not find it"
+    names["localhost"] = ["127.0.0.9"]
+    synced.change(url=f"http://localhost:{port}/jobs")
+    seen = len(http.seen)
+    assert (synced.sync().outcome, len(http.seen)) == ("The server does not answer.", seen)
+    names["jobs.invalid"] = []
+    synced.change(url="http://jobs.invalid/jobs")
+    sync = synced.sync()
+    assert sync.outcome == "The server does not answer: nobody knows where jobs.invalid is."
+    assert look_up("http://jobs.invalid/jobs").http_options == []
+    # A proxy may know, and then it is the proxy that goes there.
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+    assert not look_up("http://jobs.invalid/jobs").lost
+    monkeypatch.setenv("no_proxy", ".invalid")
+    assert look_up("http://jobs.invalid/jobs").lost
+    # One address of this machine among others is enough, however it is written.
+    synced.settings = replace(synced.settings, git_allow=("http",))
+    for address in ("127.0.0.1", "::1", "::ffff:127.0.0.1", "169.254.169.254", "0.0.0.0"):
+        names["jobs.invalid"] = ["192.0.2.1", address]
+        assert "address of the server itself" in synced.sync().outcome, address
+    names["jobs.invalid"] = ["192.0.2.1", "2001:db8::1"]
+    assert look_up("https://jobs.invalid/jobs").http_options == [
+        "http.curloptResolve=jobs.invalid:443:192.0.2.1,[2001:db8::1]"
+    ]
+
+
 # --- Logins ---
 
 
@@ -427,7 +480,9 @@ def test_a_login_is_used_and_never_seen(
     assert "Enter them again" in synced.sync().outcome
 
 
-def test_ssh_takes_a_key_and_remembers_the_host(synced: Synced, upstream: Upstream, http: HttpServer):
+def test_ssh_takes_a_key_and_remembers_the_host(
+    synced: Synced, upstream: Upstream, http: HttpServer, names: dict[str, list[str]]
+):
     if shutil.which("ssh") is None:
         pytest.skip("NO SSH: there is no ssh on PATH, syncs over ssh are not tested.")
     asyncssh = pytest.importorskip("asyncssh", reason="NO SSH SERVER: asyncssh is not installed.")
@@ -450,6 +505,14 @@ def test_ssh_takes_a_key_and_remembers_the_host(synced: Synced, upstream: Upstre
         sync = synced.sync()
         assert sync.field == "host_keys"
         assert "shows another host key than before" in sync.outcome
+        # A name is kept to where it led, and its keys are still known by the name.
+        names["jobs.invalid"] = ["127.0.0.9", "127.0.0.1"]
+        synced.change(url=f"ssh://git@Jobs.invalid:{port}/jobs", host_keys="", found_ref="")
+        assert synced.sync().state == "changed"
+        known = synced.source.host_keys
+        assert known.startswith(f"[jobs.invalid]:{port} ssh-ed25519 ")
+        synced.change(host_keys=f"[jobs.invalid]:{port} {changed}\n")
+        assert synced.sync().field == "host_keys"
 
 
 # --- Who does it, and when ---
@@ -517,3 +580,49 @@ def test_the_scheduler_does_what_is_asked_and_what_is_due(synced: Synced):
     finally:
         stop.set()
         thread.join(30)
+
+
+def test_a_test_says_what_is_there_and_changes_nothing(synced: Synced, upstream: Upstream, monkeypatch):
+    commit = upstream.git("rev-parse", "HEAD")
+    tried = synced.sync(test=True)
+    said = f"The branch main is there; its newest commit is {commit[:12]}"
+    assert (tried.state, tried.outcome, tried.to_commit) == ("reached", f"{said}.", commit)
+    assert (synced.jobs(), synced.commit, synced.source.checked_at) == ({}, "", None)
+    synced.sync()
+    before = synced.source
+    assert synced.sync(test=True).outcome == f"{said}, which is in use."
+    upstream.git("tag", "v1")
+    synced.change(ref="v1")
+    assert synced.sync(test=True).outcome.startswith("The tag v1 is there;")
+    synced.change(ref="nowhere")
+    tried = synced.sync(test=True)
+    assert (tried.state, tried.field) == ("failed", "ref")
+    assert tried.outcome == "The repository has no branch and no tag nowhere."
+    synced.settings = replace(synced.settings, git_allow=("http",))
+    assert "address of the server itself" in synced.sync(test=True).outcome
+    after = synced.source
+    for name in ("checked_at", "found_ref", "refused_commit"):
+        assert getattr(after, name) == getattr(before, name)
+    with synced.platform.reading() as db:
+        assert syncs.latest(db)[synced.id].state == "changed"
+    monkeypatch.setattr("worker.one_sync.ASK_SECONDS", 0.0)
+    synced.settings = replace(synced.settings, git_allow=("http", "local"))
+    assert synced.sync(test=True).outcome == "It took longer than 0 seconds and was stopped."
+
+
+def test_a_calendar_asks_once_for_each_of_its_times(live: Settings, live_platform: Platform, upstream, http):
+    synced = Synced(live, live_platform, f"{http.url}/jobs")
+    due = now() - timedelta(minutes=5)
+    synced.change(cron="30 2 * * *", zone="Europe/Berlin", next_sync_at=due, checked_at=now())
+    at_once(*[lambda: run_once(synced.settings, live_platform)] * 3)
+    with live_platform.reading() as db:
+        [done] = db.scalars(select(SourceSync)).all()
+    assert (done.state, done.asked_via) == ("changed", "interval")
+    following = synced.source.next_sync_at.astimezone(ZoneInfo("Europe/Berlin"))
+    assert (following > now(), f"{following:%H:%M}") == (True, "02:30")
+    assert not run_once(synced.settings, live_platform)
+    # What cannot be read any more hinders no other source.
+    synced.change(zone="Atlantis/Center", next_sync_at=due)
+    assert run_once(synced.settings, live_platform)
+    assert synced.source.next_sync_at is None
+    assert not run_once(synced.settings, live_platform)

@@ -46,8 +46,9 @@ def list_sources(settings: "Settings") -> None:
 
 @sources.command()
 @click.argument("slug")
+@click.option("--test", is_flag=True, help="Only ask the server what it has; nothing is fetched.")
 @with_settings
-def sync(settings: "Settings", slug: str) -> None:
+def sync(settings: "Settings", slug: str, test: bool) -> None:
     """Look at a git repository now, here, and use its newest commit if it is fit for use.
 
     Load errors are named on standard error. The exit code is 1 where the commit before stays in use.
@@ -65,8 +66,8 @@ def sync(settings: "Settings", slug: str) -> None:
             if source is None:
                 hint = did_you_mean(slug, list(known))
                 raise click.ClickException(f"There is no git repository {slug!r} among the sources.{hint}")
-            asked = ask(db, source, via="command")
-            note(db, "source.sync", source.name)
+            asked = ask(db, source, via="command", test=test)
+            note(db, "source.test" if test else "source.sync", source.name)
             db.commit()
         if not sync_now(settings, platform, asked.id):
             raise click.ClickException("Another sync of it is at work; this one comes after it.")
