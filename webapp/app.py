@@ -43,6 +43,7 @@ from webapp import (
     sources,
     trusted,
     users,
+    webhook_pages,
     webhooks,
     workers,
 )
@@ -120,6 +121,7 @@ def create_app(settings: Settings) -> Flask:
         audit,
         sources,
         webhooks,
+        webhook_pages,
     ):
         app.register_blueprint(noun.blueprint)
     api.register(app)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from flask import url_for
 from sqlalchemy import select
 
-from store.models import Button, Chain, Hook, JobResult, Schedule
+from store.models import Button, Chain, Hook, JobResult, Schedule, Webhook
 from store.permissions import visible
 from webapp.auth import allowed, current_user
 from webapp.database import db
@@ -48,6 +48,10 @@ def origin_of(result: JobResult) -> ShownOrigin | None:
             there = allowed("view", Chain) and db.session.get(Chain, result.origin_id) is not None
             url = url_for("chains.show", chain_id=result.origin_id) if there else ""
             return ShownOrigin("By chain", result.origin_name, url)
+        case "webhook":
+            there = allowed("view", Webhook) and db.session.get(Webhook, result.origin_id) is not None
+            url = url_for("webhook_pages.show", webhook_id=result.origin_id) if there else ""
+            return ShownOrigin("By webhook", result.origin_name, url)
         case "approval":
             return ShownOrigin("", result.origin_name)
     return ShownOrigin(f"By {result.origin}", result.origin_name)
