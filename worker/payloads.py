@@ -28,13 +28,13 @@ class Headers(Mapping[str, str]):
     """Headers by their names, whose upper and lower case are the same."""
 
     def __init__(self, headers: Mapping[str, str]) -> None:
-        self._headers = {name.lower(): value for name, value in headers.items()}
+        self._headers = {name.lower(): (name, value) for name, value in headers.items()}
 
     def __getitem__(self, name: str) -> str:
-        return self._headers[name.lower()]
+        return self._headers[name.lower()][1]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._headers)
+        return (name for name, _ in self._headers.values())
 
     def __len__(self) -> int:
         return len(self._headers)

@@ -52,7 +52,13 @@ def facts_of_run(result: JobResult) -> dict[str, Any]:
 
 def resolve(data: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return inputs with values in place of references. facts: {first word: a JSON value}. Raises BadReference."""
-    return {name: _resolved(value, facts) for name, value in data.items()}
+    inputs = {}
+    for name, value in data.items():
+        try:
+            inputs[name] = _resolved(value, facts)
+        except BadReference as error:
+            raise BadReference(f"{name}: {error}") from error
+    return inputs
 
 
 def is_reference(value: Any) -> bool:

@@ -16,7 +16,7 @@ from worker.questions import Questions
 from worker.references import BadReference, resolve
 from worker.refusals import REFUSALS, NoRun, sentence
 from worker.rights import require_inputs
-from worker.webhooks import accepted, as_whom, is_ping, rules_of, runs_what
+from worker.webhooks import as_whom, is_ping, rules_of, runs_what
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,8 @@ class Step:
 
 
 def try_out(db: Session, settings: Settings, webhook: Webhook, headers: Headers, body: bytes) -> list[Step]:
-    """Return the steps; the last one says what would be answered. May commit `db`, in which nothing was changed."""
-    steps = list(_steps(db, settings, webhook, headers, body))
-    if all(step.fits for step in steps):
-        assert webhook.job is not None  # noqa: S101 - or else a step would not fit
-        return [*steps, Step("Outcome", accepted(webhook.job, webhook))]
-    return [*steps, Step("Outcome", "It would run nothing.", fits=False)]
+    """Return the steps: only where all fit there would be a run. May commit `db`, in which nothing was changed."""
+    return list(_steps(db, settings, webhook, headers, body))
 
 
 def _steps(

@@ -33,7 +33,7 @@ _CHECKS = {"github": by_github, "generic": with_time}
 
 def find(db: Session, webhook_id: UUID) -> Webhook | None:
     """Return a webhook with all that it takes to judge a request, and with its job."""
-    options = (joinedload(Webhook.job), joinedload(Webhook.user), undefer(Webhook.box))
+    options = (joinedload(Webhook.job), undefer(Webhook.box))
     return db.scalars(select(Webhook).where(Webhook.id == webhook_id).options(*options)).one_or_none()
 
 
