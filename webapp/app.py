@@ -43,6 +43,7 @@ from webapp import (
     sources,
     trusted,
     users,
+    webhook_deliveries,
     webhook_pages,
     webhooks,
     workers,
@@ -122,6 +123,7 @@ def create_app(settings: Settings) -> Flask:
         sources,
         webhooks,
         webhook_pages,
+        webhook_deliveries,
     ):
         app.register_blueprint(noun.blueprint)
     api.register(app)
