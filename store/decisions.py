@@ -104,6 +104,11 @@ KINDS: Mapping[str, Kind] = {
             {"view": "see", "change": "change", "delete": "delete"},
         ),
         Kind("chain", "chains of jobs", {"view": "see", "change": "make and change", "delete": "delete"}),
+        Kind(
+            "webhook",
+            "webhooks that run jobs",
+            {"view": "see", "change": "make and change", "delete": "delete"},
+        ),
         Kind("hook", "job hooks", {"view": "see", "change": "make and change", "delete": "delete"}),
         Kind("button", "job buttons", {"view": "see", "change": "make and change", "delete": "delete"}),
         Kind("user", "people and what they may do", {"view": "see", "change": "change", "delete": "delete"}),

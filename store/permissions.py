@@ -24,6 +24,8 @@ from store.models import (
     Queue,
     Schedule,
     User,
+    Webhook,
+    WebhookDelivery,
     WorkerProcess,
     group_members,
     permission_groups,
@@ -224,6 +226,8 @@ def facts_of(
             return Facts("chain")
         case Button():
             return Facts("button")
+        case Webhook() | WebhookDelivery():
+            return Facts("webhook")
         case User() | Group() | Permission():
             return Facts("user")
     return Facts("object", {"model": getattr(subject, "object_type", "")})

@@ -28,6 +28,8 @@ from store.models import (
     Queue,
     Schedule,
     User,
+    Webhook,
+    WebhookDelivery,
     WorkerProcess,
 )
 
@@ -45,6 +47,8 @@ KINDS_OF: Mapping[type[Any], str] = {
     Hook: "hook",
     Chain: "chain",
     Button: "button",
+    Webhook: "webhook",
+    WebhookDelivery: "webhook",
     User: "user",
     Group: "user",
     Permission: "user",

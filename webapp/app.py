@@ -43,6 +43,8 @@ from webapp import (
     sources,
     trusted,
     users,
+    webhook_deliveries,
+    webhook_pages,
     webhooks,
     workers,
 )
@@ -124,6 +126,8 @@ def create_app(settings: Settings) -> Flask:
         audit,
         sources,
         webhooks,
+        webhook_pages,
+        webhook_deliveries,
     ):
         app.register_blueprint(noun.blueprint)
     api.register(app)

@@ -1,6 +1,5 @@
 """Chains: which end of a run runs which other job, and with what."""
 
-import json
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
@@ -11,7 +10,6 @@ from sqlalchemy import Row, Select, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
-from jobs.kinds import secret_names
 from store import audit
 from store.models import Chain, ChainLink, JobRecord, JobResult
 from store.permissions import NotVisible, visible
@@ -20,13 +18,13 @@ from webapp.admin_forms import AdminForm, check_name, line
 from webapp.auth import allowed, current_user, require
 from webapp.database import db
 from webapp.history import MOST_RESULTS, results_by
+from webapp.mapped_inputs import read_inputs, written
 from worker.chains import begin
-from worker.references import BadReference, check, is_reference
+from worker.references import OF_RUN
 
 blueprint = Blueprint("chains", __name__, url_prefix="/admin/chains")
 
 ON = {"completed": "Completed", "failed": "Failed or errored", "ended": "Ended in any way"}
-LONGEST_DATA = 20_000
 
 
 @blueprint.get("/")
@@ -153,7 +151,7 @@ def _checked(
         form.refuse("next_job", f"You may not run {following.name} yourself.")
     if first is following or (first is not None and _leads(following, first, known)):
         form.refuse("next_job", "That leads back to the first job, so it would never end.")
-    return first, following, _data(form, following)
+    return first, following, read_inputs(form, "data", following, OF_RUN, keeper="a chain")
 
 
 def _leads(begin: JobRecord, goal: JobRecord, known: Chain | None) -> bool:
@@ -173,57 +171,6 @@ def _leads(begin: JobRecord, goal: JobRecord, known: Chain | None) -> bool:
             seen.add(at)
             todo += following.get(at, ())
     return False
-
-
-def _data(form: AdminForm, job: JobRecord) -> dict[str, Any]:
-    """Return the inputs, one a line: `variable = value`; a value that is JSON is taken as that."""
-    data: dict[str, Any] = {}
-    known = {variable["name"] for variable in job.variables}
-    if len(form.text("data")) > LONGEST_DATA:
-        form.refuse("data", f"Use at most {LONGEST_DATA:,} characters.")
-        return data
-    for number, text in enumerate(form.text("data").splitlines(), 1):
-        if not text.strip():
-            continue
-        name, sign, value = (part.strip() for part in text.partition("="))
-        if not sign:
-            form.refuse("data", f"Line {number}: write variable = value.")
-        elif name not in known:
-            names = ", ".join(sorted(known)) or "none"
-            form.refuse("data", f"Line {number}: {job.name} has no variable {name}; it has: {names}.")
-        else:
-            data[name] = _read(value)
-            if problem := _problem(job, name, data[name]):
-                form.refuse("data", f"Line {number}: {problem}")
-    return data
-
-
-def _problem(job: JobRecord, name: str, value: Any) -> str:
-    """Return what is wrong with a value; "" where nothing is."""
-    try:
-        check(value)
-    except BadReference as error:
-        return str(error)
-    discreet = job.has_sensitive_variables or name in secret_names(job.variables)
-    if discreet and not is_reference(value):
-        return f"{name} may be sensitive, so a chain keeps no value for it, only a reference."
-    return ""
-
-
-def _read(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-
-
-def written(data: dict[str, Any]) -> str:
-    """Return inputs as the form takes them."""
-    lines = []
-    for name, value in data.items():
-        plain = isinstance(value, str) and "\n" not in value and _read(value) == value
-        lines.append(f"{name} = {value if plain else json.dumps(value, ensure_ascii=False)}")
-    return "\n".join(lines)
 
 
 def _write(

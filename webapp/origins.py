@@ -8,7 +8,7 @@ from flask import url_for
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload, load_only
 
-from store.models import LEVELS, Button, Chain, ChainLink, Hook, JobResult, Schedule, User
+from store.models import LEVELS, Button, Chain, ChainLink, Hook, JobResult, Schedule, User, Webhook
 from store.permissions import visible
 from webapp.auth import allowed, current_user
 from webapp.database import db
@@ -66,6 +66,10 @@ def origin_of(result: JobResult) -> ShownOrigin | None:
             there = allowed("view", Chain) and db.session.get(Chain, result.origin_id) is not None
             url = url_for("chains.show", chain_id=result.origin_id) if there else ""
             return ShownOrigin("By chain", result.origin_name, url)
+        case "webhook":
+            there = allowed("view", Webhook) and db.session.get(Webhook, result.origin_id) is not None
+            url = url_for("webhook_pages.show", webhook_id=result.origin_id) if there else ""
+            return ShownOrigin("By webhook", result.origin_name, url)
         case "approval" | "plan":
             return ShownOrigin("", result.origin_name)
     return ShownOrigin(f"By {result.origin}", result.origin_name)

@@ -1,32 +1,29 @@
 """Webhooks: other programs say that something happened, and prove who they are by signing it."""
 
-import hashlib
-import hmac
 import json
-import re
-import time
 from typing import Any
+from uuid import UUID
 
 from flask import Blueprint, Response, current_app, jsonify, make_response, request
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from store import audit
 from store.lockbox import CannotUnlock, unlock
 from store.models import GitSource, SourceDelivery
 from store.text import clean_text
 from webapp.auth import for_programs
-from webapp.database import db
+from webapp.database import db, reading
+from worker import webhooks
+from worker.payloads import Headers
+from worker.signatures import BadSignature, by_github, in_one_header, with_time
 from worker.syncs import ask
+from worker.webhook_log import Answer, Request
 
 blueprint = Blueprint("webhooks", __name__, url_prefix="/hooks")
 
 MOST_BYTES = 1024 * 1024
-
-#: How old, or ahead of our clock, a signature with a time may be.
-WINDOW_SECONDS = 300
-
-_OWN_SIGNATURE = re.compile(r"t=([0-9]{1,12}),v1=([0-9a-f]{64})")
 
 
 @blueprint.post("/sources/<slug>")
@@ -36,22 +33,57 @@ def sync_source(slug: str) -> Response:
 
     202 with the sync; 204 where it does not concern what we follow; 401 without a right signature; 413.
     """
-    request.max_content_length = MOST_BYTES
-    try:
-        body = request.get_data()
-    except RequestEntityTooLarge:
+    body = _body()
+    if body is None:
         return _answer(413, f"Send at most {MOST_BYTES >> 20} MB.")
     source = db.session.scalars(select(GitSource).where(GitSource.slug == clean_text(slug))).one_or_none()
-    signed = _what_is_signed(_secret_of(source), body)
+    digest = _digest(_secret_of(source), body)
     # The same answer for what is not there: nobody may find out names by trying.
-    if source is None or signed is None:
+    if source is None or digest is None:
         return _answer(401, "The signature is missing, wrong or too old.")
     payload = _payload(body)
     if payload is None:
         return _answer(400, "Send a JSON object.")
     if not source.enabled or not _concerns(source, payload):
         return make_response("", 204)
-    return _sync_once(source, hashlib.sha256(signed).hexdigest())
+    return _sync_once(source, digest)
+
+
+@blueprint.post("/in/<uuid:webhook_id>")
+@for_programs
+def receive(webhook_id: UUID) -> Response:
+    """Run a job, if the request is signed and fits (see worker.webhooks and docs/webhooks.md)."""
+    body = _body()
+    with reading() as session:
+        webhook = webhooks.find(session, webhook_id)
+    if webhook is None:
+        return _answer(404, "There is no such webhook, or it is off.")
+    address = request.remote_addr or ""
+    audit.act_as(audit.Actor(webhook.username, "webhook", address))
+    came = Request(Headers(dict(request.headers)), body, address)
+    settings = current_app.extensions["errand"].settings
+    return _told(webhooks.receive(db.session(), settings, webhook, came))
+
+
+def _told(answer: Answer) -> Response:
+    if answer.status == 404:
+        return _answer(404, "There is no such webhook, or it is off.")
+    if answer.result_id is None and answer.status >= 400:
+        told: dict[str, Any] = {"error": answer.reason}
+    else:
+        told = {"result": answer.result_id and str(answer.result_id), "reason": answer.reason}
+    if answer.errors is not None:
+        told["errors"] = answer.errors
+    return make_response(jsonify(told), answer.status)
+
+
+def _body() -> bytes | None:
+    """Return what was sent; None where that is too much."""
+    request.max_content_length = MOST_BYTES
+    try:
+        return request.get_data()
+    except RequestEntityTooLarge:
+        return None
 
 
 def _sync_once(source: GitSource, digest: str) -> Response:
@@ -84,18 +116,17 @@ def _secret_of(source: GitSource | None) -> bytes:
     return str(secrets.get("webhook_secret", "")).encode()
 
 
-def _what_is_signed(secret: bytes, body: bytes) -> bytes | None:
-    """Return what a right signature stands for; None without one. As GitHub signs, or with a time."""
-    own = _OWN_SIGNATURE.fullmatch(request.headers.get("X-Errand-Signature", ""))
-    if own is not None:
-        signed = own[1].encode() + b"." + body
-        given, in_time = own[2], abs(time.time() - int(own[1])) <= WINDOW_SECONDS
+def _digest(secret: bytes, body: bytes) -> str | None:
+    """Return the SHA-256 of what is signed rightly; None without that. As GitHub signs, or with a time."""
+    headers = Headers(dict(request.headers))
+    if "X-Errand-Timestamp" in headers:
+        check = with_time
     else:
-        signed, in_time = body, True
-        given = request.headers.get("X-Hub-Signature-256", "").removeprefix("sha256=")
-    right = hmac.digest(secret or b"\0", signed, "sha256").hex()
-    fits = hmac.compare_digest(right.encode(), given.encode("utf-8", "replace"))
-    return signed if secret and fits and in_time else None
+        check = in_one_header if "X-Errand-Signature" in headers else by_github
+    try:
+        return check(headers, body, [secret])
+    except BadSignature:
+        return None
 
 
 def _payload(body: bytes) -> dict[str, Any] | None:

@@ -25,7 +25,7 @@ from store.settings import Settings
 from worker.failpoints import reach
 from worker.origins import Origin, Taken
 from worker.passes import keep_looking
-from worker.references import resolve
+from worker.references import facts_of_run, resolve
 from worker.refusals import REFUSALS, NoRun, broke, sentence
 from worker.submit import submit
 
@@ -161,7 +161,7 @@ def _submit(db: Session, settings: Settings, chain_id: UUID, result_id: UUID) ->
         db,
         settings,
         job=chain.next_job,
-        raw=resolve(chain.data, result),
+        raw=resolve(chain.data, facts_of_run(result)),
         user=_user(db, result),
         # An admin let hooks run what they run, and nothing that follows.
         permitted=result.permitted and result.origin != "hook",

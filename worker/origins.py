@@ -1,4 +1,4 @@
-"""What asks for a run where no person does so just now: a schedule, a hook, a button, the end of another run."""
+"""What asks for a run where no person does so just now: a schedule, a hook, a button, a webhook, the end of another run."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from store.models import Approval, JobResult
 
 #: "approval": whoever is to approve a run tries what it would do; "plan": it only says what it would change.
-Kind = Literal["", "schedule", "hook", "button", "chain", "approval", "plan"]
+Kind = Literal["", "schedule", "hook", "button", "chain", "webhook", "approval", "plan"]
 
 PLAN: Final = "plan"
 

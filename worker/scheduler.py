@@ -22,6 +22,7 @@ from worker.postman import forget_old
 from worker.presence import SCHEDULER, forget_gone
 from worker.run_files import sweep
 from worker.syncs import keep_synced
+from worker.webhook_log import forget_old_deliveries
 
 #: Passes between two rounds of tidying up.
 TIDY_EVERY = 200
@@ -69,7 +70,7 @@ def _tidy_at_times(settings: Settings, platform: Platform, number: int) -> None:
 
 
 def tidy(settings: Settings, platform: Platform) -> None:
-    """Remove what nobody can use any more: sessions, links, processes that ended long ago, sealed inputs, old messages, files of no run."""
+    """Remove what nobody can use any more: sessions, links, processes that ended long ago, sealed inputs, old messages, deliveries of webhooks, files of no run."""
     with platform.session() as db:
         db.execute(delete(UserSession).where(UserSession.expires_at < now()))
         db.execute(delete(SignInLink).where(SignInLink.expires_at < now()))
@@ -79,6 +80,7 @@ def tidy(settings: Settings, platform: Platform) -> None:
         while seal(db) == BATCH:
             pass
     forget_old(platform)
+    forget_old_deliveries(platform)
     try:
         sweep(platform.engine, file_store(settings, platform.engine))
     except SettingsError as error:

@@ -20,6 +20,7 @@ from store.models.schedule import MissedSlots, Schedule
 from store.models.states import FAMILIES, FAMILY_OF, FINAL, LEVELS, Status
 from store.models.user import ApiToken, SignInFailure, SignInLink, User, UserSession
 from store.models.value import JobValue
+from store.models.webhook import Webhook, WebhookDelivery
 from store.models.worker import Queue, WorkerKey, WorkerProcess
 
 __all__ = [
@@ -67,6 +68,8 @@ __all__ = [
     "Status",
     "User",
     "UserSession",
+    "Webhook",
+    "WebhookDelivery",
     "WorkerKey",
     "WorkerProcess",
     "class_path_of",

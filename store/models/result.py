@@ -141,8 +141,8 @@ class JobResult(LevelCounts, Base):
     sensitive: Mapped[bool] = mapped_column(default=False)
     #: How many files it was given.
     uploads: Mapped[int] = mapped_column(default=0)
-    #: What asked for it (see worker.origins): "schedule", "hook", "button", "chain", "approval",
-    #: "plan"; empty: a person did.
+    #: What asked for it (see worker.origins): "schedule", "hook", "button", "chain", "webhook",
+    #: "approval", "plan"; empty: a person did.
     origin: Mapped[str] = mapped_column(String(20), default="")
     origin_id: Mapped[uuid.UUID | None]
     #: What that was called then.

@@ -31,6 +31,8 @@ from store.models import (
     Permission,
     SavedFilter,
     User,
+    Webhook,
+    WebhookDelivery,
 )
 from store.secrets import new_token
 from store.settings import Settings
@@ -48,6 +50,7 @@ SIGN_IN, OPEN, TOKEN = 303, 200, 401
 #: one of somebody else's that waits for an approval; `~` is somebody else's schedule, which does, too.
 JOB, API = "/jobs/local/net/Ping", "/api/v1"
 BUTTON = UUID(int=1)
+WEBHOOK = UUID(int=2)
 TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     ("GET", "/"): ("home.show", SIGN_IN, 302, 302),
     ("GET", "/welcome"): ("home.welcome", SIGN_IN, 200, 200),
@@ -96,6 +99,13 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
             (f"buttons/{BUTTON}", "buttons.show"),
             ("buttons/new", "buttons.new"),
             ("chains/", "chains.index"),
+            ("webhooks/", "webhook_pages.index"),
+            ("webhooks/new", "webhook_pages.new"),
+            (f"webhooks/{WEBHOOK}", "webhook_pages.show"),
+            (f"webhooks/{WEBHOOK}/edit", "webhook_pages.edit"),
+            (f"webhooks/{WEBHOOK}/test", "webhook_deliveries.test"),
+            (f"webhooks/{WEBHOOK}/deliveries", "webhook_deliveries.index"),
+            (f"webhooks/{WEBHOOK}/deliveries/1", "webhook_deliveries.show"),
             ("hooks/00000000-0000-0000-0000-000000000001", "hooks.show"),
             ("chains/00000000-0000-0000-0000-000000000001", "chains.show"),
             ("hooks/new", "hooks.new"),
@@ -124,6 +134,12 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
             ("chains/00000000-0000-0000-0000-000000000001/delete", "chains.delete"),
             ("hooks/new", "hooks.create"),
             ("chains/new", "chains.create"),
+            ("webhooks/new", "webhook_pages.create"),
+            (f"webhooks/{WEBHOOK}/edit", "webhook_pages.change"),
+            (f"webhooks/{WEBHOOK}/secret", "webhook_pages.renew_secret"),
+            (f"webhooks/{WEBHOOK}/test", "webhook_deliveries.try_it"),
+            (f"webhooks/{WEBHOOK}/deliveries/1/again", "webhook_deliveries.again"),
+            (f"webhooks/{WEBHOOK}/delete", "webhook_pages.delete"),
             (f"buttons/{BUTTON}", "buttons.change"),
             (f"buttons/{BUTTON}/delete", "buttons.delete"),
             ("buttons/new", "buttons.create"),
@@ -150,6 +166,7 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     },
     # Whoever signs, may.
     ("POST", "/hooks/sources/team"): ("webhooks.sync_source", 401, 401, 401),
+    ("POST", f"/hooks/in/{WEBHOOK}"): ("webhooks.receive", 401, 401, 401),
     # Jobs.
     ("GET", "/jobs/"): ("jobs.index", SIGN_IN, 200, 200),
     ("POST", "/jobs/refresh"): ("jobs.reload", SIGN_IN, 404, 404),
@@ -284,6 +301,23 @@ ADMIN: dict[tuple[str, str], int] = {
     ("GET", "/admin/hooks/"): 200,
     ("GET", "/admin/chains/"): 200,
     ("GET", "/admin/buttons/"): 200,
+    ("GET", "/admin/webhooks/"): 200,
+    ("GET", "/admin/webhooks/new"): 200,
+    ("POST", "/admin/webhooks/new"): 422,
+    **{
+        ("GET", f"/admin/webhooks/{WEBHOOK}{path}"): 200
+        for path in ("", "/edit", "/test", "/deliveries", "/deliveries/1")
+    },
+    **{
+        ("POST", f"/admin/webhooks/{WEBHOOK}/{path}"): status
+        for path, status in (
+            ("edit", 422),
+            ("secret", 200),
+            ("test", 200),
+            ("deliveries/1/again", 303),
+            ("delete", 303),
+        )
+    },
     ("GET", "/admin/buttons/new"): 200,
     ("GET", f"/admin/buttons/{BUTTON}"): 200,
     ("POST", "/admin/buttons/new"): 422,
@@ -402,6 +436,10 @@ def fill(
         db.add(
             Button(id=BUTTON, name="Press", object_types=["inventory.site"], text="Press", job_id=press.id)
         )
+        box = lock(settings.secret_key, {"secret": "x"})
+        db.add(Webhook(id=WEBHOOK, name="In", job_id=job.id, username="alice", box=box))
+        db.flush()
+        db.add(WebhookDelivery(webhook_id=WEBHOOK, outcome="unsigned", status=401))
         db.add(SavedFilter(user_id=cast["bob"].id, name="his", arguments={}))
         db.add(Channel(name="ops", kind="webhook", box=lock(settings.secret_key, {"url": "https://x"})))
         db.add(

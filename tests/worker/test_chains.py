@@ -14,7 +14,7 @@ from store.models import AuditRecord, Chain, ChainLink, JobRecord, JobResult, Pe
 from tests.worker.conftest import Portal
 from tests.worker.engine import at_once
 from worker.chains import MOST_LINKS, begin, follow_up
-from worker.references import BadReference, check, resolve
+from worker.references import OF_RUN, BadReference, check, facts_of_run, resolve
 
 on_sqlite = pytest.mark.parametrize("live", ["sqlite"], indirect=True)
 
@@ -114,7 +114,7 @@ def test_what_is_refused_runs_nothing_and_says_why_once(portal: Portal):
     with portal.platform.reading() as db:
         [noted] = db.scalars(select(AuditRecord).where(AuditRecord.action == "chain.refuse")).all()
         assert (noted.actor, noted.subject) == ("alice", made.name)
-        reason = "result.return_value.count leads nowhere: the run has no count there."
+        reason = "lines: result.return_value.count leads nowhere: there is no count."
         assert noted.after == {"result": str(first.id), "reason": reason}
         assert db.scalars(select(ChainLink.refused)).all() == [reason]
     with portal.platform.session() as db:
@@ -189,10 +189,10 @@ def test_a_chain_whose_first_job_was_removed_follows_nothing(portal: Portal):
 def test_a_chain_that_breaks_stops_no_other(portal: Portal, monkeypatch: pytest.MonkeyPatch):
     broken, sound = chain(portal, "Passes", "LogsAFailure"), chain(portal, "Passes", "Chatty", lines=1)
 
-    def resolve_or_break(data: dict[str, Any], result: JobResult) -> dict[str, Any]:
+    def resolve_or_break(data: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
         if not data:
             raise ZeroDivisionError
-        return resolve(data, result)
+        return resolve(data, facts)
 
     monkeypatch.setattr("worker.chains.resolve", resolve_or_break)
     portal.run("Passes")
@@ -250,7 +250,7 @@ def test_references_keep_the_type_of_what_they_refer_to():
         "text": "site {{ result.return_value.site.id }}: {{ result.status }}",
         "plain": 3,
     }
-    assert resolve(given, result) == {
+    assert resolve(given, facts_of_run(result)) == {
         "number": 7,
         "item": "b",
         "none": None,
@@ -259,11 +259,11 @@ def test_references_keep_the_type_of_what_they_refer_to():
     }
     for wrong in ("{{ result.kept_box }}", "{{ user.password }}", "{{ result.__class__ }}", "{{ 7 * 7 }}"):
         with pytest.raises(BadReference):
-            check(wrong)
+            check(wrong, OF_RUN)
     for nowhere in (
         "{{ result.return_value.list.2 }}",
         "{{ result.return_value.site.keys }}",
         f"{{{{ result.return_value.list.{'9' * 5000} }}}}",
     ):
         with pytest.raises(BadReference, match="leads nowhere"):
-            resolve({"x": nowhere}, result)
+            resolve({"x": nowhere}, facts_of_run(result))
