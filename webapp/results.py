@@ -21,11 +21,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 from werkzeug.datastructures import MultiDict
 
-from jobs.data import as_given
 from jobs.errors import InvalidData
-from jobs.kinds import file_names, secret_names
 from jobs.lifecycle import LONGEST_CAUSE
-from store.models import EntryGroup, JobRecord, JobResult, Status
+from store.models import EntryGroup, JobResult, Status
 from store.permissions import NotVisible, visible
 from webapp import htmx, log, log_download, result_download, saved_filters
 from webapp.advance import advance, mark
@@ -57,9 +55,10 @@ from webapp.result_list import (
     read_wanted,
     results_that_fit,
 )
+from worker.again import InputsGone, run_again, why_not_again
 from worker.cancel import AlreadyFinished
 from worker.cancel import cancel as cancel_run
-from worker.submit import Reused, reusable, submit
+from worker.submit import reusable
 
 #: What the readers of one run share: a look at it, and answers to the same question.
 glances = Glances()
@@ -259,29 +258,13 @@ def cancel(result_id: UUID) -> Response:
 def rerun(result_id: UUID) -> Response:
     """Ask for another run with the same inputs."""
     earlier = _find(result_id)
-    job = earlier.job
-    if job is None or not allowed("view", job):
-        raise NotVisible
-    require("run", job)
-    sealed = reusable(earlier, current_user())
-    if _asks_again(earlier, job, sealed):
-        # What was typed or chosen then was not kept: it has to be given again.
-        return make_response(redirect(_form_of(earlier, job), HTTPStatus.SEE_OTHER))
+    settings = current_app.extensions["errand"].settings
     try:
-        result = submit(
-            db.session(),
-            current_app.extensions["errand"].settings,
-            job=job,
-            raw=as_given(job.variables, earlier.data),
-            sealed=sealed,
-            user=signed_in_user(),
-            commit=earlier.commit,
-            queue=earlier.queue if earlier.queue in job.allowed_queues else None,
-            request=request_facts(),
-        )
-    except InvalidData:
-        flash("The inputs of that run do not fit any more. Look them over, then run the job.")
-        return make_response(redirect(_form_of(earlier, job), HTTPStatus.SEE_OTHER))
+        result = run_again(db.session(), settings, earlier, signed_in_user(), request=request_facts())
+    except InvalidData as refusal:
+        if not isinstance(refusal, InputsGone):
+            flash("The inputs of that run do not fit any more. Look them over, then run the job.")
+        return make_response(redirect(_form_of(earlier), HTTPStatus.SEE_OTHER))
     return _go_to(result)
 
 
@@ -290,16 +273,9 @@ def file(result_id: UUID, file_id: int) -> Response:
     return send_made_file(_find(result_id).id, file_id)
 
 
-def _asks_again(result: JobResult, job: JobRecord, sealed: Reused | None) -> bool:
-    """Tell whether the inputs of a run are not all there any more."""
-    if file_names(job.variables):
-        return True
-    return sealed is None and (result.sensitive or bool(secret_names(job.variables)))
-
-
-def _form_of(result: JobResult, job: JobRecord) -> str:
+def _form_of(result: JobResult) -> str:
     """Return the address of the job's form with the inputs of a run in it, as far as they were kept."""
-    return url_for("jobs.show", key=job.class_path, _from_result=result.id)
+    return url_for("jobs.show", key=result.class_path, _from_result=result.id)
 
 
 def _find(result_id: UUID) -> JobResult:
@@ -342,7 +318,7 @@ def _about(result: JobResult) -> dict[str, Any]:
         "may_cancel": not result.finished and allowed("change", result),
         "files": made_files(result.id) if result.finished else (),
         "led_to": led_to(result) if result.finished else None,
-        "asks_again": job is not None and _asks_again(result, job, reusable(result, current_user())),
+        "asks_again": job is not None and bool(why_not_again(result, job, reusable(result, current_user()))),
         "may_run": job is not None and job.runnable and allowed("run", job),
         "state": _state(result),
         "origin": origin_of(result),

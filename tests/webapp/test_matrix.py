@@ -261,6 +261,8 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     ("GET", f"{API}/results/*/files"): ("api.files", TOKEN, 404, 200),
     ("GET", f"{API}/results/*/files/1"): ("api.file", TOKEN, 404, 404),
     ("GET", f"{API}/results/*/report"): ("api.report", TOKEN, 404, 404),
+    ("POST", f"{API}/results/bulk"): ("api.bulk", TOKEN, 422, 422),
+    ("POST", f"{API}/results/*/rerun"): ("api.rerun", TOKEN, 404, 201),
     ("POST", f"{API}/results/*/cancel"): ("api.cancel", TOKEN, 404, 403),
     ("POST", f"{API}/results/+/cancel"): ("api.cancel", TOKEN, 404, 202),
     ("GET", f"{API}/sources"): ("api.sources", TOKEN, 404, 404),
@@ -278,6 +280,7 @@ VIEWER: dict[tuple[str, str], int] = {
     ("GET", "/results/+/cancel"): 403,
     ("POST", "/results/+/cancel"): 403,
     ("POST", "/results/*/rerun"): 403,
+    ("POST", f"{API}/results/*/rerun"): 403,
     ("POST", f"/objects/inventory.site/1/buttons/{BUTTON}"): 403,
     ("POST", f"{API}{JOB}/run"): 403,
     ("POST", f"{API}/results/+/cancel"): 403,
@@ -541,7 +544,7 @@ def check(app: Flask, db: Any, cast: Any, fill: Callable[[str], str], method: st
             assert (
                 elsewhere.status_code in (403, 404)
                 or elsewhere.json.get("results") == []
-                or path.endswith(("inventory.site", "openapi.json"))
+                or path.endswith(("inventory.site", "openapi.json", "/bulk"))
             )
             answer = client.open(address, method=method, headers=token_of(db, user), **body)
             assert answer.status_code == expected, answer.text

@@ -3,7 +3,19 @@ so that no foreign page can make a signed-in browser act through it."""
 
 from flask import Blueprint, Flask
 
-from webapp.api import document, entries, errors, jobs, objects, results, sources, tokens, values, workers
+from webapp.api import (
+    bulk,
+    document,
+    entries,
+    errors,
+    jobs,
+    objects,
+    results,
+    sources,
+    tokens,
+    values,
+    workers,
+)
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 blueprint.before_request(tokens.identify)
@@ -20,12 +32,14 @@ blueprint.add_url_rule(_value, "put_value", values.put_value, methods=["PUT"], m
 blueprint.add_url_rule(_value, "delete_value", values.delete_value, methods=["DELETE"], merge_slashes=False)
 blueprint.add_url_rule("/objects/<model>", "objects", objects.objects)
 blueprint.add_url_rule("/results", "results", results.results)
+blueprint.add_url_rule("/results/bulk", "bulk", bulk.bulk, methods=["POST"])
 blueprint.add_url_rule("/results/<result_id>", "result", results.result)
 blueprint.add_url_rule("/results/<result_id>/entries", "entries", entries.entries)
 blueprint.add_url_rule("/results/<result_id>/files", "files", results.files)
 blueprint.add_url_rule("/results/<result_id>/files/<int:file_id>", "file", results.file)
 blueprint.add_url_rule("/results/<result_id>/report", "report", results.report)
 blueprint.add_url_rule("/results/<result_id>/cancel", "cancel", results.cancel, methods=["POST"])
+blueprint.add_url_rule("/results/<result_id>/rerun", "rerun", results.rerun, methods=["POST"])
 blueprint.add_url_rule("/sources", "sources", sources.sources)
 blueprint.add_url_rule("/workers", "workers", workers.workers)
 blueprint.add_url_rule("/workers/<path:name>/drain", "drain", workers.drain, methods=["POST"])

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from types import UnionType
 from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
 from flask import Response, jsonify, make_response, request
@@ -124,6 +125,8 @@ def _model(shape: Any) -> type[BaseModel] | None:
 
 def name_of(shape: Any) -> str:
     """Return what the document calls a shape: of a page of lines "Page_ResultLine_"."""
+    if isinstance(shape, UnionType):
+        return "Or".join(name_of(each) for each in shape.__args__)
     if get_origin(shape) is None:
         return str(shape.__name__)
     return f"{shape.__origin__.__name__}_{'_'.join(name_of(each) for each in shape.__args__)}_"
@@ -214,5 +217,5 @@ def _row_shape(shape: Any) -> Any:
 
 
 def _names(shape: Any) -> list[str]:
-    found: dict[str, Any] = getattr(shape, "__annotations__", {})
-    return list(found)
+    shapes = shape.__args__ if isinstance(shape, UnionType) else (shape,)
+    return list(dict.fromkeys(name for each in shapes for name in each.__annotations__))

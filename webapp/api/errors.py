@@ -108,6 +108,14 @@ def _unavailable(error: OperationalError) -> Response:
     return response
 
 
+def in_words(error: Exception) -> str:
+    """Say why something was refused, in a sentence."""
+    errors = getattr(error, "errors", None)
+    if isinstance(errors, Mapping):
+        return " ".join(f"{name}: {' '.join(sentences)}" for name, sentences in errors.items())
+    return " ".join(errors) if errors else str(error)
+
+
 def _refused(errors: Mapping[str, Sequence[str]] | Sequence[str]) -> Response:
     if not isinstance(errors, Mapping):
         return problem(422, " ".join(errors))

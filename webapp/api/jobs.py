@@ -9,7 +9,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
-from store.models import JobRecord, class_path_of
+from store.models import JobRecord, JobResult, class_path_of
 from store.permissions import allowed, require, visible
 from webapp.api import arguments
 from webapp.api.bodies import RUN_BODIES, receive, values_for
@@ -34,6 +34,10 @@ ORDER = Order(
     JobRecord.class_path,
     "class_path",
 )
+
+
+#: What is answered to who asked for a run.
+MADE = result_shapes.ResultShape | result_shapes.ReferenceShape
 
 
 class Jobs(Sorted):
@@ -89,7 +93,7 @@ def job(query: Query, reference: str) -> Any:
 
 @call(
     query=Waits,
-    answers={201: result_shapes.ResultShape, 200: result_shapes.ResultShape},
+    answers={201: MADE, 200: MADE},
     takes=RUN_BODIES,
     headers=("Idempotency-Key",),
     tag="jobs",
@@ -118,12 +122,17 @@ def run(query: Waits, reference: str) -> Any:
     # The answer to the first request may have been lost on its way: the caller gets it now.
     status = 200 if result.repeated else 201
     headers = {"Location": url_for("api.result", result_id=result.id)}
-    if not allowed(user(), "view", result):
-        return result_shapes.result_reference(result), status, headers
     if query.wait and not result.finished:
         current_app.extensions["errand"].waiting.wait(result.id, query.wait, lambda seen: False)
         db.session.refresh(result)
-    return result_shapes.result(result), status, headers
+    return shown(result), status, headers
+
+
+def shown(row: JobResult) -> result_shapes.ResultShape | result_shapes.ReferenceShape:
+    """Return what whoever asked for a run sees of it."""
+    if allowed(user(), "view", row):
+        return result_shapes.result(row)
+    return result_shapes.result_reference(row)
 
 
 def _find(reference: str, session: Session) -> JobRecord | None:

@@ -3,10 +3,10 @@
 import uuid
 from typing import Any, Literal
 
-from flask import Response, current_app
+from flask import Response, current_app, url_for
 from pydantic import Field
 from sqlalchemy import Select, select
-from sqlalchemy.orm import defer
+from sqlalchemy.orm import defer, joinedload
 from werkzeug.exceptions import NotFound
 
 from store.models import JobResult, class_path_of
@@ -14,15 +14,17 @@ from store.permissions import allowed, require, visible
 from webapp.api.calls import Content, Query, call
 from webapp.api.errors import InvalidRequest
 from webapp.api.given import Moment, Text
-from webapp.api.jobs import Waits
+from webapp.api.jobs import MADE, Waits, shown
 from webapp.api.listing import Order, Sorted, part
 from webapp.api.paging import page
 from webapp.api.shapes import Page
 from webapp.api.shapes import results as shapes
 from webapp.api.tokens import user
 from webapp.database import db
+from webapp.request_facts import request_facts
 from webapp.result_files import made_files, send_made_file
 from worker import cancel as cancelling
+from worker.again import run_again
 
 #: What a list does not show and the database need not read for it.
 LARGE = (
@@ -106,6 +108,14 @@ def cancel(query: Query, result_id: str) -> Any:
     return shapes.result(row), 202
 
 
+@call(answers={201: MADE}, tag="results")
+def rerun(query: Query, result_id: str) -> Any:
+    """Run a job again with the inputs of a run."""
+    settings = current_app.extensions["errand"].settings
+    made = run_again(db.session(), settings, find_result(result_id), user(), request=request_facts())
+    return shown(made), 201, {"Location": url_for("api.result", result_id=made.id)}
+
+
 def find_result(result_id: str) -> JobResult:
     """Raises NotFound, also when the user may not see it."""
     try:
@@ -113,6 +123,7 @@ def find_result(result_id: str) -> JobResult:
     except ValueError:
         raise _no_result() from None
     query = visible(select(JobResult), user(), JobResult).where(JobResult.id == key)
+    query = query.options(joinedload(JobResult.job))
     row: JobResult | None = db.session.scalars(query).one_or_none()
     if row is None or not allowed(user(), "view", row):
         raise _no_result()

@@ -1,0 +1,132 @@
+"""One act for many results: those that are named, or all that match."""
+
+import base64
+import json
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from flask import current_app
+from pydantic import Field
+from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy.orm import joinedload
+from typing_extensions import TypedDict
+
+from jobs.errors import InvalidData
+from store.models import JobResult, now
+from store.permissions import Forbidden, NotVisible, require, visible
+from webapp.api.arguments import moment_of
+from webapp.api.calls import Body, Query, call
+from webapp.api.errors import InvalidRequest, in_words
+from webapp.api.listing import BAD_AFTER
+from webapp.api.results import Chosen, chosen
+from webapp.api.tokens import user
+from webapp.database import db
+from webapp.request_facts import request_facts
+from worker.again import run_again
+from worker.cancel import AlreadyFinished, cancel
+
+#: Results that one request deals with; the rest by the next one.
+MOST_AT_ONCE = 200
+
+
+class Bulk(Body):
+    action: Literal["cancel", "rerun"]
+    ids: list[uuid.UUID] | None = Field(None, max_length=MOST_AT_ONCE, description="These results.")
+    matching: Chosen | None = Field(
+        None, description="All results that fit, as the list of results knows them."
+    )
+    expect: int | None = Field(None, ge=0, description="Do nothing where it is another number that match.")
+    after: str = Field("", description="`next` of the answer before: go on with the same act.")
+
+
+class Refusal(TypedDict):
+    """Why nothing was done with a result."""
+
+    id: str
+    detail: str
+
+
+class BulkShape(TypedDict):
+    """What came of it."""
+
+    #: The results that were canceled; or the new ones.
+    done: list[str]
+    refused: list[Refusal]
+    #: Give it as `after` to go on; null: that was all.
+    next: str | None
+
+
+@call(body=Bulk, answers={200: BulkShape}, tag="results")
+def bulk(query: Query, body: Bulk) -> Any:
+    """Cancel, or run again, many results."""
+    rows, following = _wanted(body)
+    act = {"cancel": _cancel, "rerun": _rerun}[body.action]
+    done: list[str] = []
+    refused: list[Refusal] = []
+    for row in rows:
+        result_id = str(row.id)
+        try:
+            require(user(), "view", row)
+            done.append(str(act(row)))
+        except (Forbidden, NotVisible, AlreadyFinished, InvalidData) as error:
+            db.session.rollback()
+            refused.append({"id": result_id, "detail": in_words(error) or "There is no such result."})
+    return {"done": done, "refused": refused, "next": following}
+
+
+def _cancel(row: JobResult) -> uuid.UUID:
+    cancel(db.session(), current_app.extensions["errand"].settings, row, user())
+    return row.id
+
+
+def _rerun(row: JobResult) -> uuid.UUID:
+    settings = current_app.extensions["errand"].settings
+    return run_again(db.session(), settings, row, user(), request=request_facts()).id
+
+
+def _wanted(body: Bulk) -> tuple[Sequence[JobResult], str | None]:
+    """Return the results to deal with now, and where to go on."""
+    if (body.ids is None) == (body.matching is None):
+        raise InvalidRequest({"ids": ["Give ids, or what the results are matching."]})
+    query = visible(select(JobResult), user(), JobResult).options(joinedload(JobResult.job))
+    if body.matching is None:
+        return db.session.scalars(query.where(JobResult.id.in_(body.ids or ()))).all(), None
+    query = chosen(query, body.matching)
+    # What is made meanwhile, by this act itself above all, is left alone.
+    until, last = _read(body.after) if body.after else (now(), None)
+    query = query.where(JobResult.created_at < until)
+    if last is None and body.expect is not None:
+        _expect(query, body.expect)
+    if last is not None:
+        at, key = last
+        query = query.where(
+            or_(JobResult.created_at > at, and_(JobResult.created_at == at, JobResult.id > key))
+        )
+    rows = db.session.scalars(
+        query.order_by(JobResult.created_at, JobResult.id).limit(MOST_AT_ONCE + 1)
+    ).all()
+    if len(rows) <= MOST_AT_ONCE:
+        return rows, None
+    rows = rows[:MOST_AT_ONCE]
+    return rows, _write(until, rows[-1])
+
+
+def _expect(query: Select[Any], expected: int) -> None:
+    found = db.session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
+    if found != expected:
+        raise AlreadyFinished(f"{found:,} results match, not {expected:,}: nothing was done.")
+
+
+def _write(until: datetime, last: JobResult) -> str:
+    said = json.dumps([until.isoformat(), last.created_at.isoformat(), str(last.id)])
+    return base64.urlsafe_b64encode(said.encode()).decode()
+
+
+def _read(after: str) -> tuple[datetime, tuple[datetime, uuid.UUID]]:
+    try:
+        until, at, key = json.loads(base64.urlsafe_b64decode(after))
+        return moment_of(until), (moment_of(at), uuid.UUID(key))
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        raise InvalidRequest({"after": [BAD_AFTER]}) from None
