@@ -22,6 +22,7 @@ MEASURES: Mapping[str, Measure] = {
     "browser": Measure("benchmarks.news", "browser", "From log_info to a line seen in Chromium."),
     "pages": Measure("benchmarks.pages", "pages", "Times and sizes of pages with much to show."),
     "people": Measure("benchmarks.people", "people", "What permissions cost among many people and rules."),
+    "firing": Measure("benchmarks.firing", "firing", "Due slots of schedules that become runs, a second."),
     "refresh": Measure("benchmarks.refreshing", "refreshing", "Looking at five hundred job classes again."),
     "big-result": Measure("benchmarks.big_result", "big_result", "A result with a million entries."),
     "viewers": Measure("benchmarks.viewers", "viewers", "Two hundred people look at one live result."),

@@ -22,6 +22,8 @@ class Plan:
     history: int = 100_000
     #: Job classes that are refreshed.
     classes: int = 500
+    #: Schedules of which one slot each is due, in a round.
+    slots: int = 1_000
     #: Entries of the big result.
     big: int = 1_000_000
     viewers: int = 200
@@ -36,6 +38,7 @@ QUICK = Plan(
     warm_runs=5,
     lone_runs=20,
     lines=20_000,
+    slots=200,
     ticks=60,
     requests=20,
     viewer_seconds=3.0,

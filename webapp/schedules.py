@@ -19,7 +19,7 @@ from flask import (
     request,
     url_for,
 )
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import joinedload, undefer
 
 from jobs.errors import InvalidData
@@ -55,7 +55,10 @@ from worker.schedules import MISSED, OVERLAPS
 
 blueprint = Blueprint("schedules", __name__, url_prefix="/schedules")
 
-MOST_SHOWN = 200
+#: Of the list.
+PAGE_SIZE = 50
+#: Nobody turns more pages than that.
+LAST_PAGE = 100_000
 RUNS_SHOWN = 10
 MISSED_SHOWN = 10
 #: How long a miss is news.
@@ -81,6 +84,11 @@ class Line:
         return self.problem == WAITS
 
     @property
+    def comes(self) -> bool:
+        """Whether it is going to make a run, as far as is known."""
+        return self.schedule.enabled and self.schedule.wakes_at is not None and not self.problem
+
+    @property
     def last(self) -> Run | None:
         return self.runs[0] if self.runs else None
 
@@ -100,20 +108,22 @@ def times_in_words(schedule: Schedule) -> str:
 def index() -> str:
     require("view", Schedule)
     search = clean_text(request.args.get("q", "")).strip()[:LONGEST_SEARCH]
-    found = db.session.scalars(_listed(search).limit(MOST_SHOWN)).unique().all()
-    lines = _lines(found)
+    page = min(max(request.args.get("page", 1, type=int), 1), LAST_PAGE)
+    on, paused = _counts(search)
+    lines = _lines(db.session.scalars(_listed(search, page)).unique().all())
     workers = present_workers(db.session())
-    on = [line for line in lines if line.schedule.enabled]
     return render_template(
         "schedules/index.html",
         lines=lines,
         q=search,
-        on=len(on),
-        paused=len(lines) - len(on),
-        coming=next((line for line in on if line.schedule.wakes_at and not line.problem), None),
+        on=on,
+        paused=paused,
+        page=page,
+        first=(page - 1) * PAGE_SIZE + 1,
+        more=on + paused > page * PAGE_SIZE,
+        coming=next((line for line in lines if line.comes), None) if page == 1 else None,
         picture=_picture(lines, listening_workers(workers)) if lines else None,
         silent=not any(row.kind == SCHEDULER and not is_silent(row) for row in workers),
-        most=MOST_SHOWN,
     )
 
 
@@ -212,16 +222,32 @@ def delete(schedule_id: UUID) -> Response:
 # --- The list -------------------------------------------------------------------------------------------------
 
 
-def _listed(search: str) -> Any:
-    query = visible(select(Schedule), current_user(), Schedule)
-    query = query.options(joinedload(Schedule.job), joinedload(Schedule.user))
+def _counts(search: str) -> tuple[int, int]:
+    """Return how many are on, and how many are paused."""
+    on = func.coalesce(func.sum(case((Schedule.enabled, 1), else_=0)), 0)
+    total, enabled = db.session.execute(_that_fit(select(func.count(Schedule.id), on), search)).one()
+    return enabled, total - enabled
+
+
+def _listed(search: str, page: int) -> Any:
+    query = _that_fit(select(Schedule), search).options(joinedload(Schedule.job), joinedload(Schedule.user))
+    # What runs next comes first; what is paused, or over, last.
+    query = query.order_by(
+        Schedule.enabled.desc(),
+        Schedule.next_slot_at.is_(None),
+        Schedule.next_slot_at,
+        Schedule.name,
+        Schedule.id,
+    )
+    return query.offset((page - 1) * PAGE_SIZE).limit(PAGE_SIZE)
+
+
+def _that_fit(query: Any, search: str) -> Any:
+    query = visible(query, current_user(), Schedule)
     for word in search.lower().split():
         text = func.lower(Schedule.name + " " + Schedule.class_path + " " + Schedule.username)
         query = query.where(text.contains(word, autoescape=True))
-    # What runs next comes first; what is paused, or over, last.
-    return query.order_by(
-        Schedule.enabled.desc(), Schedule.next_slot_at.is_(None), Schedule.next_slot_at, Schedule.name
-    )
+    return query
 
 
 def _lines(schedules: Sequence[Schedule]) -> list[Line]:
@@ -271,7 +297,7 @@ def _picture(lines: Sequence[Line], workers: Any) -> Timeline:
             usual_seconds(line.runs) or 0.0,
         )
         for line in lines
-        if line.schedule.enabled and line.schedule.wakes_at and not line.problem
+        if line.comes
     ]
     return timeline(planned, at, workers)
 

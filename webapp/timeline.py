@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import takewhile
+from heapq import heappop, heappush
+from itertools import islice
 
 from store.timing.recurrence import Recurrence
 
@@ -15,6 +16,8 @@ NARROWEST = 2.5
 SHORT_SECONDS = 30
 #: Of one schedule; one that fires more often fills its lane anyway.
 MOST_MARKS = 1_500
+#: Of all together: when there are as many, those that fire most often are left out.
+MOST_IN_ALL = 8_000
 #: One that fires more often is drawn lightly.
 OFTEN = 24
 MOST_LEVELS = 4
@@ -58,6 +61,8 @@ class Timeline:
     count: int
     #: Runs for which there may be no worker free: (queue, how many).
     crowded: list[tuple[str, int]]
+    #: Schedules that fire so often that they are not drawn.
+    left_out: int
 
     @property
     def height(self) -> int:
@@ -81,9 +86,10 @@ class _Mark:
 def timeline(planned: Iterable[Planned], at: datetime, workers: Mapping[str, int]) -> Timeline:
     """Draw what is planned from `at` on. workers: how many take from each queue."""
     marks: dict[str, list[_Mark]] = {}
+    firing, left_out = _firing(planned, at)
     count = 0
-    for each in planned:
-        found = _marks(each, at)
+    for each, slots in firing:
+        found = _marks(each, slots, at)
         count += len(found)
         marks.setdefault(each.queue, []).extend(found)
     lanes, crowded = [], []
@@ -97,18 +103,38 @@ def timeline(planned: Iterable[Planned], at: datetime, workers: Mapping[str, int
         [Tick(_x(hour * 3600), at + timedelta(hours=hour)) for hour in range(0, HOURS + 1, 3)],
         count,
         crowded,
+        left_out,
     )
 
 
-def _marks(planned: Planned, at: datetime) -> list[_Mark]:
+def _firing(planned: Iterable[Planned], at: datetime) -> tuple[list[tuple[Planned, list[datetime]]], int]:
+    """Return who fires when, and how many are left out."""
     until = at + timedelta(hours=HOURS, microseconds=-1)
-    slots = planned.times.slots(max(planned.after, at - timedelta(seconds=1)), until)
-    some = [
-        slot for slot, _ in zip(takewhile(lambda slot: slot <= until, slots), range(MOST_MARKS), strict=False)
-    ]
-    light, long = len(some) > OFTEN, planned.usual_seconds >= SHORT_SECONDS
+    seldom: list[tuple[Planned, list[datetime]]] = []
+    often = []
+    for each in planned:
+        slots = each.times.slots(max(each.after, at - timedelta(seconds=1)), until)
+        first = list(islice(slots, OFTEN + 1))
+        if len(first) <= OFTEN:
+            seldom.append((each, first))
+        else:
+            often.append((each, first, slots))
+    # The less often, the sooner: those that fire most often look all the same in a picture.
+    often.sort(key=lambda one: one[1][0] - one[1][-1])
+    firing, room = list(seldom), MOST_IN_ALL - sum(len(slots) for _, slots in seldom)
+    for each, first, rest in often:
+        if room <= 0:
+            break
+        first += islice(rest, MOST_MARKS - len(first))
+        firing.append((each, first))
+        room -= len(first)
+    return firing, len(seldom) + len(often) - len(firing)
+
+
+def _marks(planned: Planned, slots: Sequence[datetime], at: datetime) -> list[_Mark]:
+    light, long = len(slots) > OFTEN, planned.usual_seconds >= SHORT_SECONDS
     marks = []
-    for slot in some:
+    for slot in slots:
         begin = _x((slot - at).total_seconds())
         end = min(_x((slot - at).total_seconds() + planned.usual_seconds), RIGHT)
         marks.append(_Mark(begin, end, light, long))
@@ -124,15 +150,18 @@ def _draw(lane: Lane, marks: Sequence[_Mark], workers: int) -> int:
     crowded = 0
     for group in _groups(sorted(marks, key=lambda mark: (mark.begin, mark.end))):
         levels = _levels(group)
-        rows = min(max(levels) + 1, MOST_LEVELS)
+        rows = max(levels) + 1
         height = (MARK_HEIGHT - (rows - 1)) / rows
         drawn: dict[tuple[str, bool, int], list[tuple[float, float]]] = {}
-        for number, (mark, level) in enumerate(zip(group, levels, strict=True)):
-            busy = sum(1 for other in group[:number] if other.long and other.end > mark.begin)
-            waits = 0 < workers <= busy
+        busy: list[float] = []
+        for mark, level in zip(group, levels, strict=True):
+            while busy and busy[0] <= mark.begin:
+                heappop(busy)
+            waits = 0 < workers <= len(busy)
             crowded += waits
-            row = min(level, rows - 1)
-            _join(drawn.setdefault(("is-warn" if waits else "is-run", mark.light, row), []), mark)
+            if mark.long:
+                heappush(busy, mark.end)
+            _join(drawn.setdefault(("is-warn" if waits else "is-run", mark.light, level), []), mark)
         for (css, light, row), spans in drawn.items():
             for begin, end in spans:
                 lane.add(css, light, begin, end, lane.y + row * (height + 1), height)
@@ -163,11 +192,14 @@ def _groups(marks: Sequence[_Mark]) -> Iterable[list[_Mark]]:
 
 
 def _levels(group: Sequence[_Mark]) -> list[int]:
-    """Return the row for each mark: the lowest in which no other is under way when it begins."""
+    """Return the row for each mark: the lowest in which no other is under way when it begins, or else the last."""
     rows: list[float] = []
     levels = []
     for mark in group:
         row = next((number for number, end in enumerate(rows) if end <= mark.begin), len(rows))
+        if row == MOST_LEVELS:
+            levels.append(row - 1)
+            continue
         rows[row : row + 1] = [max(mark.end, mark.begin + 0.01)]
         levels.append(row)
     return levels

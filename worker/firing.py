@@ -5,6 +5,7 @@ schedulers may try at once, and be killed anywhere, and one of them has done all
 """
 
 import logging
+import random
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -44,8 +45,9 @@ SHORTEST_SECONDS = 0.05
 #: When a schedule is tried again at which the portal failed.
 AFTER_A_BREAK = timedelta(minutes=1)
 
-DOWN = "No scheduler was running then."
-STANDS_FOR = "No scheduler was running then; one later run stands for it."
+#: None was running, or all were more than a minute behind: nobody can tell afterwards.
+DOWN = "No scheduler came to it in time."
+STANDS_FOR = "No scheduler came to it in time; one later run stands for it."
 
 logger = logging.getLogger("errand.firing")
 
@@ -77,7 +79,9 @@ def fire_due(platform: Platform, settings: Settings) -> Fired:
             return fired  # This code does not know what the rows mean by now.
         waking = (Schedule.enabled, Schedule.wakes_at.is_not(None), Schedule.wakes_at <= now())
         query = select(Schedule.id).where(*waking).order_by(Schedule.wakes_at).limit(MOST_SCHEDULES)
-        due = db.scalars(query).all()
+        due = list(db.scalars(query))
+    # Each scheduler goes through them in an order of its own: in the same one, all would be at the same slot all the time.
+    random.shuffle(due)
     for schedule_id in due:
         with acting(Actor("", "schedule")):
             try:
@@ -105,15 +109,15 @@ def _fire(platform: Platform, settings: Settings, schedule_id: UUID, fired: Fire
     with platform.reading() as db:
         schedule = read(db, schedule_id)
         approval = approval_of(db, schedule_id)
-    if schedule is None or not schedule.enabled or schedule.wakes_at is None:
-        return
+    at = now()
+    if schedule is None or not schedule.enabled or schedule.wakes_at is None or schedule.wakes_at > at:
+        return  # Somebody else has dealt with it meanwhile.
     reach("firing.read")
     try:
         recurrence = recurrence_of(schedule)
     except ValueError as error:
         _stop(platform, schedule, f"Its times cannot be read: {error}", fired)
         return
-    at = now()
     ready = recurrence.ready(schedule.last_slot_at, at, str(schedule_id))
     turn = _Turn(platform, settings, schedule, recurrence, approval, fired)
     if ready and (problem := why_not_now(schedule, approval)):

@@ -19,6 +19,9 @@ SOAKS: Mapping[str, Soak] = {
     "random-kills": Soak(
         "benchmarks.soak.random_kills", "random_kills", "Kill processes at random while runs go on."
     ),
+    "schedules": Soak(
+        "benchmarks.soak.schedules", "schedules", "Kill schedulers at random while schedules fire."
+    ),
     "poison": Soak("benchmarks.soak.poison", "poison", "Jobs that do what no job should, again and again."),
     "fuzz-rendering": Soak(
         "benchmarks.soak.fuzz",

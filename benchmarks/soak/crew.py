@@ -3,6 +3,8 @@
 import signal
 import subprocess
 import time
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from benchmarks.figures import WentWrong
 from benchmarks.processes import Program
@@ -20,14 +22,26 @@ GRACE_SECONDS = 0.15
 
 END_SECONDS = 30.0
 
+Start = Callable[[], Program]
+
+
+def runs_and_their_client(site: Site, *client: str) -> Mapping[str, Start]:
+    """Return who has a part in runs, and how each is started. client: the module that asks for them, and its arguments."""
+    worker = partial(site.start, "worker", "--grace", str(GRACE_SECONDS))
+    return {
+        SCHEDULER: partial(site.start, "scheduler"),
+        **dict.fromkeys(WORKERS, worker),
+        CLIENT: partial(site.run_python, *client),
+    }
+
 
 class Crew:
     """Call everything from the main thread: the kernel takes the end of the starting thread for our end."""
 
-    def __init__(self, site: Site, client: tuple[str, ...]) -> None:
-        """client: the module that asks for runs, and its arguments."""
+    def __init__(self, site: Site, starts: Mapping[str, Start]) -> None:
+        """starts: how each member is started; Redis is there already."""
         self._site = site
-        self._client = client
+        self._starts = {REDIS: site.start_redis, **starts}
         self.members: dict[str, Program] = {REDIS: site.redis}
         #: Those that are away, and until when.
         self._due: dict[str, float] = {}
@@ -36,20 +50,11 @@ class Crew:
         self.satisfied = False
         #: Who ended though nobody had asked it to.
         self.deserters: list[str] = []
-        for name in (SCHEDULER, *WORKERS, CLIENT):
+        for name in starts:
             self._start(name)
 
     def _start(self, name: str) -> None:
-        self.members[name] = self._started(name)
-
-    def _started(self, name: str) -> Program:
-        if name == REDIS:
-            return self._site.start_redis()
-        if name == SCHEDULER:
-            return self._site.start("scheduler")
-        if name == CLIENT:
-            return self._site.run_python(*self._client)
-        return self._site.start("worker", "--grace", str(GRACE_SECONDS))
+        self.members[name] = self._starts[name]()
 
     def pid(self, name: str) -> int:
         return self.members[name].pid

@@ -10,6 +10,8 @@ class Plan:
     seeds: int = 5
     #: Runs that are asked for with each seed.
     runs: int = 500
+    #: Schedules whose slots come in `seconds`.
+    schedules: int = 10_000
     #: Of what is done over and over.
     seconds: float = 300.0
     #: How long a worker stands still once with each seed: by itself longer than others wait for it.
@@ -21,4 +23,4 @@ class Plan:
 
 
 FULL = Plan()
-QUICK = Plan(seeds=1, runs=60, seconds=20.0, stop_seconds=2.0)
+QUICK = Plan(seeds=1, runs=60, schedules=300, seconds=20.0, stop_seconds=2.0)

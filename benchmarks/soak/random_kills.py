@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from benchmarks.figures import Figure, WentWrong, percentile
 from benchmarks.site import Site
 from benchmarks.soak.check import Claim, check
-from benchmarks.soak.crew import Crew
+from benchmarks.soak.crew import Crew, runs_and_their_client
 from benchmarks.soak.facts import asked_for, executions, stored
 from benchmarks.soak.killer import Killer
 from benchmarks.soak.run import Ground
@@ -63,7 +63,8 @@ def random_kills(ground: Ground) -> Iterable[Figure]:
 def one_seed(site: Site, ground: Ground, seed: int) -> Outcome:
     runs = ground.plan.runs
     counter, answered = site.folder / "counter", site.folder / "answered"
-    crew = Crew(site, ("benchmarks.soak.asking", str(counter), str(answered), str(runs), str(seed)))
+    client = ("benchmarks.soak.asking", str(counter), str(answered), str(runs), str(seed))
+    crew = Crew(site, runs_and_their_client(site, *client))
     chance = random.Random(seed)
     killer = Killer(site, crew, counter, chance, stop_seconds=ground.plan.stop_seconds)
 

@@ -15,7 +15,7 @@ from webapp.cli import main
 
 Bench = Callable[..., Result]
 
-TINY = Plan(rounds=1, runs=4, warm_runs=1, lone_runs=2, lines=50, kills=1, classes=7)
+TINY = Plan(rounds=1, runs=4, warm_runs=1, lone_runs=2, lines=50, kills=1, classes=7, slots=12)
 
 
 @pytest.fixture
@@ -71,6 +71,17 @@ def test_a_refresh_is_measured_beside_an_import_of_the_same_files(bench: Bench):
     assert (figure["label"], figure["unit"]) == ("refresh of 7 job classes", "s")
     assert figure["ours"] > 0
     assert figure["bare"] > 0
+    assert outcome.exit_code == (0 if figure["held"] else 1)
+
+
+def test_firing_is_measured_beside_the_same_rows_written_bare(bench: Bench):
+    outcome = bench("--json", "--database", "sqlite", "firing")
+    said = json.loads(outcome.stdout)
+    assert (said["broke"], said["skipped"]) == ([], [])
+    [figure] = said["figures"]
+    assert (figure["unit"], figure["details"]["slots"]) == ("slots/s", 12)
+    assert figure["ours"] > 0
+    assert figure["held"] == (figure["ours"] >= 0.1 * figure["bare"] > 0)
     assert outcome.exit_code == (0 if figure["held"] else 1)
 
 

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,13 +13,16 @@ import pytest
 from click.testing import CliRunner, Result
 
 from benchmarks.figures import Figure
-from benchmarks.soak import asking, poison
+from benchmarks.soak import asking, poison, slots
 from benchmarks.soak.catalog import SOAKS
 from benchmarks.soak.check import Asked, Claim, Execution, Run, check
 from benchmarks.soak.facts import lines_of
 from benchmarks.soak.random_kills import Outcome, figures
+from store.timing.recurrence import Recurrence
 from webapp.cli import main
+from worker.firing import DOWN, STANDS_FOR
 from worker.markers import NOT_SAVED, SAVED, UNKNOWN
+from worker.schedules import Plan
 
 Soak = Callable[..., Result]
 
@@ -46,7 +50,14 @@ def test_help_names_every_soak():
 
 @pytest.mark.parametrize(
     "arguments",
-    [("no-such-soak",), ("--runs", "0"), ("--seeds", "0"), ("--seconds", "-1"), ("--database", "x")],
+    [
+        ("no-such-soak",),
+        ("--runs", "0"),
+        ("--seeds", "0"),
+        ("--seconds", "-1"),
+        ("--schedules", "0"),
+        ("--database", "x"),
+    ],
 )
 def test_what_cannot_be_done_is_refused(soak: Soak, arguments: tuple[str, ...]):
     assert soak(*arguments).exit_code == 2
@@ -69,6 +80,23 @@ def test_random_kills_find_nothing_and_leave_nothing(soak: Soak, tmp_path: Path)
         assert found[label] == 0, outcome.stderr
     assert "seed 4: " in outcome.stderr
     assert outcome.exit_code == (0 if said["held"] else 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_killed_schedulers_leave_each_slot_with_one_run_or_miss(
+    soak: Soak, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setattr("benchmarks.soak.schedules.START_SECONDS", 1)
+    outcome = soak(
+        *("schedules", "--json", "--database", "sqlite", "--schedules", "50", "--seconds", "2", "--seed", "4")
+    )
+    said = json.loads(outcome.stdout)
+    assert (said["broke"], said["skipped"]) == ([], [])
+    found = {figure["label"]: figure for figure in said["figures"]}
+    assert found["slots with a run or a miss"]["held"], outcome.stderr
+    assert found["slots with a run or a miss"]["details"]["missed"] > 0
+    assert found["kills of schedulers"]["ours"] > 0
+    assert [label for label, figure in found.items() if figure["must"] == "0" and figure["ours"]] == []
     assert list(tmp_path.iterdir()) == []
 
 
@@ -278,6 +306,94 @@ def test_lines_of_the_counter_are_read(tmp_path: Path):
         ("S", "t1", 12),
         ("E", "t1", 12),
     ]
+
+
+# --- schedules ---------------------------------------------------------------------------------------------------
+
+BEGIN = datetime(2026, 3, 29, 0, 59, tzinfo=UTC)
+END = BEGIN + timedelta(minutes=3)
+#: One hour before, where nobody was there, and one in the time itself.
+SLOTS = [BEGIN - timedelta(minutes=59), BEGIN + timedelta(minutes=1)]
+
+
+def hourly(missed: str = "all", overlap: str = "allow", *, enabled: bool = True) -> slots.Wish:
+    return slots.Wish(Plan("Hourly", Recurrence("hourly", SLOTS[0], end=END), missed, overlap), enabled)
+
+
+def ran(slot: datetime, status: str = "pending") -> slots.Fired:
+    return slots.Fired(f"slot {slot.isoformat()}", slot, status)
+
+
+def kept(
+    *runs: slots.Fired, missed: Sequence[tuple[datetime, str]] = (), counted: int | None = None
+) -> slots.Kept:
+    lines = [slots.Missed(slot, slot, 1, cause) for slot, cause in missed]
+    return slots.Kept(runs, lines, len(runs) if counted is None else counted)
+
+
+def broken(wish: slots.Wish, stored: slots.Kept) -> set[Claim]:
+    return {finding.claim for finding in slots.check("It", wish, stored, BEGIN, END)}
+
+
+@pytest.mark.parametrize(
+    ("wish", "stored"),
+    [
+        (hourly(), kept(*map(ran, SLOTS))),
+        (hourly("skip"), kept(ran(SLOTS[1]), missed=[(SLOTS[0], DOWN)])),
+        (hourly("once"), kept(ran(SLOTS[1]), missed=[(SLOTS[0], STANDS_FOR)])),
+        (hourly("once"), kept(*map(ran, SLOTS))),
+        (hourly(overlap="skip"), kept(ran(SLOTS[0]), ran(SLOTS[1], "canceled"))),
+        (hourly("skip"), kept(missed=[(slot, DOWN) for slot in SLOTS])),
+        (hourly(enabled=False), kept(missed=[(slot, "It is disabled.") for slot in SLOTS])),
+    ],
+)
+def test_slots_that_are_well_are_not_found(wish: slots.Wish, stored: slots.Kept):
+    assert broken(wish, stored) == set()
+
+
+@pytest.mark.parametrize(
+    ("claim", "wish", "stored"),
+    [
+        (Claim.LOST, hourly(), kept(ran(SLOTS[0]))),
+        (Claim.LOST, hourly(), kept()),
+        (Claim.DOUBLE, hourly(), kept(*map(ran, [*SLOTS, SLOTS[1]]))),
+        (Claim.DOUBLE, hourly("skip"), kept(*map(ran, SLOTS))),
+        (Claim.DOUBLE, hourly(), kept(*map(ran, [*SLOTS, SLOTS[1] + timedelta(minutes=1)]))),
+        (Claim.DOUBLE, hourly("skip"), kept(ran(SLOTS[1]), missed=[(slot, DOWN) for slot in SLOTS])),
+        (Claim.UNTRUE, hourly("skip"), kept(ran(SLOTS[1]), missed=[(SLOTS[0], STANDS_FOR)])),
+        (Claim.UNTRUE, hourly(enabled=False), kept(missed=[(slot, DOWN) for slot in SLOTS])),
+        (Claim.UNTRUE, hourly(), kept(*map(ran, SLOTS), counted=3)),
+        (Claim.UNTRUE, hourly(overlap="skip"), kept(*map(ran, SLOTS))),
+        (Claim.UNTRUE, hourly(), kept(ran(SLOTS[0]), replace(ran(SLOTS[1]), key="slot 1"))),
+        (
+            Claim.UNTRUE,
+            hourly("skip"),
+            slots.Kept([ran(SLOTS[1])], [slots.Missed(SLOTS[0], SLOTS[0], 2, DOWN)], 1),
+        ),
+    ],
+)
+def test_what_is_wrong_with_slots_is_found(claim: Claim, wish: slots.Wish, stored: slots.Kept):
+    assert broken(wish, stored) == {claim}
+
+
+def test_slots_missed_because_schedulers_were_behind_are_counted():
+    stored = kept(missed=[(slot, DOWN) for slot in SLOTS])
+    assert slots.overdue(hourly("skip"), stored, BEGIN, END) == 1
+    assert slots.overdue(hourly(enabled=False), stored, BEGIN, END) == 0
+
+
+@pytest.mark.parametrize(
+    ("cron", "dialect", "minutes"),
+    [
+        ("*/2 * * * *", "nautobot", [1, 3]),
+        ("30 2,3 * * *", "nautobot", [1]),
+        ("* * * * * 0", "jobschleuder", [0, 1, 2, 3]),
+    ],
+)
+def test_slots_are_worked_out_over_a_change_of_clocks(cron: str, dialect: str, minutes: list[int]):
+    times = Recurrence("custom", BEGIN, "Europe/Berlin", END, cron, dialect)
+    found = [BEGIN + timedelta(minutes=minute) for minute in minutes]
+    assert slots.slots_of(Plan("It", times), END) == found == times.next(BEGIN - timedelta(seconds=1), 9)
 
 
 # --- poison -------------------------------------------------------------------------------------------------------

@@ -190,6 +190,26 @@ def test_whoever_gives_other_inputs_is_whom_it_runs_as(alice, browser, job, db, 
     assert alice.post(URL, {"v-name": "Ada", "_schedule": str(made.id)}).status_code == 403
 
 
+def test_many_are_listed_by_pages(alice, job, db, make_schedule):
+    for number in range(52):
+        make_schedule(job, name=f"Number {number:02}")
+    first, second, beyond = (text(alice.get(f"/schedules/?page={page}")) for page in (1, 2, 99))
+    assert "52 on" in first
+    assert "1 to 50 of 52" in first
+    assert ">Number 00</a>" in first
+    assert "of the schedules listed here" in first
+    assert 'rel="next" href="/schedules/?page=2"' in first
+    assert 'rel="prev"' not in first
+    assert re.findall(r">(Number \d+)</a>", second) == ["Number 50", "Number 51"]
+    assert "51 to 52 of 52" in second
+    assert 'rel="prev" href="/schedules/?page=1"' in second
+    assert 'rel="next"' not in second
+    assert "Number" not in beyond
+    assert "Show all" in beyond
+    assert 'aria-label="Pages"' not in text(alice.get("/schedules/?q=number+1&page=1"))
+    assert ">Number 00</a>" in text(alice.get("/schedules/?page=-1"))
+
+
 def test_it_is_for_those_who_may(alice, browser, job, db, make_schedule):
     made = make_schedule(job, username="bob")
     carol = browser("carol")
@@ -343,3 +363,12 @@ def test_the_picture_stays_light_however_often_something_runs():
     picture = timeline([planned("* * * * *", 30, f"q{number}") for number in range(5)], AT, {})
     assert picture.count == 5 * 1440
     assert sum(len(path) for lane in picture.lanes for path in lane.paths.values()) < 60_000
+
+
+def test_where_too_much_is_to_be_drawn_what_fires_most_often_is_left_out():
+    often = [planned("* * * * *", 60) for _ in range(60)]
+    picture = timeline([*often, planned("0 6 * * *", 60), planned("*/5 * * * *", 60)], AT, {"default": 1})
+    assert picture.count == 1 + 288 + (62 - 2 - picture.left_out) * 1440
+    assert 50 < picture.left_out < 60
+    alike = timeline([planned("0 6 * * *", 3600) for _ in range(400)], AT, {"default": 3})
+    assert (alike.count, alike.left_out, alike.crowded) == (400, 0, [("default", 397)])

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,16 +18,18 @@ from sqlalchemy import Engine, event, make_url, select, update
 from sqlalchemy.exc import OperationalError
 
 from store import migrate
-from store.models import JobResult
+from store.models import JobRecord, JobResult, MissedSlots, Schedule, User, now
 from store.platform import Platform, is_full
 from store.settings import load_settings
+from store.timing.recurrence import Recurrence
 from tests import servers
 from tests.waiting import until
 from tests.worker.conftest import Portal, StartWorker, Web, on_sqlite
 from tests.worker.engine import Engine as Rules
 from tests.worker.test_failpoints import assert_ended_once, rows
-from worker import supervisor
+from worker import schedules, supervisor
 from worker.ownership import end_lost
+from worker.schedules import Plan
 
 on_postgres = pytest.mark.parametrize(
     "live", [pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True
@@ -165,6 +168,47 @@ def test_a_run_whose_log_cannot_be_written_for_long_is_ended_and_says_so(
     seen = ticks(portal, result)
     assert seen == sorted(set(seen)), "none is there twice"
     assert "Entries of this log are missing" in portal.entries(result)[-1].message
+
+
+@on_postgres
+def test_schedules_fire_on_when_their_database_is_back(
+    portal: Portal, server: servers.Postgres, start_worker: StartWorker
+):
+    start = now().replace(microsecond=0)
+    times = Recurrence("custom", start, cron="* * * * * *", dialect="jobschleuder")
+    with portal.platform.session() as db:
+        made = schedules.create(
+            db,
+            portal.settings,
+            job=db.get_one(JobRecord, portal.jobs["Passes"].id),
+            raw={},
+            user=db.get_one(User, portal.cast["alice"].id),
+            plan=Plan("Each second", times, missed="all", overlap="allow"),
+        )
+
+    def slots() -> list[datetime]:
+        with portal.platform.reading() as db:
+            own = select(JobResult.slot_at).where(JobResult.origin_id == made.id)
+            return [slot for slot in db.scalars(own.order_by(JobResult.slot_at)) if slot]
+
+    def fired_until(moment: datetime) -> None:
+        until(lambda: slots()[-1:] > [moment], "it fires")
+
+    scheduler = start_worker(command="scheduler")
+    fired_until(start + timedelta(seconds=1))
+    for _ in range(2):
+        away_at = now()
+        server.crash()
+        until(lambda: now() > away_at + timedelta(seconds=1.2), "a slot comes while there is no database")  # noqa: B023
+        server.start()
+        portal.platform.dispose()
+        fired_until(now())
+    assert scheduler.poll() is None
+    found = slots()
+    assert found == [start + timedelta(seconds=number) for number in range(len(found))]
+    with portal.platform.reading() as db:
+        assert db.scalars(select(MissedSlots)).all() == []
+        assert db.get_one(Schedule, made.id).problem == ""
 
 
 # --- The database is away, locked or full when a run is asked for -------------------------------------------------

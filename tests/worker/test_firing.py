@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, select, update
 
 from store.models import (
     ApiToken,
@@ -387,6 +387,28 @@ def test_an_edit_between_look_and_claim_is_not_overrun(
     monkeypatch.setattr(firing, "reach", lambda _: scheduling.act(schedules.pause, made))
     assert scheduling.fire(hour(0)).runs == []
     assert scheduling.slots(made) == []
+
+
+def test_a_scheduler_that_comes_too_late_to_a_schedule_writes_nothing(
+    scheduling: Scheduling, monkeypatch: pytest.MonkeyPatch
+):
+    made = scheduling.make()
+    read, written = firing.read, []
+
+    def read_late(db: Any, schedule_id: Any) -> Schedule | None:
+        """Read what another scheduler has dealt with since it was found to be due."""
+        monkeypatch.setattr(firing, "read", read)
+        assert len(scheduling.fire(hour(0)).runs) == 1
+        event.listen(scheduling.portal.platform.engine, "before_cursor_execute", note)
+        return read(db, schedule_id)
+
+    def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        if not statement.startswith("SELECT"):
+            written.append(statement)
+
+    monkeypatch.setattr(firing, "read", read_late)
+    assert scheduling.fire(hour(0)).runs == []
+    assert (scheduling.slots(made), written) == ([hour(0)], [])
 
 
 def test_a_schedule_that_breaks_stops_no_other_and_is_tried_again(

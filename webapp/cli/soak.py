@@ -31,6 +31,7 @@ def _help_of_soaks() -> str:
 @click.option("--seed", type=click.IntRange(0), help="The first seed: the same one makes the same choices.")
 @click.option("--seeds", type=click.IntRange(1), help="How many seeds.  [default: 5]")
 @click.option("--runs", type=click.IntRange(1), help="How many runs with each seed.  [default: 500]")
+@click.option("--schedules", type=click.IntRange(1), help="How many schedules fire.  [default: 10000]")
 @click.option("--seconds", type=click.FloatRange(0), help="How long what has no end goes on.  [default: 300]")
 @click.option(
     "--instance",
