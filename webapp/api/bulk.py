@@ -14,7 +14,7 @@ from sqlalchemy.orm import joinedload
 from typing_extensions import TypedDict
 
 from jobs.errors import InvalidData
-from store.models import JobResult, now
+from store.models import JobRecord, JobResult, now
 from store.permissions import Forbidden, NotVisible, require, visible
 from webapp.api.arguments import moment_of
 from webapp.api.calls import Body, Query, call
@@ -61,6 +61,8 @@ class BulkShape(TypedDict):
 @call(body=Bulk, answers={200: BulkShape}, tag="results")
 def bulk(query: Query, body: Bulk) -> Any:
     """Cancel, or run again, many results."""
+    # Who may do it to none is told so at once.
+    require(user(), *{"cancel": ("change", JobResult), "rerun": ("run", JobRecord)}[body.action])
     rows, following = _wanted(body)
     act = {"cancel": _cancel, "rerun": _rerun}[body.action]
     done: list[str] = []
