@@ -130,6 +130,6 @@ def create_app(settings: Settings) -> Flask:
         webhook_deliveries,
     ):
         app.register_blueprint(noun.blueprint)
-    api.register(app)
+    api.register(app, settings)
     plugins.init_app(app, brought)
     return app

@@ -52,7 +52,12 @@ KEEP_WAKES_SECONDS = 3600
 
 def connect(settings: Settings) -> Redis:
     """Return this process's connection for short commands."""
-    return Redis(connection_pool=_pool(settings.redis_url))
+    return Redis(connection_pool=pool(settings))
+
+
+def pool(settings: Settings) -> ConnectionPool:
+    """Return this process's connections for short commands."""
+    return _pool(settings.redis_url)
 
 
 def connect_blocking(settings: Settings) -> Redis:

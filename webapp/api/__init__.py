@@ -3,6 +3,7 @@ so that no foreign page can make a signed-in browser act through it."""
 
 from flask import Blueprint, Flask
 
+from store.settings import Settings
 from webapp.api import (
     bulk,
     document,
@@ -10,6 +11,7 @@ from webapp.api import (
     errors,
     jobs,
     objects,
+    rates,
     results,
     sources,
     tokens,
@@ -19,7 +21,9 @@ from webapp.api import (
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 blueprint.before_request(tokens.identify)
+blueprint.before_request(rates.count)
 blueprint.after_request(errors.never_keep)
+blueprint.after_request(rates.tell)
 
 blueprint.add_url_rule("/jobs", "jobs", jobs.jobs)
 blueprint.add_url_rule("/jobs/<path:reference>", "job", jobs.job)
@@ -52,6 +56,7 @@ for _error in errors.ANSWERED:
     blueprint.register_error_handler(_error, errors.answer)
 
 
-def register(app: Flask) -> None:
+def register(app: Flask, settings: Settings) -> None:
+    rates.init_app(app, settings)
     app.register_blueprint(blueprint)
     app.add_url_rule("/api/v1/openapi.json", "openapi", document.serve)
