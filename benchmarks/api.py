@@ -27,7 +27,7 @@ RUN = "/api/v1/jobs/local/noop/NoOp/run"
 
 
 def api(site: Site) -> Iterable[Figure]:
-    headers = {"Authorization": f"Token {_token(site)}"}
+    headers = {"Authorization": f"Token {token_of(site, USERNAME)}"}
     # One process of a server, of which there are two otherwise.
     site.environment["GUNICORN_CMD_ARGS"] = "--workers 1"
     web = site.start_web()
@@ -47,10 +47,11 @@ def api(site: Site) -> Iterable[Figure]:
     yield asyncio.run(_waiting(site, web, headers))
 
 
-def _token(site: Site) -> str:
+def token_of(site: Site, username: str) -> str:
+    """Make a token of a user."""
     plain, token_hash = new_token("errand")
     with site.platform.session() as db:
-        user = db.scalars(select(User).where(User.username == USERNAME)).one()
+        user = db.scalars(select(User).where(User.username == username)).one()
         db.add(ApiToken(user_id=user.id, prefix=plain[:12], token_hash=token_hash))
         db.commit()
     return plain
