@@ -13,6 +13,9 @@ from redis.exceptions import RedisError
 from store.settings import Settings
 from worker.queues import pool
 
+#: Longer than this a count is not worth waiting for.
+ANSWER_SECONDS = 0.25
+
 #: A Redis that did not answer is not asked again for so long: each time would hold a request up.
 AWAY_SECONDS = 5.0
 
@@ -35,7 +38,7 @@ class Rates:
 
     def __init__(self, settings: Settings, rate: str) -> None:
         self._item: RateLimitItem = parse(rate)
-        storage = RedisStorage("redis://", connection_pool=pool(settings), key_prefix="errand:rates")
+        storage = RedisStorage("redis://", connection_pool=pool(settings, seconds=ANSWER_SECONDS), key_prefix="errand:rates")
         self._shared = FixedWindowRateLimiter(storage)
         self._own = FixedWindowRateLimiter(MemoryStorage())
         self._away_until = 0.0

@@ -20,6 +20,7 @@ PUBLIC = {
     "static",
     "home.healthz",
     "home.readyz",
+    "openapi",
     "login.show",
     "login.sign_in",
     "login.use_link",
