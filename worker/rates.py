@@ -38,7 +38,9 @@ class Rates:
 
     def __init__(self, settings: Settings, rate: str) -> None:
         self._item: RateLimitItem = parse(rate)
-        storage = RedisStorage("redis://", connection_pool=pool(settings, seconds=ANSWER_SECONDS), key_prefix="errand:rates")
+        storage = RedisStorage(
+            "redis://", connection_pool=pool(settings, seconds=ANSWER_SECONDS), key_prefix="errand:rates"
+        )
         self._shared = FixedWindowRateLimiter(storage)
         self._own = FixedWindowRateLimiter(MemoryStorage())
         self._away_until = 0.0

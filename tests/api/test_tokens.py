@@ -8,7 +8,6 @@ from sqlalchemy import select
 
 from store.models import ApiToken, now
 
-
 #: What an address has in place of each kind of part.
 FILLED = {
     "int": "1",
