@@ -72,7 +72,7 @@ def portal(live: Settings, live_platform: Platform, app: Flask) -> Iterator[Port
     with live_platform.session() as db:
         cast, jobs = make_cast(db), load_fixture_jobs(db, live)
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield Portal(live, live_platform, cast, jobs, f"http://127.0.0.1:{server.server_port}")
     server.shutdown()

@@ -6,6 +6,7 @@ from typing import Any
 from flask import Response, current_app
 from sqlalchemy import ColumnElement, Select, false, func, select
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from store.models import JobRecord, JobResult, Schedule, class_path_of
 from store.permissions import allowed, require, visible
@@ -103,7 +104,9 @@ def variables(reference: str) -> Response:
 
 def run(reference: str) -> Response:
     """Have a job run, now or at set times."""
-    _, made = ask(lambda session: _look(session, reference))
+    record, made = ask(lambda session: _look(session, reference))
+    # Without asking the database once more: on SQLite that would take the write turn from the waiting worker.
+    set_committed_value(made, "job", record)
     schedule = result = None
     if waits(made):
         schedule = shapes.scheduled_job(made, approvals_of([made]).get(made.id))
@@ -166,6 +169,8 @@ def _change(record: JobRecord, given: dict[str, Any]) -> None:
     flags = {name: _flag(given, name) for name in given if name == "enabled" or name.endswith("_override")}
     if "enabled" in flags:
         job_records.switch(db.session(), record, enabled=flags["enabled"])
+        # What overrides it reads it anew.
+        db.session.flush()
     overrides = {}
     for theirs, ours in shapes.SETTING_NAMES.items():
         # As there: without its flag, what is given of a field does not count.
@@ -229,5 +234,4 @@ def _shown(made: JobResult | Schedule) -> dict[str, Any]:
     assert isinstance(made, JobResult)  # noqa: S101 - see waits
     if not allowed(user(), "view", made):
         return shapes.result_reference(made)
-    db.session.refresh(made, ["job"])
     return shapes.result(made, None)

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Response, current_app, request
 from sqlalchemy import Select, and_, func, literal, or_, select, union_all
 from sqlalchemy.orm import aliased, joinedload, undefer
+from sqlalchemy.orm.attributes import set_committed_value
 
 from store.models import Approval, JobRecord, JobResult, Schedule
 from store.permissions import allowed, visible
@@ -94,7 +95,7 @@ def dry_run_of(reference: str) -> Response:
     result = dry_run(db.session(), _settings(), subject, job, user())
     if not allowed(user(), "view", result):
         return as_json(shapes.result_reference(result))
-    db.session.refresh(result, ["job"])
+    set_committed_value(result, "job", job)
     return as_json(shapes.result(result, None))
 
 
