@@ -210,7 +210,7 @@ def _later(row: JobResult, schedule: Mapping[str, Any] | None) -> dict[str, Any]
         "result": row.return_value,
         "worker": row.worker,
         "task_kwargs": row.data,
-        "traceback": None,
+        "traceback": row.cause if row.status in (Status.FAILED, Status.ERRORED) else None,
     }
 
 
