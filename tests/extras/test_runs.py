@@ -67,6 +67,8 @@ def test_a_run_is_asked_for_as_in_1_1(portal: Portal, call: Call):
     assert told["result"]["id"] == str(result.id)
     assert told["result"]["status"] == {"value": "pending", "label": "Pending"}
     assert call("GET", f"{path}/").json()["result"]["id"] == str(result.id)
+    listed = call("GET", "/jobs/", accept="application/json; version=1.1").json()
+    assert [job["result"]["id"] for job in listed if job["result"]] == [str(result.id)]
     assert call("POST", "/jobs/local/endings/Nothing/run/").status_code == 404
     # A token works on either address, with and without the last slash.
     assert call("POST", f"{path}/run", json={"data": {"lines": 1}}).status_code == 200

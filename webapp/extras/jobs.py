@@ -17,7 +17,7 @@ from webapp.extras import shapes
 from webapp.extras.bodies import boolean, receive_json, receive_many
 from webapp.extras.errors import Refused, invalid, not_found
 from webapp.extras.lists import Filters, flag, ids, is_brief, narrow, page, search, texts
-from webapp.extras.results import known_results
+from webapp.extras.results import last_results
 from webapp.extras.runs import ask, waits
 from webapp.extras.scheduled_jobs import approvals_of
 from webapp.extras.versions import as_json, is_first, lists_classes
@@ -72,9 +72,10 @@ def jobs() -> Response:
     query = _known().where(*narrow(FILTERS)).order_by(JobRecord.grouping, JobRecord.name, JobRecord.id)
     if lists_classes():
         records = db.session.scalars(query.where(JobRecord.installed)).all()
-        return as_json([shapes.job_class(record, _last_result(record)) for record in records])
+        last = last_results([record.id for record in records])
+        return as_json([shapes.job_class(record, last.get(record.id)) for record in records])
     shape = shapes.job_reference if is_brief() else shapes.job
-    return as_json(page(query, lambda rows: shapes.many(rows, shape)))
+    return as_json(page(query, lambda rows: [shape(row) for row in rows]))
 
 
 def job(reference: str) -> Response:
@@ -87,7 +88,7 @@ def job_class(source: str, module: str, class_name: str) -> Response:
     record = _of_class(db.session(), source, module, class_name)
     if record is None:
         raise not_found()
-    return as_json(shapes.job_class(record, _last_result(record)))
+    return as_json(shapes.job_class(record, last_results([record.id]).get(record.id)))
 
 
 def variables(reference: str) -> Response:
@@ -221,12 +222,6 @@ def _of_class(session: Session, source: str, module: str, class_name: str) -> Jo
         return None
     record = session.scalars(_known().where(JobRecord.class_path == path)).one_or_none()
     return record if record is not None and allowed(user(), "view", record) else None
-
-
-def _last_result(record: JobRecord) -> JobResult | None:
-    latest = known_results().where(JobResult.job_id == record.id).order_by(JobResult.created_at.desc())
-    found: JobResult | None = db.session.scalars(latest.limit(1)).first()
-    return found
 
 
 def _shown(made: JobResult | Schedule) -> dict[str, Any]:

@@ -27,7 +27,10 @@ NO_RESULTS = (Status.AWAITING_APPROVAL, Status.DENIED)
 #: Entries that are read at once.
 PIECE = 1_000
 
+_IS_RESULT = (JobResult.status.not_in(NO_RESULTS), JobResult.origin != PLAN)
+
 _UNSHOWN = (JobResult.kept_box, JobResult.sealed_data, JobResult.request, JobResult.hot_functions)
+_LARGE = (*_UNSHOWN, JobResult.data, JobResult.results, JobResult.output, JobResult.return_value)
 
 
 def _of_status(values: Sequence[str]) -> ColumnElement[bool]:
@@ -78,7 +81,7 @@ def job_results() -> Response:
     """List results, the latest first."""
     query = known_results().where(*narrow(FILTERS)).order_by(JobResult.created_at.desc(), JobResult.id)
     if is_brief():
-        return as_json(page(query, lambda rows: shapes.many(rows, shapes.result_reference)))
+        return as_json(page(query, lambda rows: [shapes.result_reference(row) for row in rows]))
     return as_json(page(query, _shown))
 
 
@@ -135,9 +138,20 @@ def _remove(rows: Sequence[JobResult]) -> None:
 def known_results() -> Select[Any]:
     """Return the query for what is a result there, of which the caller may know."""
     query = visible(select(JobResult), user(), JobResult)
-    return query.where(JobResult.status.not_in(NO_RESULTS), JobResult.origin != PLAN).options(
+    return query.where(*_IS_RESULT).options(
         joinedload(JobResult.job), *(defer(column) for column in _UNSHOWN)
     )
+
+
+def last_results(jobs: Sequence[uuid.UUID]) -> dict[uuid.UUID | None, JobResult]:
+    """Return the latest result of each of these jobs, of which the caller may know."""
+    # One step into the index of each job, however long its history is.
+    latest = visible(select(JobResult.id), user(), JobResult).where(*_IS_RESULT)
+    latest = latest.where(JobResult.job_id == JobRecord.id).correlate(JobRecord)
+    newest = latest.order_by(JobResult.created_at.desc()).limit(1).scalar_subquery()
+    wanted = select(newest).select_from(JobRecord).where(JobRecord.id.in_(jobs))
+    query = select(JobResult).where(JobResult.id.in_(wanted)).options(*(defer(each) for each in _LARGE))
+    return {row.job_id: row for row in db.session.scalars(query)}
 
 
 def _find(reference: str) -> JobResult:
@@ -186,7 +200,7 @@ ENTRY_FILTERS: Filters = {
 
 def _known_entries() -> Select[Any]:
     query = select(LogEntry).join(JobResult, JobResult.id == LogEntry.result_id)
-    return visible(query, user(), JobResult).where(JobResult.status.not_in(NO_RESULTS))
+    return visible(query, user(), JobResult).where(*_IS_RESULT)
 
 
 def _entries() -> dict[str, Any]:
@@ -204,7 +218,7 @@ def _count_entries() -> int:
     if not columns:
         return 0
     query = visible(select(func.sum(sum(columns[1:], columns[0]))), user(), JobResult)
-    query = query.where(JobResult.status.not_in(NO_RESULTS))
+    query = query.where(*_IS_RESULT)
     if given.get("job_result"):
         query = query.where(ENTRY_FILTERS["job_result"](given["job_result"]))
     return int(db.session.scalar(query) or 0)

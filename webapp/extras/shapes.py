@@ -1,7 +1,7 @@
 """What clients of Nautobot see of each thing. Every field is named here: nothing else of a row ever goes out."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -286,7 +286,3 @@ def _of_run(row: JobResult) -> dict[str, Any]:
 
 def _interval(name: str) -> dict[str, str]:
     return {"value": name, "label": INTERVALS[name]}
-
-
-def many(rows: Sequence[Any], shape: Any) -> list[Any]:
-    return [shape(row) for row in rows]
