@@ -161,6 +161,32 @@ def test_bodies_that_cannot_be_read_are_refused(portal: Portal, call: Call):
     assert len(portal.results()) == 1
 
 
+ODD = (None, 7, -1, 1e99, True, "", "\x00", "\ud800", "x" * 300, [], [1], [[]], {}, {"a": 1}, {"a": {}})
+
+
+def test_odd_values_are_refused_or_taken_and_break_nothing(portal: Portal, root: Call):
+    portal.listen()
+    fields = ("data", "commit", "task_queue", "job_queue", "schedule")
+    in_schedule = ("interval", "name", "start_time", "crontab")
+    schedule = {"interval": "custom", "name": "n", "crontab": "1 1 1 1 1"}
+    settings = ("enabled", "name", "name_override", "task_queues", "time_limit", "hidden", "description")
+    flags = {f"{name}_override": True for name in settings if name != "name_override"}
+    run, job = run_of(portal, "Passes"), f"/jobs/{portal.jobs['Chatty'].id}/"
+    for odd in ODD:
+        asked = [("POST", run, {name: odd}) for name in fields]
+        asked += [("POST", run, {"schedule": {**schedule, name: odd}}) for name in in_schedule]
+        asked += [("PATCH", job, {**flags, name: odd}) for name in settings]
+        asked += [(method, "/jobs/", [{"id": odd}]) for method in ("PATCH", "DELETE")]
+        asked += [("DELETE", "/job-results/", [{"id": odd}]), ("DELETE", "/job-results/", odd)]
+        for method, path, body in asked:
+            answer = root(method, path, json=body)
+            assert answer.status_code in (200, 201, 204, 400, 404, 409), (method, path, body, answer.text)
+    for query in ("id=%00", "name=%ED%A0%80", "limit=9999999999999&offset=2147483647", "user=%F0", "q=%25_"):
+        for path in ("jobs", "job-results", "job-logs", "scheduled-jobs"):
+            answer = root("GET", f"/{path}/?{query}")
+            assert answer.status_code in (200, 400), (path, query, answer.text)
+
+
 def test_files_come_flat_with_quotes_or_without(portal: Portal, call: Call):
     portal.listen()
     form = {"_commit": '"true"', "_schedule_interval": '"immediately"', "note": '"3"'}

@@ -10,6 +10,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from store.models import JobRecord, JobResult, Schedule, class_path_of
 from store.permissions import allowed, require, visible
+from store.text import clean_json
 from webapp.api.arguments import storable
 from webapp.api.tokens import user
 from webapp.database import db
@@ -176,7 +177,7 @@ def _change(record: JobRecord, given: dict[str, Any]) -> None:
     for theirs, ours in shapes.SETTING_NAMES.items():
         # As there: without its flag, what is given of a field does not count.
         if flags.get(f"{theirs}_override", ours in record.overrides):
-            overrides[ours] = given.get(theirs, getattr(record, ours))
+            overrides[ours] = clean_json(given.get(theirs, getattr(record, ours)))
     kept = {
         name: value for name, value in record.overrides.items() if name not in shapes.SETTING_NAMES.values()
     }

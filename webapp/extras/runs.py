@@ -88,7 +88,7 @@ def _read(body: Body, record: JobRecord, settings: Settings) -> Asked:
         commit = None if body.commit is None else boolean(body.commit)
     except ValueError as error:
         raise invalid(commit=[str(error)]) from None
-    if len(set(body.queues)) > 1:
+    if len(body.queues) > 1 and body.queues[0] != body.queues[1]:
         raise invalid(task_queue=["Give task_queue or job_queue, not both."])
     queue = body.queues[0] if body.queues else None
     if queue is not None and queue not in record.allowed_queues:
