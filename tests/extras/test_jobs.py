@@ -9,13 +9,12 @@ from tests.worker.conftest import on_sqlite
 
 from .conftest import Call, Portal
 
-pytestmark = on_sqlite
-
 
 def names(answer: Any) -> list[str]:
     return [job["job_class_name"] for job in answer.json()["results"]]
 
 
+@on_sqlite
 def test_a_list_comes_in_parts_that_follow_each_other(portal: Portal, call: Call):
     first = call("GET", "/jobs/?limit=3").json()
     assert set(first) == {"count", "next", "previous", "results"}
@@ -47,6 +46,9 @@ def test_a_job_has_its_fields_and_is_found_by_them(portal: Portal, call: Call, r
     path = "class_path=local/endings/Chatty&class_path=local/endings/Passes"
     assert names(call("GET", f"/jobs/?{path}&enabled=true&installed=true")) == ["Chatty", "Passes"]
     assert names(call("GET", "/jobs/?q=chatt&exclude_m2m=true&name=")) == ["Chatty"]
+    receivers = call("GET", "/jobs/?is_job_hook_receiver=true&is_job_button_receiver=0").json()["results"]
+    assert receivers
+    assert all(job["is_job_hook_receiver"] for job in receivers)
     [brief] = call("GET", "/jobs/?name=Chatty&brief=true").json()["results"]
     assert set(brief) < set(job)
     assert "enabled" not in brief
@@ -56,6 +58,7 @@ def test_a_job_has_its_fields_and_is_found_by_them(portal: Portal, call: Call, r
     assert set(refused.json()) == {"nmae", "id", "enabled"}
 
 
+@on_sqlite
 def test_up_to_1_2_jobs_are_classes(portal: Portal, call: Call):
     listed = call("GET", "/jobs/", accept="application/json; version=1.2; indent=4")
     assert listed.headers["API-Version"] == "1.2"
@@ -70,6 +73,7 @@ def test_up_to_1_2_jobs_are_classes(portal: Portal, call: Call):
     assert call("POST", "/jobs/", json={}).status_code == 405
 
 
+@on_sqlite
 def test_what_accept_says_is_never_a_reason_to_refuse(call: Call):
     for accept, version in (
         ("application/json", "1.5"),
@@ -83,6 +87,7 @@ def test_what_accept_says_is_never_a_reason_to_refuse(call: Call):
         assert answer.headers["Content-Type"] == "application/json"
 
 
+@on_sqlite
 def test_variables_are_described(portal: Portal, call: Call):
     described = call("GET", f"/jobs/{portal.jobs['Chatty'].id}/variables/").json()
     assert described == [
@@ -100,6 +105,7 @@ def record_of(portal: Portal, name: str) -> JobRecord:
         return db.get_one(JobRecord, portal.jobs[name].id)
 
 
+@on_sqlite
 def test_a_job_is_disabled_and_overridden(portal: Portal, root: Call, call: Call):
     address = f"/jobs/{portal.jobs['Chatty'].id}/"
     said = {
@@ -132,6 +138,7 @@ def test_a_job_is_disabled_and_overridden(portal: Portal, root: Call, call: Call
     assert acts == ["job.disable", "job.settings", "job.settings", "job.settings"]
 
 
+@on_sqlite
 def test_many_are_changed_or_none(portal: Portal, root: Call):
     ids = [str(portal.jobs[name].id) for name in ("Chatty", "Passes")]
     bad = [{"id": ids[0], "hidden": True, "hidden_override": True}, {"id": ids[1], "enabled": "perhaps"}]
@@ -142,6 +149,7 @@ def test_many_are_changed_or_none(portal: Portal, root: Call):
     assert not record_of(portal, "Passes").enabled
 
 
+@on_sqlite
 def test_the_record_of_a_class_that_is_gone_is_removed(portal: Portal, root: Call):
     ids = [str(portal.jobs[name].id) for name in ("Chatty", "Passes", "Raises")]
     portal.change("Chatty", installed=False)
@@ -156,6 +164,7 @@ def test_the_record_of_a_class_that_is_gone_is_removed(portal: Portal, root: Cal
     assert root("DELETE", "/jobs/", json=[{"name": "x"}]).status_code == 400
 
 
+@on_sqlite
 def test_it_says_where_what_is(portal: Portal, call: Call):
     api = f"{portal.url}/api"
     assert call("GET", f"{api}/").json() == {"extras": f"{api}/extras/", "status": f"{api}/status/"}

@@ -67,6 +67,8 @@ FILTERS: Filters = {
     "q": search(JobRecord.name, JobRecord.class_path, JobRecord.grouping, JobRecord.description),
 }
 
+_SETTABLE = frozenset(shapes.SETTING_NAMES.values())
+
 
 def jobs() -> Response:
     """List jobs."""
@@ -178,12 +180,13 @@ def _change(record: JobRecord, given: dict[str, Any]) -> None:
         # As there: without its flag, what is given of a field does not count.
         if flags.get(f"{theirs}_override", ours in record.overrides):
             overrides[ours] = clean_json(given.get(theirs, getattr(record, ours)))
-    kept = {
-        name: value for name, value in record.overrides.items() if name not in shapes.SETTING_NAMES.values()
-    }
+    kept = {name: value for name, value in record.overrides.items() if name not in _SETTABLE}
     if {**kept, **overrides} != record.overrides:
-        may = lambda changed: allowed(user(), "change", changed)  # noqa: E731
-        override(db.session(), record, {**kept, **overrides}, still_allowed=may, commit=False)
+        override(db.session(), record, {**kept, **overrides}, still_allowed=_may_change, commit=False)
+
+
+def _may_change(record: JobRecord) -> bool:
+    return allowed(user(), "change", record)
 
 
 def _flag(given: dict[str, Any], name: str) -> bool:
