@@ -32,7 +32,7 @@ EXAMPLES = {
     "result_id": "00000000-0000-4000-8000-000000000000",
     "variable": "x",
     "model": "inventory.device",
-    "reference": "local/greetings/Greet",
+    "reference": "00000000-0000-4000-8000-000000000000",
     "token": "x",
     "digest": "x",
     "name": "errand.css",

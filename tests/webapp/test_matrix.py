@@ -263,6 +263,7 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     ("GET", f"{API}/results/*/files"): ("api.files", TOKEN, 404, 200),
     ("GET", f"{API}/results/*/files/1"): ("api.file", TOKEN, 404, 404),
     ("GET", f"{API}/results/*/report"): ("api.report", TOKEN, 404, 404),
+    ("DELETE", f"{API}/results/*"): ("api.delete_result", TOKEN, 404, 403),
     ("POST", f"{API}/results/bulk"): ("api.bulk", TOKEN, 403, 200),
     ("POST", f"{API}/results/*/rerun"): ("api.rerun", TOKEN, 404, 201),
     ("POST", f"{API}/results/*/cancel"): ("api.cancel", TOKEN, 404, 403),
@@ -436,6 +437,7 @@ ADMIN: dict[tuple[str, str], int] = {
     # It is installed; the run has not ended.
     ("DELETE", f"{EXTRAS}/jobs/"): 409,
     ("DELETE", f"{EXTRAS}/jobs/^/"): 409,
+    ("DELETE", f"{API}/results/*"): 409,
     ("DELETE", f"{EXTRAS}/job-results/"): 409,
     ("DELETE", f"{EXTRAS}/job-results/*/"): 409,
     **{

@@ -14,6 +14,7 @@ from store.permissions import Forbidden, NotVisible
 from webapp.database import RETRY_AFTER_SECONDS, trouble
 from webapp.uploads import too_much
 from worker.cancel import AlreadyFinished
+from worker.removal import NotEnded
 
 PROBLEM = "application/problem+json"
 
@@ -51,6 +52,7 @@ ANSWERED: tuple[type[Exception] | int, ...] = (
     NotVisible,
     Forbidden,
     AlreadyFinished,
+    NotEnded,
     OperationalError,
 )
 
@@ -63,7 +65,7 @@ def answer(error: Exception) -> Response | HTTPException:
         return problem(404, "There is nothing here.")
     if isinstance(error, Forbidden):
         return problem(403, str(error))
-    if isinstance(error, AlreadyFinished):
+    if isinstance(error, AlreadyFinished | NotEnded):
         return problem(409, str(error) or "This run has already ended.")
     if isinstance(error, OperationalError):
         return _unavailable(error)
