@@ -20,6 +20,7 @@ from webapp import (
     database,
     deliveries,
     errors,
+    extras,
     formats,
     fragments,
     groups,
@@ -131,5 +132,6 @@ def create_app(settings: Settings) -> Flask:
     ):
         app.register_blueprint(noun.blueprint)
     api.register(app, settings)
+    extras.register(app)
     plugins.init_app(app, brought)
     return app

@@ -7,7 +7,6 @@ from flask import Blueprint, Response, flash, make_response, redirect, render_te
 from sqlalchemy import select
 
 from jobs.errors import InvalidData
-from store import audit
 from store.models import JobRecord
 from store.permissions import visible
 from store.text import clean_text
@@ -16,6 +15,7 @@ from webapp.auth import allowed, current_user, require
 from webapp.database import db
 from webapp.formats import plural
 from webapp.jobs import find_job
+from worker import job_records
 from worker.overrides import SETTINGS, Setting, override, version_of
 
 blueprint = Blueprint("job_settings", __name__, url_prefix="/jobs")
@@ -74,14 +74,10 @@ def delete(key: str) -> Response:
     job = find_job(key)
     require("delete", job)
     if job.installed:
-        flash(
-            f"{job.name} is installed: the next refresh would make its record again. Disable it instead.",
-            "warn",
-        )
+        flash(job_records.INSTALLED.format(name=job.name), "warn")
         return make_response(redirect(url_for("jobs.show", key=job.class_path), HTTPStatus.SEE_OTHER))
     name = job.name
-    audit.note(db.session(), "job.delete", job.class_path)
-    db.session.delete(job)
+    job_records.remove(db.session(), job)
     db.session.commit()
     flash(f"Removed {name}. Its results are kept.")
     return make_response(redirect(url_for("jobs.index"), HTTPStatus.SEE_OTHER))
@@ -95,10 +91,7 @@ def enable_all() -> Response:
     waiting = db.session.scalars(query.where(JobRecord.installed, ~JobRecord.enabled)).all()
     chosen = [job for job in waiting if allowed("change", job)]
     for job in chosen:
-        job.enabled = True
-        audit.note(
-            db.session(), "job.enable", job.class_path, before={"enabled": False}, after={"enabled": True}
-        )
+        job_records.switch(db.session(), job, enabled=True)
     db.session.commit()
     flash(f"Enabled {plural(len(chosen), 'job')}.")
     return make_response(redirect(url_for("jobs.index"), HTTPStatus.SEE_OTHER))

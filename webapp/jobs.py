@@ -18,7 +18,6 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from jobs.errors import InvalidData
-from store import audit
 from store.models import JobRecord, JobSource, LoadError, Schedule, class_path_of
 from store.permissions import NotVisible, visible
 from store.text import clean_text
@@ -45,6 +44,7 @@ from webapp.next_page import safe_path
 from webapp.request_facts import request_facts
 from webapp.schedule_form import NOW
 from webapp.scheduling import change_inputs, make_schedule, schedule_named
+from worker.job_records import switch
 from worker.refresh import refresh
 from worker.submit import submit
 
@@ -319,14 +319,7 @@ def _to_schedule(schedule: Schedule, words: str) -> Response:
 def _switch(key: str, *, enabled: bool) -> Response:
     job = find_job(key)
     require("change", job)
-    before, job.enabled = job.enabled, enabled
-    audit.note(
-        db.session(),
-        "job.enable" if enabled else "job.disable",
-        job.class_path,
-        before={"enabled": before},
-        after={"enabled": enabled},
-    )
+    switch(db.session(), job, enabled=enabled)
     db.session.commit()
     flash(f"{job.name} is {'enabled' if enabled else 'disabled'} now.")
     # Whoever enables a job in order to run it is not sent away from its form.
