@@ -106,6 +106,8 @@ def test_a_request_is_tried_and_waits_on(portal: Portal, call: Call, bob: Call):
         assert told["schedule"] is None
         assert call("POST", f"/scheduled-jobs/{asked['id']}/dry-run/").status_code == 403
         assert bob("POST", f"/scheduled-jobs/{asked['id']}/approve/").status_code == 200
+        over = bob("POST", f"/scheduled-jobs/{asked['id']}/dry-run/")
+        assert (over.status_code, list(over.json())) == (409, ["detail"])
     assert len(listed(call)) == 2
 
 

@@ -92,6 +92,9 @@ def dry_run_of(reference: str) -> Response:
     """Try what is asked for: it runs now, as the caller, and saves nothing. The request waits on."""
     subject = _find(reference)
     job = _require_approver(subject)
+    asked = approvals_of([subject]).get(subject.id)
+    if asked is None or asked.decision is not None:
+        raise approvals.AlreadyDecided("This waits for nobody any more.")
     result = dry_run(db.session(), _settings(), subject, job, user())
     if not allowed(user(), "view", result):
         return as_json(shapes.result_reference(result))
