@@ -154,7 +154,14 @@ def test_results_are_deleted(call, call_as_root, make_result, db):
     ended, running, other = (make_result(status=status) for status in ("failed", "running", "completed"))
     db.add(
         LogEntry(
-            result_id=ended.id, seq=1, attempt=1, created_at=NOON, level="info", grouping="run", message="x"
+            result_id=ended.id,
+            seq=1,
+            attempt=1,
+            created_at=NOON,
+            level="info",
+            grouping="run",
+            message="x",
+            html="x",
         )
     )
     db.commit()
