@@ -169,6 +169,7 @@ def test_results_are_deleted(call, call_as_root, make_result, db):
     assert call_as_root("DELETE", f"/results/{ended.id}").status_code == 204
     assert call_as_root("GET", f"/results/{ended.id}").status_code == 404
     assert db.scalars(select(LogEntry)).all() == []
+    db.rollback()
     early = call_as_root("DELETE", f"/results/{running.id}")
     assert (early.status_code, early.json["detail"]) == (409, "This run has not ended yet. Cancel it first.")
     body = {"action": "delete", "matching": {"status": ["completed", "running"]}}
