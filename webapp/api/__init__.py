@@ -11,6 +11,7 @@ from webapp.api import (
     jobs,
     objects,
     results,
+    schedules,
     sources,
     tokens,
     values,
@@ -40,6 +41,22 @@ blueprint.add_url_rule("/results/<result_id>/files/<int:file_id>", "file", resul
 blueprint.add_url_rule("/results/<result_id>/report", "report", results.report)
 blueprint.add_url_rule("/results/<result_id>/cancel", "cancel", results.cancel, methods=["POST"])
 blueprint.add_url_rule("/results/<result_id>/rerun", "rerun", results.rerun, methods=["POST"])
+blueprint.add_url_rule("/schedules", "schedules", schedules.schedules)
+blueprint.add_url_rule("/schedules", "create_schedule", schedules.create_schedule, methods=["POST"])
+blueprint.add_url_rule("/schedules/preview", "preview_schedule", schedules.preview_schedule, methods=["POST"])
+_schedule = "/schedules/<uuid:schedule_id>"
+blueprint.add_url_rule(_schedule, "schedule", schedules.schedule)
+blueprint.add_url_rule(_schedule, "change_schedule", schedules.change_schedule, methods=["PATCH"])
+blueprint.add_url_rule(_schedule, "delete_schedule", schedules.delete_schedule, methods=["DELETE"])
+blueprint.add_url_rule(f"{_schedule}/missed", "missed", schedules.missed)
+for _verb, _view in (
+    ("pause", schedules.pause_schedule),
+    ("resume", schedules.resume_schedule),
+    ("run", schedules.run_schedule),
+    ("take-over", schedules.take_over_schedule),
+    ("ask", schedules.ask_for_schedule),
+):
+    blueprint.add_url_rule(f"{_schedule}/{_verb}", _view.__name__, _view, methods=["POST"])
 blueprint.add_url_rule("/sources", "sources", sources.sources)
 blueprint.add_url_rule("/workers", "workers", workers.workers)
 blueprint.add_url_rule("/workers/<path:name>/drain", "drain", workers.drain, methods=["POST"])
