@@ -282,6 +282,22 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
             ("ask", "api.ask_for_schedule"),
         )
     },
+    ("GET", f"{API}/approvals"): ("api.approvals", TOKEN, 200, 200),
+    ("GET", f"{API}/approvals/runs/="): ("api.approval_of_run", TOKEN, 404, 200),
+    ("GET", f"{API}/approvals/schedules/~"): ("api.approval_of_schedule", TOKEN, 404, 200),
+    **{
+        ("POST", f"{API}/approvals/{path}"): (endpoint, TOKEN, 404, 403)
+        for path, endpoint in (
+            ("runs/=/approve", "api.approve_run"),
+            ("runs/=/deny", "api.deny_run"),
+            ("runs/=/dry-run", "api.try_run"),
+            ("runs/=/plan", "api.plan_run"),
+            ("schedules/~/approve", "api.approve_schedule"),
+            ("schedules/~/deny", "api.deny_schedule"),
+            ("schedules/~/dry-run", "api.try_schedule"),
+            ("schedules/~/plan", "api.plan_schedule"),
+        )
+    },
     ("GET", f"{API}/sources"): ("api.sources", TOKEN, 404, 404),
     ("GET", f"{API}/workers"): ("api.workers", TOKEN, 404, 200),
     ("POST", f"{API}/workers/w-1/drain"): ("api.drain", TOKEN, 404, 403),
@@ -415,6 +431,20 @@ ADMIN: dict[tuple[str, str], int] = {
             ("run", 403),
             ("take-over", 200),
             ("ask", 200),
+        )
+    },
+    **{
+        ("POST", f"{API}/approvals/{path}"): status
+        for path, status in (
+            ("runs/=/approve", 200),
+            ("runs/=/deny", 200),
+            ("runs/=/dry-run", 201),
+            # The job makes none.
+            ("runs/=/plan", 422),
+            ("schedules/~/approve", 200),
+            ("schedules/~/deny", 200),
+            ("schedules/~/dry-run", 201),
+            ("schedules/~/plan", 422),
         )
     },
     ("GET", f"{API}/sources"): 200,
@@ -556,6 +586,8 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", f"{API}/schedules"): {"job": "local/net/Ping", "interval": "cron", "cron": "0 6 * * *"},
     ("POST", f"{API}/schedules/preview"): {"interval": "cron", "cron": "0 6 * * *"},
     ("PATCH", f"{API}/schedules/~"): {"missed": "all"},
+    ("POST", f"{API}/approvals/runs/=/deny"): {"comment": "No."},
+    ("POST", f"{API}/approvals/schedules/~/deny"): {"comment": "No."},
 }
 
 #: What only looks, though it is no GET: a token for reading may.

@@ -4,6 +4,7 @@ so that no foreign page can make a signed-in browser act through it."""
 from flask import Blueprint, Flask
 
 from webapp.api import (
+    approvals,
     bulk,
     document,
     entries,
@@ -22,6 +23,32 @@ blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 blueprint.before_request(tokens.identify)
 blueprint.after_request(errors.never_keep)
 
+blueprint.add_url_rule("/approvals", "approvals", approvals.approvals)
+for _subject, _views in (
+    (
+        "/approvals/runs/<uuid:result_id>",
+        (
+            approvals.approval_of_run,
+            approvals.approve_run,
+            approvals.deny_run,
+            approvals.try_run,
+            approvals.plan_run,
+        ),
+    ),
+    (
+        "/approvals/schedules/<uuid:schedule_id>",
+        (
+            approvals.approval_of_schedule,
+            approvals.approve_schedule,
+            approvals.deny_schedule,
+            approvals.try_schedule,
+            approvals.plan_schedule,
+        ),
+    ),
+):
+    blueprint.add_url_rule(_subject, _views[0].__name__, _views[0])
+    for _verb, _view in zip(("approve", "deny", "dry-run", "plan"), _views[1:], strict=True):
+        blueprint.add_url_rule(f"{_subject}/{_verb}", _view.__name__, _view, methods=["POST"])
 blueprint.add_url_rule("/jobs", "jobs", jobs.jobs)
 blueprint.add_url_rule("/jobs/<path:reference>", "job", jobs.job)
 blueprint.add_url_rule("/jobs/<path:reference>/run", "run", jobs.run, methods=["POST"])
