@@ -22,10 +22,12 @@ from store.models import (
     ApiToken,
     Approval,
     Button,
+    Chain,
     Channel,
     Delivery,
     GitSource,
     Group,
+    Hook,
     JobRecord,
     JobResult,
     Permission,
@@ -51,6 +53,18 @@ SIGN_IN, OPEN, TOKEN = 303, 200, 401
 JOB, API = "/jobs/local/net/Ping", "/api/v1"
 BUTTON = UUID(int=1)
 WEBHOOK = UUID(int=2)
+HOOK, CHAIN = UUID(int=3), UUID(int=4)
+#: {noun: (method, path, endpoint) of what there is of each of them in the API}.
+OF_TRIGGERS = {
+    noun: (
+        ("GET", f"{noun}s", f"{noun}s"),
+        ("POST", f"{noun}s", f"create_{noun}"),
+        ("GET", f"{noun}s/{key}", noun),
+        ("PATCH", f"{noun}s/{key}", f"change_{noun}"),
+        ("DELETE", f"{noun}s/{key}", f"delete_{noun}"),
+    )
+    for noun, key in (("hook", HOOK), ("chain", CHAIN), ("button", BUTTON), ("webhook", WEBHOOK))
+}
 TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     ("GET", "/"): ("home.show", SIGN_IN, 302, 302),
     ("GET", "/welcome"): ("home.welcome", SIGN_IN, 200, 200),
@@ -298,6 +312,20 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
             ("schedules/~/plan", "api.plan_schedule"),
         )
     },
+    **{
+        (method, f"{API}/{path}"): (f"api.{endpoint}", TOKEN, 404, 404)
+        for method, path, endpoint in (
+            *OF_TRIGGERS["hook"],
+            *OF_TRIGGERS["chain"],
+            *OF_TRIGGERS["button"],
+            *OF_TRIGGERS["webhook"],
+            ("POST", f"webhooks/{WEBHOOK}/secret", "renew_secret"),
+            ("POST", f"webhooks/{WEBHOOK}/test", "try_webhook"),
+            ("GET", f"webhooks/{WEBHOOK}/deliveries", "deliveries"),
+            ("GET", f"webhooks/{WEBHOOK}/deliveries/1", "delivery"),
+            ("POST", f"webhooks/{WEBHOOK}/deliveries/1/again", "send_delivery_again"),
+        )
+    },
     ("GET", f"{API}/sources"): ("api.sources", TOKEN, 404, 404),
     ("GET", f"{API}/workers"): ("api.workers", TOKEN, 404, 200),
     ("POST", f"{API}/workers/w-1/drain"): ("api.drain", TOKEN, 404, 403),
@@ -447,6 +475,32 @@ ADMIN: dict[tuple[str, str], int] = {
             ("schedules/~/plan", 422),
         )
     },
+    **{("GET", f"{API}/{noun}s"): 200 for noun in OF_TRIGGERS},
+    # Nothing in these bodies fits.
+    **{("POST", f"{API}/{noun}s"): 422 for noun in OF_TRIGGERS},
+    **{
+        (method, f"{API}/{path}"): status
+        for method, path, status in (
+            ("GET", f"hooks/{HOOK}", 200),
+            ("PATCH", f"hooks/{HOOK}", 200),
+            ("DELETE", f"hooks/{HOOK}", 204),
+            ("GET", f"chains/{CHAIN}", 200),
+            ("PATCH", f"chains/{CHAIN}", 200),
+            ("DELETE", f"chains/{CHAIN}", 204),
+            ("GET", f"buttons/{BUTTON}", 200),
+            ("PATCH", f"buttons/{BUTTON}", 200),
+            ("DELETE", f"buttons/{BUTTON}", 204),
+            ("GET", f"webhooks/{WEBHOOK}", 200),
+            ("PATCH", f"webhooks/{WEBHOOK}", 200),
+            ("DELETE", f"webhooks/{WEBHOOK}", 204),
+            ("POST", f"webhooks/{WEBHOOK}/secret", 200),
+            ("POST", f"webhooks/{WEBHOOK}/test", 200),
+            ("GET", f"webhooks/{WEBHOOK}/deliveries", 200),
+            ("GET", f"webhooks/{WEBHOOK}/deliveries/1", 200),
+            # Nobody signed it.
+            ("POST", f"webhooks/{WEBHOOK}/deliveries/1/again", 409),
+        )
+    },
     ("GET", f"{API}/sources"): 200,
     ("POST", f"{API}/workers/w-1/drain"): 200,
     ("POST", f"{API}/workers/w-1/resume"): 200,
@@ -489,6 +543,7 @@ def fill(
     job = make_job("Ping", class_path="local/net/Ping", variables=[variable])
     inputs = [{**variable, "name": name, "type": "StringVar"} for name in ("object_pk", "object_model_name")]
     press = make_job("Press", receives="button", variables=inputs)
+    hears, then = make_job("Hears", receives="hook"), make_job("Then")
     bobs = make_result(job, "running", username="bob", data={"site": None}, return_value=1, output="x")
     own = make_result(job, "running", username="alice", data={"site": None})
     with db.begin():
@@ -501,6 +556,8 @@ def fill(
         db.add(
             Button(id=BUTTON, name="Press", object_types=["inventory.site"], text="Press", job_id=press.id)
         )
+        db.add(Hook(id=HOOK, name="H", object_types=["inventory.site"], on_create=True, job_id=hears.id))
+        db.add(Chain(id=CHAIN, name="C", job_id=job.id, next_job_id=then.id))
         box = lock(settings.secret_key, {"secret": "x"})
         db.add(Webhook(id=WEBHOOK, name="In", job_id=job.id, username="alice", box=box))
         db.flush()
@@ -586,6 +643,15 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", f"{API}/schedules"): {"job": "local/net/Ping", "interval": "cron", "cron": "0 6 * * *"},
     ("POST", f"{API}/schedules/preview"): {"interval": "cron", "cron": "0 6 * * *"},
     ("PATCH", f"{API}/schedules/~"): {"missed": "all"},
+    **{
+        ("POST", f"{API}/{noun}s"): {"name": "x", "job": "local/net/No", **more}
+        for noun, more in {
+            "hook": {"object_types": [], "actions": []},
+            "chain": {"next_job": "local/net/No"},
+            "button": {"object_types": [], "text": "x"},
+            "webhook": {},
+        }.items()
+    },
     ("POST", f"{API}/approvals/runs/=/deny"): {"comment": "No."},
     ("POST", f"{API}/approvals/schedules/~/deny"): {"comment": "No."},
 }
