@@ -186,7 +186,7 @@ def _answer(given: Any, fields: str, answers: Mapping[int, Any]) -> Response:
     data, status, headers = (given, 200, {}) if not isinstance(given, tuple) else (*given, {})[:3]
     if data is None:
         return make_response("", status, headers)
-    if fields:
+    if fields.strip(", \t\r\n"):
         data = _chosen(data, fields, answers.get(status))
     response = make_response(jsonify(data), status, headers)
     if request.method == "GET" and status == 200:

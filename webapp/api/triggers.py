@@ -3,8 +3,10 @@
 from typing import Any
 
 from pydantic import Field
+from werkzeug.exceptions import NotFound
 
 from store.models import Button, Chain, Hook, Webhook
+from webapp.api.errors import InvalidRequest
 from webapp.api.given import Flag, Text
 from webapp.api.jobs import find_job
 from webapp.api.listing import Sorted
@@ -20,9 +22,12 @@ class Triggers(Sorted):
 def narrowed(
     query: Any, model: type[Hook] | type[Chain] | type[Button] | type[Webhook], asked: Triggers
 ) -> Any:
-    """Narrow a query to what was asked for. Raises NotFound for a job that one does not see."""
+    """Narrow a query to what was asked for. Raises InvalidRequest for a job that one does not see."""
     if asked.job:
-        query = query.where(model.job_id == find_job(asked.job, db.session()).id)
+        try:
+            query = query.where(model.job_id == find_job(asked.job, db.session()).id)
+        except NotFound as error:
+            raise InvalidRequest({"job": [str(error.description)]}) from None
     if asked.enabled is not None:
         query = query.where(model.enabled.is_(asked.enabled))
     if asked.q:
