@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from webapp.auth import current_user, require
 from webapp.database import db
 from webapp.history import Run, runs_of_schedules
 from webapp.looks import Pulse, pulse
+from webapp.schedule_form import NEXT_SHOWN
 from worker.firing import why_not_now
 from worker.schedule_approvals import WAITS
 
@@ -77,6 +78,14 @@ def that_fit(query: Any, search: str) -> Any:
         text = func.lower(Schedule.name + " " + Schedule.class_path + " " + Schedule.username)
         query = query.where(text.contains(word, autoescape=True))
     return query
+
+
+def coming_of(schedule: Schedule) -> list[datetime]:
+    """Return its next slots. Raises ValueError where its times cannot be read (any more)."""
+    if not schedule.enabled:
+        return []
+    times = recurrence_of(schedule)
+    return times.next(max(schedule.last_slot_at or times.before_all, now()), NEXT_SHOWN)
 
 
 def missed_of(schedule: Schedule) -> Sequence[MissedSlots]:

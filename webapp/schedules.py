@@ -33,6 +33,7 @@ from webapp.looks import pulse
 from webapp.notifications import tell_of
 from webapp.schedule_facts import (
     Line,
+    coming_of,
     find_schedule,
     job_of,
     lines_of,
@@ -42,7 +43,6 @@ from webapp.schedule_facts import (
     times_in_words,
 )
 from webapp.schedule_form import (
-    NEXT_SHOWN,
     ScheduleForm,
     form_of,
     form_words,
@@ -233,7 +233,6 @@ def _page(schedule: Schedule, status: HTTPStatus = HTTPStatus.OK) -> str:
     runs = runs_of_schedules([schedule.id]).get(schedule.id, ())
     approval = approval_of(db.session(), schedule.id)
     times = recurrence_of(schedule)
-    last = schedule.last_slot_at or times.before_all
     job = schedule.job
     with current_app.extensions["errand"].data.session() as data:
         inputs = shown_inputs(schedule, job, data)
@@ -244,9 +243,7 @@ def _page(schedule: Schedule, status: HTTPStatus = HTTPStatus.OK) -> str:
         job=job if job is not None and allowed("view", job) else None,
         words=times.in_words(),
         times=times,
-        coming=[(local_words(slot, times), slot) for slot in times.next(max(last, now()), NEXT_SHOWN)]
-        if schedule.enabled
-        else [],
+        coming=[(local_words(slot, times), slot) for slot in coming_of(schedule)],
         inputs=inputs,
         runs=runs[:RUNS_SHOWN],
         pulse=pulse(runs),

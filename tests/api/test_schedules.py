@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
-from store.models import Approval, AuditRecord, JobResult, MissedSlots, Schedule, now
+from store.models import Approval, AuditRecord, JobResult, MissedSlots, Permission, Schedule, now
 from tests.api.conftest import described, follow
 
 TOMORROW = (now() + timedelta(days=1)).replace(microsecond=0)
@@ -81,6 +81,14 @@ def test_a_schedule_is_made_like_in_the_form(call, calls_of, carol, greet, db):
     assert made(call("POST", "/schedules", json={**DAILY, "data": {"name": "x"}}))["name"] == "Greet"
     noted = db.scalars(select(AuditRecord.action).where(AuditRecord.actor == "alice")).all()
     assert noted.count("schedule.create") == 2
+
+
+def test_who_may_not_see_schedules_still_learns_what_they_made(call, plain, db):
+    db.execute(delete(Permission).where(Permission.kind == "schedule"))
+    db.commit()
+    shown = made(call("POST", "/schedules", json={**DAILY, "job": str(plain.id)}))
+    assert shown == {"id": str(db.scalars(select(Schedule.id)).one()), "url": f"/schedules/{shown['id']}"}
+    assert call("GET", f"/schedules/{shown['id']}").status_code == 404
 
 
 def test_times_are_seen_before(call):

@@ -9,10 +9,9 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import joinedload
 from werkzeug.exceptions import Conflict, NotFound
 
-from store.models import JobRecord, MissedSlots, Schedule, User, now
-from store.permissions import NotVisible, require
+from store.models import JobRecord, MissedSlots, Schedule, User
+from store.permissions import NotVisible, allowed, require
 from store.settings import Settings
-from store.timing.saved import recurrence_of
 from webapp.api.calls import Body, Query, call
 from webapp.api.errors import InvalidRequest
 from webapp.api.given import Flag, Text
@@ -36,8 +35,7 @@ from webapp.api.shapes import Page
 from webapp.api.shapes import schedules as shapes
 from webapp.api.tokens import user
 from webapp.database import db, reading
-from webapp.schedule_facts import find_schedule, job_of, lines_of, missed_of, that_fit
-from webapp.schedule_form import NEXT_SHOWN
+from webapp.schedule_facts import coming_of, find_schedule, job_of, lines_of, missed_of, that_fit
 from webapp.schedule_form import preview as previewed
 from worker import schedules as acts
 
@@ -108,7 +106,7 @@ def preview_schedule(query: Query, body: Times) -> Any:
     return shapes.preview(found["words"], found["next"])
 
 
-@call(body=NewSchedule, answers={201: shapes.ScheduleShape}, tag="schedules")
+@call(body=NewSchedule, answers={201: shapes.ScheduleShape | shapes.ScheduleReferenceShape}, tag="schedules")
 def create_schedule(query: Query, body: NewSchedule) -> Any:
     """Have a job run at set times; it runs as whoever asks for that."""
     try:
@@ -128,9 +126,10 @@ def create_schedule(query: Query, body: NewSchedule) -> Any:
             commit=body.commit,
             queue=body.queue,
         )
-    schedule_id = made.id
-    location = url_for("api.schedule", schedule_id=schedule_id)
-    return _shape(find_schedule(schedule_id)), 201, {"Location": location}
+    there = {"Location": url_for("api.schedule", schedule_id=made.id)}
+    if not allowed(user(), "view", made):
+        return shapes.schedule_reference(made), 201, there
+    return _shape(find_schedule(made.id)), 201, there
 
 
 @call(body=ChangedSchedule, answers={200: shapes.ScheduleShape}, tag="schedules")
@@ -222,13 +221,10 @@ def _class_path_of(schedule_id: uuid.UUID) -> str:
 
 def _shape(row: Schedule) -> shapes.ScheduleShape:
     [line] = lines_of([row])
-    coming: list[Any] = []
-    if row.enabled:
-        try:
-            times = recurrence_of(row)
-            coming = times.next(max(row.last_slot_at or times.before_all, now()), NEXT_SHOWN)
-        except ValueError:
-            pass  # Its times cannot be read any more, which is what `words` says.
+    try:
+        coming = coming_of(row)
+    except ValueError:
+        coming = []  # Its times cannot be read any more, which is what `words` says.
     return shapes.schedule(line, coming, missed_of(row))
 
 

@@ -95,6 +95,13 @@ class ScheduleShape(ScheduleLine):
     misses: list[MissedShape]
 
 
+class ScheduleReferenceShape(TypedDict):
+    """A schedule for somebody who made it, and may not see it."""
+
+    id: str
+    url: str
+
+
 class SlotShape(TypedDict):
     """A time at which something is to run."""
 
@@ -154,6 +161,10 @@ def schedule(line: Line, coming: Iterable[datetime], misses: Iterable[MissedSlot
         "next": [moment(slot) for slot in coming],
         "misses": [missed(row) for row in misses],
     }
+
+
+def schedule_reference(row: Schedule) -> ScheduleReferenceShape:
+    return {"id": str(row.id), "url": f"/schedules/{row.id}"}
 
 
 def missed(row: MissedSlots) -> MissedShape:
