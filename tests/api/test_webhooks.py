@@ -72,6 +72,10 @@ def test_webhooks_are_made_and_changed(call, call_as_root, calls_of, carol, alic
     assert other("POST", f"{url}/secret").status_code == 403
     assert other("DELETE", url).status_code == 403
     assert call("GET", url).status_code == 404
+    typo = call_as_root("POST", f"{url}/secret?fields=secrets")
+    assert (typo.status_code, call_as_root("GET", url).json["before_until"]) == (422, None), (
+        "nothing was done"
+    )
     renewed = made(call_as_root("POST", f"{url}/secret"), 200)
     assert renewed["secret"] not in ("", secret)
     assert renewed["before_until"] is not None
