@@ -13,25 +13,35 @@ LONGEST_DATA = 20_000
 
 
 def read_inputs(form: AdminForm, name: str, job: JobRecord, known: Known, *, keeper: str) -> dict[str, Any]:
-    """Return the inputs that stand in a text. known: what they may refer to. keeper: what would keep them: "a chain"."""
-    data: dict[str, Any] = {}
-    variables = {variable["name"] for variable in job.variables}
-    if len(form.text(name)) > LONGEST_DATA:
+    """Return the inputs that stand in a text, or in what a program gave as {variable: value}.
+
+    known: what they may refer to. keeper: what would keep them: "a chain".
+    """
+    given = form.values.get(name)
+    long = len(json.dumps(given, ensure_ascii=False)) if isinstance(given, Mapping) else len(form.text(name))
+    if long > LONGEST_DATA:
         form.refuse(name, f"Use at most {LONGEST_DATA:,} characters.")
-        return data
+        return {}
+    if not isinstance(given, Mapping):
+        return _from_lines(form, name, job, known, keeper)
+    for variable, value in given.items():
+        if problem := _problem(job, variable, value, known, keeper):
+            form.refuse(f"{name}.{variable}", problem)
+    return dict(given)
+
+
+def _from_lines(form: AdminForm, name: str, job: JobRecord, known: Known, keeper: str) -> dict[str, Any]:
+    data: dict[str, Any] = {}
     for number, text in enumerate(form.text(name).splitlines(), 1):
         if not text.strip():
             continue
         variable, sign, value = (part.strip() for part in text.partition("="))
         if not sign:
             form.refuse(name, f"Line {number}: write variable = value.")
-        elif variable not in variables:
-            names = ", ".join(sorted(variables)) or "none"
-            form.refuse(name, f"Line {number}: {job.name} has no variable {variable}; it has: {names}.")
-        else:
-            data[variable] = _read(value)
-            if problem := _problem(job, variable, data[variable], known, keeper):
-                form.refuse(name, f"Line {number}: {problem}")
+            continue
+        data[variable] = _read(value)
+        if problem := _problem(job, variable, data[variable], known, keeper):
+            form.refuse(name, f"Line {number}: {problem}")
     return data
 
 
@@ -46,6 +56,9 @@ def written(data: Mapping[str, Any]) -> str:
 
 def _problem(job: JobRecord, name: str, value: Any, known: Known, keeper: str) -> str:
     """Return what is wrong with a value; "" where nothing is."""
+    variables = {variable["name"] for variable in job.variables}
+    if name not in variables:
+        return f"{job.name} has no variable {name}; it has: {', '.join(sorted(variables)) or 'none'}."
     try:
         check(value, known)
     except BadReference as error:

@@ -120,7 +120,7 @@ def read_drift(text: str) -> int | None:
         return 0
     if not text.isascii() or not text.isdigit() or int(text) > MOST_DRIFT:
         raise InvalidData(
-            {"comment": [f'Say how many changes may be others: 0 to {MOST_DRIFT:,}, or "{ANY}".']}
+            {"drift": [f'Say how many changes may be others: 0 to {MOST_DRIFT:,}, or "{ANY}".']}
         )
     return int(text)
 
@@ -130,7 +130,7 @@ def read_plan(text: str) -> UUID | None:
     try:
         return UUID(text) if text else None
     except ValueError:
-        raise InvalidData({"comment": ["There is no such plan."]}) from None
+        raise InvalidData({"plan": ["There is no such plan."]}) from None
 
 
 def drift_in_words(approval: Approval) -> str:

@@ -1,8 +1,6 @@
 """Schedules: what runs when, what becomes of it, and the acts of people."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
@@ -20,22 +18,31 @@ from flask import (
     url_for,
 )
 from sqlalchemy import case, func, select
-from sqlalchemy.orm import joinedload, undefer
+from sqlalchemy.orm import joinedload
 
 from jobs.errors import InvalidData
-from store.models import Approval, JobRecord, MissedSlots, Schedule, now
-from store.permissions import Forbidden, NotVisible, visible
+from store.models import Schedule, now
 from store.text import clean_text
 from store.timing.saved import recurrence_of
 from webapp import htmx
-from webapp.auth import allowed, current_user, require, signed_in_user
+from webapp.auth import allowed, require, signed_in_user
 from webapp.database import db
-from webapp.history import Run, runs_of_schedules, usual_seconds
+from webapp.history import runs_of_schedules, usual_seconds
 from webapp.inputs import shown_inputs
-from webapp.looks import Pulse, pulse
+from webapp.looks import pulse
 from webapp.notifications import tell_of
+from webapp.schedule_facts import (
+    Line,
+    coming_of,
+    find_schedule,
+    job_of,
+    lines_of,
+    missed_of,
+    problem_of,
+    that_fit,
+    times_in_words,
+)
 from webapp.schedule_form import (
-    NEXT_SHOWN,
     ScheduleForm,
     form_of,
     form_words,
@@ -47,7 +54,6 @@ from webapp.schedule_form import (
 from webapp.timeline import Planned, Timeline, timeline
 from worker import schedules as acts
 from worker.asked import NotRunnable
-from worker.firing import why_not_now
 from worker.presence import SCHEDULER, is_silent
 from worker.queue_facts import listening_workers, present_workers
 from worker.schedule_approvals import WAITS, approval_of
@@ -60,48 +66,11 @@ PAGE_SIZE = 50
 #: Nobody turns more pages than that.
 LAST_PAGE = 100_000
 RUNS_SHOWN = 10
-MISSED_SHOWN = 10
-#: How long a miss is news.
-MISSED_LATELY = timedelta(days=1)
 LONGEST_SEARCH = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One schedule in the list."""
-
-    schedule: Schedule
-    words: str
-    runs: tuple[Run, ...]
-    pulse: Pulse
-    #: Why it makes no runs at present.
-    problem: str
-    #: How many slots it missed lately.
-    missed: int
-
-    @property
-    def waits(self) -> bool:
-        return self.problem == WAITS
-
-    @property
-    def comes(self) -> bool:
-        """Whether it is going to make a run, as far as is known."""
-        return self.schedule.enabled and self.schedule.wakes_at is not None and not self.problem
-
-    @property
-    def last(self) -> Run | None:
-        return self.runs[0] if self.runs else None
 
 
 def init_app(app: Flask) -> None:
     app.jinja_env.filters["times_in_words"] = times_in_words
-
-
-def times_in_words(schedule: Schedule) -> str:
-    try:
-        return recurrence_of(schedule).in_words()
-    except ValueError as error:
-        return str(error)
 
 
 @blueprint.get("/")
@@ -110,7 +79,7 @@ def index() -> str:
     search = clean_text(request.args.get("q", "")).strip()[:LONGEST_SEARCH]
     page = min(max(request.args.get("page", 1, type=int), 1), LAST_PAGE)
     on, paused = _counts(search)
-    lines = _lines(db.session.scalars(_listed(search, page)).unique().all())
+    lines = lines_of(db.session.scalars(_listed(search, page)).unique().all())
     workers = present_workers(db.session())
     return render_template(
         "schedules/index.html",
@@ -138,19 +107,19 @@ def preview_times() -> str:
 
 @blueprint.get("/<uuid:schedule_id>")
 def show(schedule_id: UUID) -> str:
-    return _page(_find(schedule_id))
+    return _page(find_schedule(schedule_id))
 
 
 @blueprint.get("/<uuid:schedule_id>/edit")
 def edit(schedule_id: UUID) -> str:
-    schedule = _find(schedule_id)
+    schedule = find_schedule(schedule_id)
     require("change", schedule)
     return _form(schedule, form_of(schedule))
 
 
 @blueprint.post("/<uuid:schedule_id>/edit")
 def change(schedule_id: UUID) -> Response:
-    schedule = _find(schedule_id)
+    schedule = find_schedule(schedule_id)
     require("change", schedule)
     form = read_form(request.form)
     plan = read_plan(form, schedule)
@@ -173,9 +142,9 @@ def resume(schedule_id: UUID) -> Response:
 
 @blueprint.post("/<uuid:schedule_id>/run")
 def run(schedule_id: UUID) -> Response:
-    schedule = _find(schedule_id)
+    schedule = find_schedule(schedule_id)
     require("change", schedule)
-    job = _job_of(schedule)
+    job = job_of(schedule)
     settings = current_app.extensions["errand"].settings
     try:
         result = acts.run_now(db.session(), settings, schedule, job, signed_in_user())
@@ -189,8 +158,8 @@ def run(schedule_id: UUID) -> Response:
 
 @blueprint.post("/<uuid:schedule_id>/take-over")
 def take_over(schedule_id: UUID) -> Response:
-    schedule = _find(schedule_id)
-    job = _job_of(schedule)
+    schedule = find_schedule(schedule_id)
+    job = job_of(schedule)
     try:
         acts.take_over(db.session(), schedule, job, signed_in_user())
     except InvalidData as refusal:
@@ -203,15 +172,15 @@ def take_over(schedule_id: UUID) -> Response:
 
 @blueprint.post("/<uuid:schedule_id>/ask")
 def ask(schedule_id: UUID) -> Response:
-    schedule = _find(schedule_id)
-    acts.ask_again(db.session(), schedule, _job_of(schedule), signed_in_user())
+    schedule = find_schedule(schedule_id)
+    acts.ask_again(db.session(), schedule, job_of(schedule), signed_in_user())
     flash(f"{schedule.name} waits for an approval.")
     return _back(schedule)
 
 
 @blueprint.post("/<uuid:schedule_id>/delete")
 def delete(schedule_id: UUID) -> Response:
-    schedule = _find(schedule_id)
+    schedule = find_schedule(schedule_id)
     acts.remove(db.session(), schedule, signed_in_user())
     flash(f"{schedule.name} is deleted. Its results stay.")
     if htmx.wants_fragment():
@@ -225,12 +194,12 @@ def delete(schedule_id: UUID) -> Response:
 def _counts(search: str) -> tuple[int, int]:
     """Return how many are on, and how many are paused."""
     on = func.coalesce(func.sum(case((Schedule.enabled, 1), else_=0)), 0)
-    total, enabled = db.session.execute(_that_fit(select(func.count(Schedule.id), on), search)).one()
+    total, enabled = db.session.execute(that_fit(select(func.count(Schedule.id), on), search)).one()
     return enabled, total - enabled
 
 
 def _listed(search: str, page: int) -> Any:
-    query = _that_fit(select(Schedule), search).options(joinedload(Schedule.job), joinedload(Schedule.user))
+    query = that_fit(select(Schedule), search).options(joinedload(Schedule.job), joinedload(Schedule.user))
     # What runs next comes first; what is paused, or over, last.
     query = query.order_by(
         Schedule.enabled.desc(),
@@ -240,51 +209,6 @@ def _listed(search: str, page: int) -> Any:
         Schedule.id,
     )
     return query.offset((page - 1) * PAGE_SIZE).limit(PAGE_SIZE)
-
-
-def _that_fit(query: Any, search: str) -> Any:
-    query = visible(query, current_user(), Schedule)
-    for word in search.lower().split():
-        text = func.lower(Schedule.name + " " + Schedule.class_path + " " + Schedule.username)
-        query = query.where(text.contains(word, autoescape=True))
-    return query
-
-
-def _lines(schedules: Sequence[Schedule]) -> list[Line]:
-    ids = [schedule.id for schedule in schedules]
-    runs = runs_of_schedules(ids)
-    approvals = _approvals(ids)
-    missed = _missed_lately(ids)
-    return [
-        Line(
-            schedule,
-            times_in_words(schedule),
-            own := runs.get(schedule.id, ()),
-            pulse(own),
-            _problem(schedule, approvals.get(schedule.id)),
-            missed.get(schedule.id, 0),
-        )
-        for schedule in schedules
-    ]
-
-
-def _problem(schedule: Schedule, approval: Approval | None) -> str:
-    """Return why a schedule makes no runs at present; nothing of one that is over anyway."""
-    return "" if schedule.over else why_not_now(schedule, approval) or schedule.problem
-
-
-def _approvals(ids: Sequence[UUID]) -> dict[UUID | None, Approval]:
-    """Return the request of each schedule that counts."""
-    mine = (Approval.schedule_id.in_(ids), Approval.result_id.is_(None))
-    newest = select(func.max(Approval.id)).where(*mine).group_by(Approval.schedule_id)
-    rows = db.session.scalars(select(Approval).where(Approval.id.in_(newest)))
-    return {row.schedule_id: row for row in rows}
-
-
-def _missed_lately(ids: Sequence[UUID]) -> dict[UUID, int]:
-    lately = (MissedSlots.schedule_id.in_(ids), MissedSlots.noticed_at > now() - MISSED_LATELY)
-    query = select(MissedSlots.schedule_id, func.sum(MissedSlots.count)).where(*lately)
-    return {key: int(count) for key, count in db.session.execute(query.group_by(MissedSlots.schedule_id))}
 
 
 def _picture(lines: Sequence[Line], workers: Any) -> Timeline:
@@ -309,11 +233,9 @@ def _page(schedule: Schedule, status: HTTPStatus = HTTPStatus.OK) -> str:
     runs = runs_of_schedules([schedule.id]).get(schedule.id, ())
     approval = approval_of(db.session(), schedule.id)
     times = recurrence_of(schedule)
-    last = schedule.last_slot_at or times.before_all
     job = schedule.job
     with current_app.extensions["errand"].data.session() as data:
         inputs = shown_inputs(schedule, job, data)
-    missed = select(MissedSlots).where(MissedSlots.schedule_id == schedule.id)
     may_change = allowed("change", schedule)
     return render_template(
         "schedules/show.html",
@@ -321,15 +243,13 @@ def _page(schedule: Schedule, status: HTTPStatus = HTTPStatus.OK) -> str:
         job=job if job is not None and allowed("view", job) else None,
         words=times.in_words(),
         times=times,
-        coming=[(local_words(slot, times), slot) for slot in times.next(max(last, now()), NEXT_SHOWN)]
-        if schedule.enabled
-        else [],
+        coming=[(local_words(slot, times), slot) for slot in coming_of(schedule)],
         inputs=inputs,
         runs=runs[:RUNS_SHOWN],
         pulse=pulse(runs),
         usual_seconds=usual_seconds(runs),
-        missed=db.session.scalars(missed.order_by(MissedSlots.id.desc()).limit(MISSED_SHOWN)).all(),
-        problem=(problem := _problem(schedule, approval)),
+        missed=missed_of(schedule),
+        problem=(problem := problem_of(schedule, approval)),
         waits=problem == WAITS,
         approval=approval if approval is not None and approval.decision != "void" else None,
         may_change=may_change,
@@ -355,31 +275,15 @@ def _form(schedule: Schedule, form: ScheduleForm) -> str:
     )
 
 
-def _find(schedule_id: UUID) -> Schedule:
-    query = visible(select(Schedule), current_user(), Schedule).where(Schedule.id == schedule_id)
-    options = (joinedload(Schedule.job), joinedload(Schedule.user), undefer(Schedule.kept_box))
-    schedule: Schedule | None = db.session.scalars(query.options(*options)).one_or_none()
-    if schedule is None:
-        raise NotVisible
-    require("view", schedule)
-    return schedule
-
-
-def _job_of(schedule: Schedule) -> JobRecord:
-    if schedule.job is None:
-        raise Forbidden("The job of this schedule was removed.")
-    return schedule.job
-
-
 def _inputs_url(schedule: Schedule) -> str:
     return url_for("jobs.show", key=schedule.class_path, _schedule=schedule.id)
 
 
 def _switch(schedule_id: UUID, act: Callable[..., None], words: str) -> Response:
-    schedule = _find(schedule_id)
+    schedule = find_schedule(schedule_id)
     act(db.session(), schedule, signed_in_user())
     if htmx.wants_fragment():
-        [line] = _lines([_find(schedule_id)])
+        [line] = lines_of([find_schedule(schedule_id)])
         return make_response(render_template("schedules/_line.html", line=line))
     flash(f"{schedule.name} {words}.")
     if request.form.get("then") == "list":

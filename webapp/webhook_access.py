@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from flask import current_app
+from flask import current_app, url_for
 
 from store.models import Webhook
 from store.permissions import Forbidden, NotVisible
@@ -35,3 +35,7 @@ def require_send(webhook: Webhook) -> None:
 def settings() -> Settings:
     found: Settings = current_app.extensions["errand"].settings
     return found
+
+
+def address_of(webhook: Webhook) -> str:
+    return url_for("webhooks.receive", webhook_id=webhook.id, _external=True)

@@ -19,7 +19,7 @@ from webapp.webhook_access import find_webhook, may_send, require_send, settings
 from worker import webhooks
 from worker.payloads import Headers
 from worker.refusals import NoRun
-from worker.webhook_log import keeps_secrets
+from worker.webhook_log import Answer, keeps_secrets
 from worker.webhook_trial import try_out
 
 blueprint = Blueprint("webhook_deliveries", __name__, url_prefix="/admin/webhooks/<uuid:webhook_id>")
@@ -49,7 +49,7 @@ def test(webhook_id: UUID) -> str:
     values = {"headers": "Content-Type: application/json", "body": "{}"}
     number = request.args.get("delivery", "")
     if number.isascii() and number.isdecimal() and len(number) < 10:
-        delivery = _find_delivery(webhook, int(number))
+        delivery = find_delivery(webhook, int(number))
         values["headers"] = "\n".join(f"{name}: {value}" for name, value in delivery.headers.items())
         values["body"] = clean_text((delivery.body or b"").decode("utf-8", "replace"))
     return render_template("admin/webhook_test.html", webhook=webhook, form=AdminForm(values), steps=None)
@@ -92,7 +92,7 @@ def index(webhook_id: UUID) -> str:
 @blueprint.get("/deliveries/<int(max=2147483647):number>")
 def show(webhook_id: UUID, number: int) -> str:
     webhook = find_webhook(webhook_id)
-    row = _find_delivery(webhook, number)
+    row = find_delivery(webhook, number)
     there = row.result_id is not None and db.session.get(JobResult, row.result_id) is not None
     return render_template(
         "admin/webhook_delivery.html",
@@ -111,13 +111,8 @@ def show(webhook_id: UUID, number: int) -> str:
 def again(webhook_id: UUID, number: int) -> Response:
     """Have what came once run again, for real."""
     webhook = find_webhook(webhook_id)
-    require_send(webhook)
-    row = _find_delivery(webhook, number)
-    username, session = signed_in_user().username, db.session()
-    audit.note(session, "webhook.again", webhook.name, after={"delivery": number})
-    session.commit()
     try:
-        answer = webhooks.send_again(session, settings(), webhook, row, username)
+        answer = send_again(webhook, number)
     except NoRun as refusal:
         flash(str(refusal), "warn")
         page = url_for("webhook_deliveries.show", webhook_id=webhook_id, number=number)
@@ -130,7 +125,17 @@ def again(webhook_id: UUID, number: int) -> Response:
     return make_response(redirect(page, HTTPStatus.SEE_OTHER))
 
 
-def _find_delivery(webhook: Webhook, number: int) -> WebhookDelivery:
+def send_again(webhook: Webhook, number: int) -> Answer:
+    """Have what came once be judged, and run, as if it came now. Raises NoRun where it cannot."""
+    require_send(webhook)
+    row = find_delivery(webhook, number)
+    username, session = signed_in_user().username, db.session()
+    audit.note(session, "webhook.again", webhook.name, after={"delivery": number})
+    session.commit()
+    return webhooks.send_again(session, settings(), webhook, row, username)
+
+
+def find_delivery(webhook: Webhook, number: int) -> WebhookDelivery:
     query = select(WebhookDelivery).where(
         WebhookDelivery.webhook_id == webhook.id, WebhookDelivery.id == number
     )

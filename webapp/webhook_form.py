@@ -4,21 +4,24 @@ from typing import Any
 
 from flask import request
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from jobs.errors import InvalidData
+from store import audit
 from store.models import JobRecord, User, Webhook
 from store.permissions import allowed as may
 from store.permissions import visible
 from store.text import clean_text
 from webapp.admin_forms import AdminForm, check_name, line
-from webapp.auth import current_user, signed_in_user
+from webapp.auth import current_user, require, signed_in_user
 from webapp.database import db
 from webapp.mapped_inputs import read_inputs, written
+from webapp.webhook_access import require_send, settings
+from worker import webhooks
 from worker.asked import check_commit, chosen_queue
 from worker.matching import MOST_RULES, BadRule, Rule, read_rule
 from worker.references import OF_DELIVERY
 from worker.signatures import FORMS
-from worker.webhooks import rules_of
 
 COMMITS: dict[str, bool | None] = {"": None, "yes": True, "no": False}
 COMMIT_WORDS = {"": "As the job does", "yes": "Save changes", "no": "Dry run"}
@@ -38,7 +41,7 @@ def of_webhook(webhook: Webhook) -> AdminForm:
             "job": str(webhook.job_id or ""),
             "username": webhook.username,
             "form": webhook.form,
-            "rules": "\n".join(map(str, rules_of(webhook))),
+            "rules": "\n".join(map(str, webhooks.rules_of(webhook))),
             "data": written(webhook.data),
             "commit": next(word for word, commit in COMMITS.items() if commit is webhook.commit),
             "queue": webhook.queue,
@@ -61,7 +64,42 @@ def sent() -> AdminForm:
     return AdminForm({**plain, **chosen, **texts, "enabled": bool(request.form.get("enabled"))})
 
 
-def apply(form: AdminForm, webhook: Webhook) -> None:
+def save(form: AdminForm, known: Webhook | None) -> tuple[Webhook, str] | None:
+    """Have a webhook, a new one or `known`, be as a form says; return it, and the secret of a new one.
+
+    None: it cannot, and the form says why.
+    """
+    before = _told(known) if known is not None else None
+    webhook, secret = known or Webhook(), ""
+    with db.session.no_autoflush:
+        _apply(form, webhook)
+    if not form.errors:
+        if known is None:
+            secret = webhooks.new_secret(settings(), webhook)
+        _write(webhook, form, before)
+    if form.errors:
+        db.session.rollback()
+        return None
+    return webhook, secret
+
+
+def renew_secret(webhook: Webhook) -> str:
+    """Give a webhook a new secret and return it."""
+    require_send(webhook)
+    secret = webhooks.new_secret(settings(), webhook)
+    audit.note(db.session(), "webhook.secret", webhook.name)
+    db.session.commit()
+    return secret
+
+
+def remove(webhook: Webhook) -> None:
+    require("delete", webhook)
+    audit.note(db.session(), "webhook.delete", webhook.name, before=_told(webhook))
+    db.session.delete(webhook)
+    db.session.commit()
+
+
+def _apply(form: AdminForm, webhook: Webhook) -> None:
     """Have a webhook be as a form says, or the form say what is wrong with it."""
     check_name(form, "name")
     if form.text("form") not in FORMS:
@@ -122,3 +160,28 @@ def _of_job(form: AdminForm, job: JobRecord) -> dict[str, Any]:
         for name, sentences in errors.items():
             form.refuse(name.removeprefix("_"), " ".join(sentences))
     return read_inputs(form, "data", job, OF_DELIVERY, keeper="a webhook")
+
+
+def _write(webhook: Webhook, form: AdminForm, before: dict[str, Any] | None) -> None:
+    db.session.add(webhook)
+    act = "webhook.create" if before is None else "webhook.change"
+    audit.note(db.session(), act, webhook.name, before=before, after=_told(webhook))
+    try:
+        db.session.commit()
+    except IntegrityError:
+        db.session.rollback()
+        form.refuse("name", "There is a webhook of this name already.")
+
+
+def _told(webhook: Webhook) -> dict[str, Any]:
+    return {
+        "name": webhook.name,
+        "job": webhook.job.class_path if webhook.job else None,
+        "runs_as": webhook.username,
+        "signed": webhook.form,
+        "rules": [str(rule) for rule in webhooks.rules_of(webhook)],
+        "inputs": webhook.data,
+        "commit": webhook.commit,
+        "queue": webhook.queue,
+        "enabled": webhook.enabled,
+    }

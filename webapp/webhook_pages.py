@@ -1,7 +1,6 @@
 """The pages about webhooks: which signed requests run which jobs, and what came (see webapp.webhook_deliveries)."""
 
 from http import HTTPStatus
-from typing import Any
 from uuid import UUID
 
 from flask import (
@@ -14,17 +13,15 @@ from flask import (
     url_for,
 )
 from sqlalchemy import func, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
-from store import audit
 from store.models import JobResult, Webhook
 from webapp import webhook_form
 from webapp.admin_forms import AdminForm
 from webapp.auth import allowed, require
 from webapp.database import db
 from webapp.history import results_by
-from webapp.webhook_access import find_webhook, may_send, require_send, settings
+from webapp.webhook_access import address_of, find_webhook, may_send
 from webapp.webhook_deliveries import deliveries_of
 from worker import webhooks
 from worker.matching import OPERATORS
@@ -72,7 +69,7 @@ def show(webhook_id: UUID) -> str:
             for key, word in webhook_form.COMMIT_WORDS.items()
             if webhook_form.COMMITS[key] is webhook.commit
         ),
-        address=_address(webhook),
+        address=address_of(webhook),
         rows=deliveries_of(webhook, LATEST),
         runs=results_by(webhook.id),
         may_change=allowed("change", webhook),
@@ -99,39 +96,25 @@ def change(webhook_id: UUID) -> Response:
 def renew_secret(webhook_id: UUID) -> Response:
     """Make a new secret, which is shown this one time."""
     webhook = find_webhook(webhook_id)
-    require_send(webhook)
-    secret = webhooks.new_secret(settings(), webhook)
-    audit.note(db.session(), "webhook.secret", webhook.name)
-    db.session.commit()
-    return _shown_once(webhook, secret)
+    return _shown_once(webhook, webhook_form.renew_secret(webhook))
 
 
 @blueprint.post("/<uuid:webhook_id>/delete")
 def delete(webhook_id: UUID) -> Response:
     webhook = find_webhook(webhook_id)
-    require("delete", webhook)
-    audit.note(db.session(), "webhook.delete", webhook.name, before=_told(webhook))
-    db.session.delete(webhook)
-    db.session.commit()
-    flash(f"Deleted the webhook {webhook.name}.")
+    name = webhook.name
+    webhook_form.remove(webhook)
+    flash(f"Deleted the webhook {name}.")
     return make_response(redirect(url_for("webhook_pages.index"), HTTPStatus.SEE_OTHER))
 
 
 def _save(known: Webhook | None) -> Response:
     form = webhook_form.sent()
-    before = _told(known) if known is not None else None
-    webhook = known or Webhook()
-    with db.session.no_autoflush:
-        webhook_form.apply(form, webhook)
-    secret = ""
-    if not form.errors:
-        if known is None:
-            secret = webhooks.new_secret(settings(), webhook)
-        _write(webhook, form, before)
-    if form.errors:
-        db.session.rollback()
+    saved = webhook_form.save(form, known)
+    if saved is None:
         shown = find_webhook(known.id) if known is not None else None
         return make_response(_form_page(shown, form), HTTPStatus.UNPROCESSABLE_ENTITY)
+    webhook, secret = saved
     if secret:
         return _shown_once(webhook, secret)
     flash(f"Saved the webhook {webhook.name}.")
@@ -139,38 +122,9 @@ def _save(known: Webhook | None) -> Response:
     return make_response(redirect(page, HTTPStatus.SEE_OTHER))
 
 
-def _write(webhook: Webhook, form: AdminForm, before: dict[str, Any] | None) -> None:
-    db.session.add(webhook)
-    act = "webhook.create" if before is None else "webhook.change"
-    audit.note(db.session(), act, webhook.name, before=before, after=_told(webhook))
-    try:
-        db.session.commit()
-    except IntegrityError:
-        db.session.rollback()
-        form.refuse("name", "There is a webhook of this name already.")
-
-
-def _told(webhook: Webhook) -> dict[str, Any]:
-    return {
-        "name": webhook.name,
-        "job": webhook.job.class_path if webhook.job else None,
-        "runs_as": webhook.username,
-        "signed": webhook.form,
-        "rules": [str(rule) for rule in webhooks.rules_of(webhook)],
-        "inputs": webhook.data,
-        "commit": webhook.commit,
-        "queue": webhook.queue,
-        "enabled": webhook.enabled,
-    }
-
-
-def _address(webhook: Webhook) -> str:
-    return url_for("webhooks.receive", webhook_id=webhook.id, _external=True)
-
-
 def _shown_once(webhook: Webhook, secret: str) -> Response:
     page = render_template(
-        "admin/webhook_secret.html", webhook=webhook, secret=secret, address=_address(webhook)
+        "admin/webhook_secret.html", webhook=webhook, secret=secret, address=address_of(webhook)
     )
     return make_response(page)
 

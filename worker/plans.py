@@ -53,14 +53,14 @@ def require_plan(db: Session, approval: Approval, job: JobRecord, seen: UUID | N
     if not job.has_plan or approval.why_no_plan:
         return
     if approval.planned_by is not None and seen is not None and seen != approval.planned_by:
-        raise InvalidData({"comment": [ANOTHER]})
+        raise InvalidData({"plan": [ANOTHER]})
     row = db.execute(
         select(JobResult.plan, JobResult.status, JobResult.cause).where(JobResult.id == approval.planned_by)
     ).first()
     if row is None or row.status != Status.COMPLETED or row.plan is None:
-        raise InvalidData({"comment": [_why_none(row)]})
+        raise InvalidData({"plan": [_why_none(row)]})
     if seen is None:
-        raise InvalidData({"comment": [UNSEEN]})
+        raise InvalidData({"plan": [UNSEEN]})
 
 
 def _why_none(row: Any) -> str:

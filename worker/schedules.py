@@ -143,9 +143,11 @@ def edit_inputs(
     queue: str | None = None,
     form: bool = False,
     questions: Questions | None = None,
+    plan: Plan | None = None,
 ) -> None:
     """Have a schedule run with other inputs, and from now on as `user`: whoever gives the inputs answers for them.
 
+    plan: when it is to fire, if that changes, too.
     Commits `db`; raises as `create` does.
     """
     require(user, "change", schedule)
@@ -154,6 +156,8 @@ def edit_inputs(
     )
     before = _said_of(schedule)
     _keep_inputs(schedule, inputs, job, user)
+    if plan is not None:
+        _keep_plan(schedule, plan, last_slot=now())
     _keep_awake(schedule)
     _edited(db, schedule, job)
     note(db, "schedule.edit", str(schedule.id), actor=user.username, before=before, after=_said_of(schedule))

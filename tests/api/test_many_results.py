@@ -62,6 +62,7 @@ def test_fields_and_etags(call, make_result):
     answer = call("GET", f"/results/{result.id}?fields=id,status")
     assert answer.json == {"id": str(result.id), "status": "completed"}
     assert call("GET", "/results?fields=status").json == {"results": [{"status": "completed"}], "next": None}
+    assert "name" in call("GET", f"/results/{result.id}?fields=%0d,").json, "none was named"
     refused = call("GET", "/results?fields=stauts")
     assert refused.json["errors"]["fields"][0].startswith(
         "There is no field 'stauts'; there are id, url, job"

@@ -23,10 +23,12 @@ from store.models import (
     ApiToken,
     Approval,
     Button,
+    Chain,
     Channel,
     Delivery,
     GitSource,
     Group,
+    Hook,
     JobRecord,
     JobResult,
     Permission,
@@ -53,6 +55,18 @@ SIGN_IN, OPEN, TOKEN = 303, 200, 401
 JOB, API, EXTRAS = "/jobs/local/net/Ping", "/api/v1", "/api/extras"
 BUTTON = UUID(int=1)
 WEBHOOK = UUID(int=2)
+HOOK, CHAIN = UUID(int=3), UUID(int=4)
+#: {noun: (method, path, endpoint) of what there is of each of them in the API}.
+OF_TRIGGERS = {
+    noun: (
+        ("GET", f"{noun}s", f"{noun}s"),
+        ("POST", f"{noun}s", f"create_{noun}"),
+        ("GET", f"{noun}s/{key}", noun),
+        ("PATCH", f"{noun}s/{key}", f"change_{noun}"),
+        ("DELETE", f"{noun}s/{key}", f"delete_{noun}"),
+    )
+    for noun, key in (("hook", HOOK), ("chain", CHAIN), ("button", BUTTON), ("webhook", WEBHOOK))
+}
 TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     ("GET", "/"): ("home.show", SIGN_IN, 302, 302),
     ("GET", "/welcome"): ("home.welcome", SIGN_IN, 200, 200),
@@ -268,6 +282,53 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     ("POST", f"{API}/results/*/rerun"): ("api.rerun", TOKEN, 404, 201),
     ("POST", f"{API}/results/*/cancel"): ("api.cancel", TOKEN, 404, 403),
     ("POST", f"{API}/results/+/cancel"): ("api.cancel", TOKEN, 404, 202),
+    ("GET", f"{API}/schedules"): ("api.schedules", TOKEN, 200, 200),
+    ("POST", f"{API}/schedules"): ("api.create_schedule", TOKEN, 422, 201),
+    ("POST", f"{API}/schedules/preview"): ("api.preview_schedule", TOKEN, 200, 200),
+    ("GET", f"{API}/schedules/~"): ("api.schedule", TOKEN, 404, 200),
+    ("GET", f"{API}/schedules/~/missed"): ("api.missed", TOKEN, 404, 200),
+    ("PATCH", f"{API}/schedules/~"): ("api.change_schedule", TOKEN, 404, 403),
+    ("DELETE", f"{API}/schedules/~"): ("api.delete_schedule", TOKEN, 404, 403),
+    **{
+        ("POST", f"{API}/schedules/~/{path}"): (endpoint, TOKEN, 404, 403)
+        for path, endpoint in (
+            ("pause", "api.pause_schedule"),
+            ("resume", "api.resume_schedule"),
+            ("run", "api.run_schedule"),
+            ("take-over", "api.take_over_schedule"),
+            ("ask", "api.ask_for_schedule"),
+        )
+    },
+    ("GET", f"{API}/approvals"): ("api.approvals", TOKEN, 200, 200),
+    ("GET", f"{API}/approvals/runs/="): ("api.approval_of_run", TOKEN, 404, 200),
+    ("GET", f"{API}/approvals/schedules/~"): ("api.approval_of_schedule", TOKEN, 404, 200),
+    **{
+        ("POST", f"{API}/approvals/{path}"): (endpoint, TOKEN, 404, 403)
+        for path, endpoint in (
+            ("runs/=/approve", "api.approve_run"),
+            ("runs/=/deny", "api.deny_run"),
+            ("runs/=/dry-run", "api.try_run"),
+            ("runs/=/plan", "api.plan_run"),
+            ("schedules/~/approve", "api.approve_schedule"),
+            ("schedules/~/deny", "api.deny_schedule"),
+            ("schedules/~/dry-run", "api.try_schedule"),
+            ("schedules/~/plan", "api.plan_schedule"),
+        )
+    },
+    **{
+        (method, f"{API}/{path}"): (f"api.{endpoint}", TOKEN, 404, 404)
+        for method, path, endpoint in (
+            *OF_TRIGGERS["hook"],
+            *OF_TRIGGERS["chain"],
+            *OF_TRIGGERS["button"],
+            *OF_TRIGGERS["webhook"],
+            ("POST", f"webhooks/{WEBHOOK}/secret", "renew_secret"),
+            ("POST", f"webhooks/{WEBHOOK}/test", "try_webhook"),
+            ("GET", f"webhooks/{WEBHOOK}/deliveries", "deliveries"),
+            ("GET", f"webhooks/{WEBHOOK}/deliveries/1", "delivery"),
+            ("POST", f"webhooks/{WEBHOOK}/deliveries/1/again", "send_delivery_again"),
+        )
+    },
     ("GET", f"{API}/sources"): ("api.sources", TOKEN, 404, 404),
     ("GET", f"{API}/workers"): ("api.workers", TOKEN, 404, 200),
     ("POST", f"{API}/workers/w-1/drain"): ("api.drain", TOKEN, 404, 403),
@@ -323,6 +384,7 @@ VIEWER: dict[tuple[str, str], int] = {
     ("POST", f"{API}/results/bulk"): 403,
     ("POST", f"/objects/inventory.site/1/buttons/{BUTTON}"): 403,
     ("POST", f"{API}{JOB}/run"): 403,
+    ("POST", f"{API}/schedules"): 403,
     ("POST", f"{API}/results/+/cancel"): 403,
     ("POST", f"{EXTRAS}/jobs/^/run/"): 403,
     ("POST", f"{EXTRAS}{JOB}/run/"): 403,
@@ -427,6 +489,59 @@ ADMIN: dict[tuple[str, str], int] = {
     ("PUT", f"{API}{JOB}/values/k"): 201,
     ("DELETE", f"{API}{JOB}/values/k"): 404,
     ("POST", f"{API}/results/*/cancel"): 202,
+    ("PATCH", f"{API}/schedules/~"): 200,
+    ("DELETE", f"{API}/schedules/~"): 204,
+    **{
+        ("POST", f"{API}/schedules/~/{path}"): status
+        for path, status in (
+            ("pause", 200),
+            ("resume", 200),
+            # bob, as whom it runs, may not.
+            ("run", 403),
+            ("take-over", 200),
+            ("ask", 200),
+        )
+    },
+    **{
+        ("POST", f"{API}/approvals/{path}"): status
+        for path, status in (
+            ("runs/=/approve", 200),
+            ("runs/=/deny", 200),
+            ("runs/=/dry-run", 201),
+            # The job makes none.
+            ("runs/=/plan", 422),
+            ("schedules/~/approve", 200),
+            ("schedules/~/deny", 200),
+            ("schedules/~/dry-run", 201),
+            ("schedules/~/plan", 422),
+        )
+    },
+    **{("GET", f"{API}/{noun}s"): 200 for noun in OF_TRIGGERS},
+    # Nothing in these bodies fits.
+    **{("POST", f"{API}/{noun}s"): 422 for noun in OF_TRIGGERS},
+    **{
+        (method, f"{API}/{path}"): status
+        for method, path, status in (
+            ("GET", f"hooks/{HOOK}", 200),
+            ("PATCH", f"hooks/{HOOK}", 200),
+            ("DELETE", f"hooks/{HOOK}", 204),
+            ("GET", f"chains/{CHAIN}", 200),
+            ("PATCH", f"chains/{CHAIN}", 200),
+            ("DELETE", f"chains/{CHAIN}", 204),
+            ("GET", f"buttons/{BUTTON}", 200),
+            ("PATCH", f"buttons/{BUTTON}", 200),
+            ("DELETE", f"buttons/{BUTTON}", 204),
+            ("GET", f"webhooks/{WEBHOOK}", 200),
+            ("PATCH", f"webhooks/{WEBHOOK}", 200),
+            ("DELETE", f"webhooks/{WEBHOOK}", 204),
+            ("POST", f"webhooks/{WEBHOOK}/secret", 200),
+            ("POST", f"webhooks/{WEBHOOK}/test", 200),
+            ("GET", f"webhooks/{WEBHOOK}/deliveries", 200),
+            ("GET", f"webhooks/{WEBHOOK}/deliveries/1", 200),
+            # Nobody signed it.
+            ("POST", f"webhooks/{WEBHOOK}/deliveries/1/again", 409),
+        )
+    },
     ("GET", f"{API}/sources"): 200,
     ("POST", f"{API}/workers/w-1/drain"): 200,
     ("POST", f"{API}/workers/w-1/resume"): 200,
@@ -482,6 +597,7 @@ def fill(
     job = make_job("Ping", class_path="local/net/Ping", variables=[variable])
     inputs = [{**variable, "name": name, "type": "StringVar"} for name in ("object_pk", "object_model_name")]
     press = make_job("Press", receives="button", variables=inputs)
+    hears, then = make_job("Hears", receives="hook"), make_job("Then")
     bobs = make_result(job, "running", username="bob", data={"site": None}, return_value=1, output="x")
     own = make_result(job, "running", username="alice", data={"site": None})
     with db.begin():
@@ -494,6 +610,8 @@ def fill(
         db.add(
             Button(id=BUTTON, name="Press", object_types=["inventory.site"], text="Press", job_id=press.id)
         )
+        db.add(Hook(id=HOOK, name="H", object_types=["inventory.site"], on_create=True, job_id=hears.id))
+        db.add(Chain(id=CHAIN, name="C", job_id=job.id, next_job_id=then.id))
         box = lock(settings.secret_key, {"secret": "x"})
         db.add(Webhook(id=WEBHOOK, name="In", job_id=job.id, username="alice", box=box))
         db.flush()
@@ -580,7 +698,24 @@ BODIES: dict[tuple[str, str], Any] = {
     ("DELETE", f"{EXTRAS}/jobs/"): [{"id": "^"}],
     ("PATCH", f"{EXTRAS}/jobs/^/"): {"enabled": True},
     ("DELETE", f"{EXTRAS}/job-results/"): [{"id": "*"}],
+    ("POST", f"{API}/schedules"): {"job": "local/net/Ping", "interval": "cron", "cron": "0 6 * * *"},
+    ("POST", f"{API}/schedules/preview"): {"interval": "cron", "cron": "0 6 * * *"},
+    ("PATCH", f"{API}/schedules/~"): {"missed": "all"},
+    **{
+        ("POST", f"{API}/{noun}s"): {"name": "x", "job": "local/net/No", **more}
+        for noun, more in {
+            "hook": {"object_types": [], "actions": []},
+            "chain": {"next_job": "local/net/No"},
+            "button": {"object_types": [], "text": "x"},
+            "webhook": {},
+        }.items()
+    },
+    ("POST", f"{API}/approvals/runs/=/deny"): {"comment": "No."},
+    ("POST", f"{API}/approvals/schedules/~/deny"): {"comment": "No."},
 }
+
+#: What only looks, though it is no GET: a token for reading may.
+LOOKS = {("POST", f"{API}/schedules/preview")}
 
 
 def check(app: Flask, db: Any, cast: Any, fill: Callable[[str], str], method: str, path: str):
@@ -602,7 +737,9 @@ def check(app: Flask, db: Any, cast: Any, fill: Callable[[str], str], method: st
             (cast["root"], admin),
         ):
             # A token of this kind first: it changes nothing.
-            does = method != "GET" and (expected < 300 or user is cast["root"])
+            does = (
+                method != "GET" and (method, path) not in LOOKS and (expected < 300 or user is cast["root"])
+            )
             read_only = 403 if does else expected
             limited = client.open(address, method=method, headers=token_of(db, user, read_only=True), **body)
             assert limited.status_code == read_only, limited.text
@@ -612,7 +749,8 @@ def check(app: Flask, db: Any, cast: Any, fill: Callable[[str], str], method: st
             assert (
                 elsewhere.status_code in (403, 404)
                 or elsewhere.json.get("results") == []
-                or path.endswith(("inventory.site", "openapi.json", "/bulk"))
+                or list(elsewhere.json.get("errors", ())) == ["job"]
+                or path.endswith(("inventory.site", "openapi.json", "/bulk", "/preview"))
                 or path in FOR_TOKENS
             )
             answer = client.open(address, method=method, headers=token_of(db, user), **body)

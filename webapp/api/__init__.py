@@ -1,21 +1,30 @@
 """The JSON API, version 1. It knows its caller by the Authorization header alone and never reads a cookie,
 so that no foreign page can make a signed-in browser act through it."""
 
+from collections.abc import Callable
+from typing import Any
+
 from flask import Blueprint, Flask
 
 from store.settings import Settings
 from webapp.api import (
+    approvals,
     bulk,
+    buttons,
+    chains,
     document,
     entries,
     errors,
+    hooks,
     jobs,
     objects,
     rates,
     results,
+    schedules,
     sources,
     tokens,
     values,
+    webhooks,
     workers,
 )
 
@@ -25,6 +34,23 @@ blueprint.before_request(rates.count)
 blueprint.after_request(errors.never_keep)
 blueprint.after_request(rates.tell)
 
+
+def _add(rule: str, view: Callable[..., Any], method: str = "GET") -> None:
+    blueprint.add_url_rule(rule, view.__name__, view, methods=[method])
+
+
+_run, _schedule = "/approvals/runs/<uuid:result_id>", "/approvals/schedules/<uuid:schedule_id>"
+_add("/approvals", approvals.approvals)
+_add(_run, approvals.approval_of_run)
+_add(f"{_run}/approve", approvals.approve_run, "POST")
+_add(f"{_run}/deny", approvals.deny_run, "POST")
+_add(f"{_run}/dry-run", approvals.try_run, "POST")
+_add(f"{_run}/plan", approvals.plan_run, "POST")
+_add(_schedule, approvals.approval_of_schedule)
+_add(f"{_schedule}/approve", approvals.approve_schedule, "POST")
+_add(f"{_schedule}/deny", approvals.deny_schedule, "POST")
+_add(f"{_schedule}/dry-run", approvals.try_schedule, "POST")
+_add(f"{_schedule}/plan", approvals.plan_schedule, "POST")
 blueprint.add_url_rule("/jobs", "jobs", jobs.jobs)
 blueprint.add_url_rule("/jobs/<path:reference>", "job", jobs.job)
 blueprint.add_url_rule("/jobs/<path:reference>/run", "run", jobs.run, methods=["POST"])
@@ -45,6 +71,19 @@ blueprint.add_url_rule("/results/<result_id>/report", "report", results.report)
 blueprint.add_url_rule("/results/<result_id>/cancel", "cancel", results.cancel, methods=["POST"])
 blueprint.add_url_rule("/results/<result_id>", "delete_result", results.delete_result, methods=["DELETE"])
 blueprint.add_url_rule("/results/<result_id>/rerun", "rerun", results.rerun, methods=["POST"])
+_schedule = "/schedules/<uuid:schedule_id>"
+_add("/schedules", schedules.schedules)
+_add("/schedules", schedules.create_schedule, "POST")
+_add("/schedules/preview", schedules.preview_schedule, "POST")
+_add(_schedule, schedules.schedule)
+_add(_schedule, schedules.change_schedule, "PATCH")
+_add(_schedule, schedules.delete_schedule, "DELETE")
+_add(f"{_schedule}/missed", schedules.missed)
+_add(f"{_schedule}/pause", schedules.pause_schedule, "POST")
+_add(f"{_schedule}/resume", schedules.resume_schedule, "POST")
+_add(f"{_schedule}/run", schedules.run_schedule, "POST")
+_add(f"{_schedule}/take-over", schedules.take_over_schedule, "POST")
+_add(f"{_schedule}/ask", schedules.ask_for_schedule, "POST")
 blueprint.add_url_rule("/sources", "sources", sources.sources)
 blueprint.add_url_rule("/workers", "workers", workers.workers)
 blueprint.add_url_rule("/workers/<path:name>/drain", "drain", workers.drain, methods=["POST"])
@@ -52,6 +91,34 @@ blueprint.add_url_rule("/workers/<path:name>/resume", "keep", workers.keep, meth
 blueprint.add_url_rule("/queues", "queues", workers.queues)
 blueprint.add_url_rule("/queues/<path:name>/pause", "pause", workers.pause, methods=["POST"])
 blueprint.add_url_rule("/queues/<path:name>/resume", "resume", workers.resume, methods=["POST"])
+
+_add("/hooks", hooks.hooks)
+_add("/hooks", hooks.create_hook, "POST")
+_add("/hooks/<uuid:hook_id>", hooks.hook)
+_add("/hooks/<uuid:hook_id>", hooks.change_hook, "PATCH")
+_add("/hooks/<uuid:hook_id>", hooks.delete_hook, "DELETE")
+_add("/chains", chains.chains)
+_add("/chains", chains.create_chain, "POST")
+_add("/chains/<uuid:chain_id>", chains.chain)
+_add("/chains/<uuid:chain_id>", chains.change_chain, "PATCH")
+_add("/chains/<uuid:chain_id>", chains.delete_chain, "DELETE")
+_add("/buttons", buttons.buttons)
+_add("/buttons", buttons.create_button, "POST")
+_add("/buttons/<uuid:button_id>", buttons.button)
+_add("/buttons/<uuid:button_id>", buttons.change_button, "PATCH")
+_add("/buttons/<uuid:button_id>", buttons.delete_button, "DELETE")
+_webhook = "/webhooks/<uuid:webhook_id>"
+_delivery = f"{_webhook}/deliveries/<int(max=2147483647):number>"
+_add("/webhooks", webhooks.webhooks)
+_add("/webhooks", webhooks.create_webhook, "POST")
+_add(_webhook, webhooks.webhook)
+_add(_webhook, webhooks.change_webhook, "PATCH")
+_add(_webhook, webhooks.delete_webhook, "DELETE")
+_add(f"{_webhook}/secret", webhooks.renew_secret, "POST")
+_add(f"{_webhook}/test", webhooks.try_webhook, "POST")
+_add(f"{_webhook}/deliveries", webhooks.deliveries)
+_add(_delivery, webhooks.delivery)
+_add(f"{_delivery}/again", webhooks.send_delivery_again, "POST")
 
 for _error in errors.ANSWERED:
     blueprint.register_error_handler(_error, errors.answer)

@@ -1,7 +1,7 @@
 """One call of the API: what it takes and answers, as models that check it, and that the OpenAPI document is made from."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import UnionType
 from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
@@ -98,9 +98,10 @@ def call(
         @functools.wraps(function)
         def view(**path: Any) -> Response:
             asked = read_query(query)
+            wanted = _wanted(asked.fields, answers.values())
             if body is not None:
                 path["body"] = checked(body, receive_object())
-            return _answer(function(query=asked, **path), asked.fields, answers)
+            return _answer(function(query=asked, **path), wanted)
 
         # Found by it, and never called: it would read answers whole that are sent in pieces.
         view.__wrapped__ = documented
@@ -180,14 +181,14 @@ def _sentence(error: Any) -> str:
     return f"{error['msg']}."
 
 
-def _answer(given: Any, fields: str, answers: Mapping[int, Any]) -> Response:
+def _answer(given: Any, wanted: Sequence[str]) -> Response:
     if isinstance(given, Response):
         return given
     data, status, headers = (given, 200, {}) if not isinstance(given, tuple) else (*given, {})[:3]
     if data is None:
         return make_response("", status, headers)
-    if fields:
-        data = _chosen(data, fields, answers.get(status))
+    if wanted:
+        data = _chosen(data, wanted)
     response = make_response(jsonify(data), status, headers)
     if request.method == "GET" and status == 200:
         response.add_etag()
@@ -195,14 +196,19 @@ def _answer(given: Any, fields: str, answers: Mapping[int, Any]) -> Response:
     return response
 
 
-def _chosen(data: Any, fields: str, shape: Any) -> Any:
-    """Return of the data, or of each member of a list, only the fields that were asked for."""
+def _wanted(fields: str, shapes: Iterable[Any]) -> list[str]:
+    """Return the names of the fields that are asked for. Raises InvalidRequest, before anything is done."""
     wanted = [name.strip() for name in fields.split(",") if name.strip()]
-    is_page = "results" in data and "next" in data
-    known = _names(_row_shape(shape) if is_page else shape)
-    if unknown := [name for name in wanted if name not in known]:
+    shown = [shape for shape in shapes if shape is not None and not isinstance(shape, Content)]
+    known = list(dict.fromkeys(name for shape in shown for name in _names(_row_shape(shape))))
+    if known and (unknown := [name for name in wanted if name not in known]):
         raise InvalidRequest({"fields": [f"There is no field {unknown[0]!r}; there are {', '.join(known)}."]})
-    if not is_page:
+    return wanted
+
+
+def _chosen(data: Any, wanted: Sequence[str]) -> Any:
+    """Return of the data, or of each member of a list, only the fields that were asked for."""
+    if not ("results" in data and "next" in data):
         return {name: data[name] for name in wanted if name in data}
     return {
         **data,
@@ -211,9 +217,14 @@ def _chosen(data: Any, fields: str, shape: Any) -> Any:
 
 
 def _row_shape(shape: Any) -> Any:
+    """Return what a member of a list is like; of no list the shape itself."""
+    if isinstance(shape, UnionType):
+        return shape
     if get_origin(shape) is not None:
         return shape.__args__[0]
-    return get_args(get_type_hints(shape)["results"])[0]
+    if {"results", "next"} <= shape.__annotations__.keys():
+        return get_args(get_type_hints(shape)["results"])[0]
+    return shape
 
 
 def _names(shape: Any) -> list[str]:

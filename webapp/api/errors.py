@@ -13,6 +13,7 @@ from jobs.errors import InvalidData
 from store.permissions import Forbidden, NotVisible
 from webapp.database import RETRY_AFTER_SECONDS, trouble
 from webapp.uploads import too_much
+from worker.approvals import AlreadyDecided
 from worker.cancel import AlreadyFinished
 from worker.removal import NotEnded
 
@@ -51,6 +52,7 @@ ANSWERED: tuple[type[Exception] | int, ...] = (
     InvalidData,
     NotVisible,
     Forbidden,
+    AlreadyDecided,
     AlreadyFinished,
     NotEnded,
     OperationalError,
@@ -65,6 +67,8 @@ def answer(error: Exception) -> Response | HTTPException:
         return problem(404, "There is nothing here.")
     if isinstance(error, Forbidden):
         return problem(403, str(error))
+    if isinstance(error, AlreadyDecided):
+        return problem(409, str(error))
     if isinstance(error, AlreadyFinished | NotEnded):
         return problem(409, str(error) or "This run has already ended.")
     if isinstance(error, OperationalError):

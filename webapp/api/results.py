@@ -9,7 +9,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import defer, joinedload
 from werkzeug.exceptions import NotFound
 
-from store.models import JobResult, class_path_of
+from store.models import JobResult, Schedule, class_path_of
 from store.permissions import allowed, require, visible
 from webapp.api.calls import Content, Query, call
 from webapp.api.errors import InvalidRequest
@@ -147,7 +147,7 @@ def chosen(query: Select[Any], asked: Chosen) -> Select[Any]:
     if asked.status:
         query = query.where(JobResult.status.in_(asked.status))
     if asked.job:
-        query = query.where(_of_job(asked.job))
+        query = query.where(of_job(JobResult, asked.job))
     if asked.user:
         query = query.where(JobResult.username.in_(asked.user))
     if asked.queue:
@@ -166,11 +166,12 @@ def chosen(query: Select[Any], asked: Chosen) -> Select[Any]:
     return query
 
 
-def _of_job(reference: str) -> Any:
+def of_job(model: type[JobResult] | type[Schedule], reference: str) -> Any:
+    """Return what holds for the rows that are about a job. Raises InvalidRequest."""
     # By class path even where the record is gone: its results stay.
     if "/" in reference:
-        return JobResult.class_path == class_path_of(reference)
+        return model.class_path == class_path_of(reference)
     try:
-        return JobResult.job_id == uuid.UUID(reference)
+        return model.job_id == uuid.UUID(reference)
     except ValueError:
         raise InvalidRequest({"job": ["Give a job's id or class path."]}) from None
