@@ -4,18 +4,17 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
-from sqlalchemy import select
 
 from jobs.errors import InvalidData
-from store import audit
 from store.models import JobRecord
-from store.permissions import visible
 from store.text import clean_text
 from webapp.admin_forms import AdminForm
-from webapp.auth import allowed, current_user, require
+from webapp.auth import allowed, require, signed_in_user
 from webapp.database import db
 from webapp.formats import plural
 from webapp.jobs import find_job
+from worker import job_records
+from worker.job_records import StillInstalled, remove
 from worker.overrides import SETTINGS, Setting, override, version_of
 
 blueprint = Blueprint("job_settings", __name__, url_prefix="/jobs")
@@ -73,16 +72,12 @@ def delete(key: str) -> Response:
     """Remove the record of a job whose class is gone. Its results stay."""
     job = find_job(key)
     require("delete", job)
-    if job.installed:
-        flash(
-            f"{job.name} is installed: the next refresh would make its record again. Disable it instead.",
-            "warn",
-        )
-        return make_response(redirect(url_for("jobs.show", key=job.class_path), HTTPStatus.SEE_OTHER))
     name = job.name
-    audit.note(db.session(), "job.delete", job.class_path)
-    db.session.delete(job)
-    db.session.commit()
+    try:
+        remove(db.session(), job)
+    except StillInstalled as refusal:
+        flash(str(refusal), "warn")
+        return make_response(redirect(url_for("jobs.show", key=job.class_path), HTTPStatus.SEE_OTHER))
     flash(f"Removed {name}. Its results are kept.")
     return make_response(redirect(url_for("jobs.index"), HTTPStatus.SEE_OTHER))
 
@@ -90,16 +85,7 @@ def delete(key: str) -> Response:
 @blueprint.post("/enable-all")
 def enable_all() -> Response:
     """Enable every job that is installed, of those that this person may change."""
-    require("change", JobRecord)
-    query = visible(select(JobRecord), current_user(), JobRecord)
-    waiting = db.session.scalars(query.where(JobRecord.installed, ~JobRecord.enabled)).all()
-    chosen = [job for job in waiting if allowed("change", job)]
-    for job in chosen:
-        job.enabled = True
-        audit.note(
-            db.session(), "job.enable", job.class_path, before={"enabled": False}, after={"enabled": True}
-        )
-    db.session.commit()
+    chosen = job_records.enable_all(db.session(), signed_in_user())
     flash(f"Enabled {plural(len(chosen), 'job')}.")
     return make_response(redirect(url_for("jobs.index"), HTTPStatus.SEE_OTHER))
 

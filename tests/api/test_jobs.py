@@ -26,6 +26,8 @@ JOB_KEYS = {
     "time_limit",
     "queues",
     "presets",
+    "overrides",
+    "version",
     "variables",
     "code_digest",
     "code_commit",

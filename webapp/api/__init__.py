@@ -8,6 +8,7 @@ from webapp.api import (
     document,
     entries,
     errors,
+    job_records,
     jobs,
     objects,
     results,
@@ -24,6 +25,13 @@ blueprint.after_request(errors.never_keep)
 blueprint.add_url_rule("/jobs", "jobs", jobs.jobs)
 blueprint.add_url_rule("/jobs/<path:reference>", "job", jobs.job)
 blueprint.add_url_rule("/jobs/<path:reference>/run", "run", jobs.run, methods=["POST"])
+blueprint.add_url_rule("/jobs/<job:reference>/variables", "variables", jobs.variables)
+# Neither can be the id or the class path of a job.
+blueprint.add_url_rule("/jobs/refresh", "refresh", job_records.refresh, methods=["POST"])
+blueprint.add_url_rule("/jobs/enable-all", "enable_all", job_records.enable_all, methods=["POST"])
+_job = "/jobs/<path:reference>"
+blueprint.add_url_rule(_job, "change_job", job_records.change_job, methods=["PATCH"])
+blueprint.add_url_rule(_job, "delete_job", job_records.delete_job, methods=["DELETE"])
 blueprint.add_url_rule("/jobs/<job:reference>/values", "values", values.values)
 # As it is: a key may begin with a slash, and have two in a row.
 _value = "/jobs/<job:reference>/values/<value:key>"

@@ -14,6 +14,8 @@ from store.permissions import Forbidden, NotVisible
 from webapp.database import RETRY_AFTER_SECONDS, trouble
 from webapp.uploads import too_much
 from worker.cancel import AlreadyFinished
+from worker.job_records import StillInstalled
+from worker.overrides import ChangedMeanwhile
 
 PROBLEM = "application/problem+json"
 
@@ -51,12 +53,16 @@ ANSWERED: tuple[type[Exception] | int, ...] = (
     NotVisible,
     Forbidden,
     AlreadyFinished,
+    ChangedMeanwhile,
+    StillInstalled,
     OperationalError,
 )
 
 
 def answer(error: Exception) -> Response | HTTPException:
     """Turn any error into JSON. What is not known here is our own fault and tells nothing of itself."""
+    if isinstance(error, ChangedMeanwhile | StillInstalled):
+        return problem(409, str(error))
     if isinstance(error, InvalidData | InvalidRequest):
         return _refused(error.errors)
     if isinstance(error, NotVisible):
