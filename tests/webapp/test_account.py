@@ -107,7 +107,7 @@ def test_a_token_is_shown_once_and_does_no_more_than_it_may(alice, app, db, make
     assert [job["class_path"] for job in call("GET", "/jobs").json["results"]] == ["local/net/Ping"]
     assert call("GET", "/jobs/local/backup/Save").status_code == 404
     refused = call("POST", "/jobs/local/net/Ping/run")
-    assert (refused.status_code, refused.json["error"]) == (
+    assert (refused.status_code, refused.json["detail"]) == (
         403,
         "You may not run Ping. The token CI may only read.",
     )

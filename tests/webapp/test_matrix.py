@@ -270,6 +270,10 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     ("POST", f"{API}/results/*/rerun"): ("api.rerun", TOKEN, 404, 201),
     ("POST", f"{API}/results/*/cancel"): ("api.cancel", TOKEN, 404, 403),
     ("POST", f"{API}/results/+/cancel"): ("api.cancel", TOKEN, 404, 202),
+    ("GET", f"{API}/me"): ("api.me", TOKEN, 200, 200),
+    ("GET", f"{API}/me/tokens"): ("api.my_tokens", TOKEN, 200, 200),
+    ("POST", f"{API}/me/tokens"): ("api.create_my_token", TOKEN, 201, 201),
+    ("DELETE", f"{API}/me/tokens/999"): ("api.end_my_token", TOKEN, 404, 404),
     ("GET", f"{API}/sources"): ("api.sources", TOKEN, 404, 404),
     ("GET", f"{API}/workers"): ("api.workers", TOKEN, 404, 200),
     ("POST", f"{API}/workers/w-1/drain"): ("api.drain", TOKEN, 404, 403),
@@ -548,7 +552,8 @@ def check(app: Flask, db: Any, cast: Any, fill: Callable[[str], str], method: st
             (cast["root"], admin),
         ):
             # A token of this kind first: it changes nothing.
-            does = method != "GET" and expected != 422 and (expected < 300 or user is cast["root"])
+            own = path.startswith(f"{API}/me/")
+            does = method != "GET" and expected != 422 and (expected < 300 or own or user is cast["root"])
             read_only = 403 if does else expected
             limited = client.open(address, method=method, headers=token_of(db, user, read_only=True), **body)
             assert limited.status_code == read_only, limited.text
@@ -558,7 +563,7 @@ def check(app: Flask, db: Any, cast: Any, fill: Callable[[str], str], method: st
             assert (
                 elsewhere.status_code in (403, 404)
                 or elsewhere.json.get("results") == []
-                or path.endswith(("inventory.site", "openapi.json", "/bulk"))
+                or path.endswith(("inventory.site", "openapi.json", "/bulk", "/me"))
             )
             answer = client.open(address, method=method, headers=token_of(db, user), **body)
             assert answer.status_code == expected, answer.text

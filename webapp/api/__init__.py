@@ -10,6 +10,7 @@ from webapp.api import (
     errors,
     job_records,
     jobs,
+    me,
     objects,
     results,
     sources,
@@ -17,6 +18,9 @@ from webapp.api import (
     values,
     workers,
 )
+
+#: The number of a row, in the address of it.
+KEY = "<int(max=2147483647):key>"
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 blueprint.before_request(tokens.identify)
@@ -55,6 +59,10 @@ blueprint.add_url_rule("/workers/<path:name>/resume", "keep", workers.keep, meth
 blueprint.add_url_rule("/queues", "queues", workers.queues)
 blueprint.add_url_rule("/queues/<path:name>/pause", "pause", workers.pause, methods=["POST"])
 blueprint.add_url_rule("/queues/<path:name>/resume", "resume", workers.resume, methods=["POST"])
+blueprint.add_url_rule("/me", "me", me.me)
+blueprint.add_url_rule("/me/tokens", "my_tokens", me.my_tokens)
+blueprint.add_url_rule("/me/tokens", "create_my_token", me.create_my_token, methods=["POST"])
+blueprint.add_url_rule(f"/me/tokens/{KEY}", "end_my_token", me.end_my_token, methods=["DELETE"])
 
 for _error in errors.ANSWERED:
     blueprint.register_error_handler(_error, errors.answer)
