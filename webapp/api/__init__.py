@@ -4,17 +4,21 @@ so that no foreign page can make a signed-in browser act through it."""
 from flask import Blueprint, Flask
 
 from webapp.api import (
+    audit,
     bulk,
     document,
     entries,
     errors,
+    groups,
     job_records,
     jobs,
     me,
     objects,
+    permissions,
     results,
     sources,
     tokens,
+    users,
     values,
     workers,
 )
@@ -63,6 +67,25 @@ blueprint.add_url_rule("/me", "me", me.me)
 blueprint.add_url_rule("/me/tokens", "my_tokens", me.my_tokens)
 blueprint.add_url_rule("/me/tokens", "create_my_token", me.create_my_token, methods=["POST"])
 blueprint.add_url_rule(f"/me/tokens/{KEY}", "end_my_token", me.end_my_token, methods=["DELETE"])
+blueprint.add_url_rule("/users", "users", users.users)
+blueprint.add_url_rule("/users", "create_user", users.create_user, methods=["POST"])
+blueprint.add_url_rule(f"/users/{KEY}", "person", users.person)
+blueprint.add_url_rule(f"/users/{KEY}", "change_user", users.change_user, methods=["PATCH"])
+blueprint.add_url_rule(f"/users/{KEY}/link", "make_user_link", users.make_user_link, methods=["POST"])
+blueprint.add_url_rule("/groups", "groups", groups.groups)
+blueprint.add_url_rule("/groups", "create_group", groups.create_group, methods=["POST"])
+blueprint.add_url_rule(f"/groups/{KEY}", "group", groups.group)
+blueprint.add_url_rule(f"/groups/{KEY}", "change_group", groups.change_group, methods=["PATCH"])
+blueprint.add_url_rule(f"/groups/{KEY}", "delete_group", groups.delete_group, methods=["DELETE"])
+blueprint.add_url_rule("/permissions", "permissions", permissions.permissions)
+blueprint.add_url_rule("/permissions", "create_permission", permissions.create_permission, methods=["POST"])
+blueprint.add_url_rule("/permissions/explain", "explain_permissions", permissions.explain_permissions)
+_permission = f"/permissions/{KEY}"
+blueprint.add_url_rule(_permission, "permission", permissions.permission)
+blueprint.add_url_rule(_permission, "change_permission", permissions.change_permission, methods=["PATCH"])
+blueprint.add_url_rule(_permission, "delete_permission", permissions.delete_permission, methods=["DELETE"])
+blueprint.add_url_rule("/audit", "audit", audit.audit)
+blueprint.add_url_rule("/audit/verify", "verify_audit", audit.verify_audit)
 
 for _error in errors.ANSWERED:
     blueprint.register_error_handler(_error, errors.answer)
