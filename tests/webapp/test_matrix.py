@@ -39,6 +39,7 @@ from store.settings import Settings
 from worker.approvals import ask, digests
 from worker.host import this_process
 from worker.presence import Presence
+from worker.syncs import add
 
 from .conftest import Browser, running, signed_in
 
@@ -292,6 +293,13 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
             ("GET", "permissions/1", "permission"),
             ("PATCH", "permissions/1", "change_permission"),
             ("DELETE", "permissions/1", "delete_permission"),
+            ("GET", "sources/git.team", "source"),
+            ("POST", "sources", "create_source"),
+            ("PATCH", "sources/git.team", "change_source"),
+            ("DELETE", "sources/git.team", "delete_source"),
+            ("POST", "sources/git.team/sync", "sync_source"),
+            ("POST", "sources/git.team/test", "test_source"),
+            ("GET", "sources/git.team/syncs", "syncs"),
             ("GET", "audit", "audit"),
             ("GET", "audit/verify", "verify_audit"),
         )
@@ -439,6 +447,13 @@ ADMIN: dict[tuple[str, str], int] = {
             ("GET", "permissions/1", 200),
             ("PATCH", "permissions/1", 200),
             ("DELETE", "permissions/1", 204),
+            ("GET", "sources/git.team", 200),
+            ("POST", "sources", 201),
+            ("PATCH", "sources/git.team", 200),
+            ("DELETE", "sources/git.team", 204),
+            ("POST", "sources/git.team/sync", 202),
+            ("POST", "sources/git.team/test", 202),
+            ("GET", "sources/git.team/syncs", 200),
             ("GET", "audit", 200),
             ("GET", "audit/verify", 200),
         )
@@ -455,6 +470,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PUT", f"{API}{JOB}/values/k"): {"value": 1},
     ("POST", f"{API}/users"): {"username": "dave"},
     ("POST", f"{API}/groups"): {"name": "New"},
+    ("POST", f"{API}/sources"): {"slug": "new", "url": "https://example.com/new/jobs.git"},
     ("POST", f"{API}/permissions"): {"name": "New", "actions": ["view"]},
 }
 
@@ -501,7 +517,7 @@ def fill(
         viewer = User(username="vera")
         for kind in ("job", "result", "schedule", "object", "worker"):
             db.add(Permission(name=f"See {kind}", kind=kind, actions=["view"], users=[viewer]))
-        db.add(GitSource(slug="team", url="https://example.com/team/jobs.git"))
+        add(db, GitSource(slug="team", url="https://example.com/team/jobs.git"))
         db.add(
             Button(id=BUTTON, name="Press", object_types=["inventory.site"], text="Press", job_id=press.id)
         )
