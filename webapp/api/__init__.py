@@ -6,6 +6,8 @@ from flask import Blueprint, Flask
 from webapp.api import (
     audit,
     bulk,
+    channels,
+    deliveries,
     document,
     entries,
     errors,
@@ -13,6 +15,7 @@ from webapp.api import (
     job_records,
     jobs,
     me,
+    notices,
     objects,
     permissions,
     results,
@@ -93,6 +96,24 @@ blueprint.add_url_rule(_permission, "change_permission", permissions.change_perm
 blueprint.add_url_rule(_permission, "delete_permission", permissions.delete_permission, methods=["DELETE"])
 blueprint.add_url_rule("/audit", "audit", audit.audit)
 blueprint.add_url_rule("/audit/verify", "verify_audit", audit.verify_audit)
+blueprint.add_url_rule("/channels", "channels", channels.channels)
+blueprint.add_url_rule("/channels", "create_channel", channels.create_channel, methods=["POST"])
+_channel = f"/channels/{KEY}"
+blueprint.add_url_rule(_channel, "channel", channels.channel)
+blueprint.add_url_rule(_channel, "change_channel", channels.change_channel, methods=["PATCH"])
+blueprint.add_url_rule(_channel, "delete_channel", channels.delete_channel, methods=["DELETE"])
+blueprint.add_url_rule(f"{_channel}/secret", "renew_secret", channels.renew_secret, methods=["POST"])
+blueprint.add_url_rule(f"{_channel}/try", "try_channel", channels.try_channel, methods=["POST"])
+_delivery = "/deliveries/<int(max=9223372036854775807):key>"
+blueprint.add_url_rule("/deliveries", "deliveries", deliveries.deliveries)
+blueprint.add_url_rule(_delivery, "delivery", deliveries.delivery)
+blueprint.add_url_rule(f"{_delivery}/again", "send_again", deliveries.again, methods=["POST"])
+blueprint.add_url_rule("/me/notices", "my_notices", notices.my_notices)
+blueprint.add_url_rule("/me/notices", "change_my_notices", notices.change_my_notices, methods=["PATCH"])
+blueprint.add_url_rule("/me/notice-rules", "my_rules", notices.my_rules)
+blueprint.add_url_rule("/me/notice-rules", "create_my_rule", notices.create_my_rule, methods=["POST"])
+_rule = f"/me/notice-rules/{KEY}"
+blueprint.add_url_rule(_rule, "delete_my_rule", notices.delete_my_rule, methods=["DELETE"])
 
 for _error in errors.ANSWERED:
     blueprint.register_error_handler(_error, errors.answer)
