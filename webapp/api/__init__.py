@@ -49,7 +49,14 @@ _value = "/jobs/<job:reference>/values/<value:key>"
 blueprint.add_url_rule(_value, "value", values.value, merge_slashes=False)
 blueprint.add_url_rule(_value, "put_value", values.put_value, methods=["PUT"], merge_slashes=False)
 blueprint.add_url_rule(_value, "delete_value", values.delete_value, methods=["DELETE"], merge_slashes=False)
+blueprint.add_url_rule("/objects", "models", objects.models)
 blueprint.add_url_rule("/objects/<model>", "objects", objects.objects)
+_object = "/objects/<model>/<key>"
+blueprint.add_url_rule(_object, "show_object", objects.show_object)
+blueprint.add_url_rule(f"{_object}/changes", "object_changes", objects.object_changes)
+blueprint.add_url_rule(f"{_object}/buttons", "object_buttons", objects.object_buttons)
+_press = f"{_object}/buttons/<uuid:button_id>"
+blueprint.add_url_rule(_press, "press_button", objects.press_button, methods=["POST"])
 blueprint.add_url_rule("/results", "results", results.results)
 blueprint.add_url_rule("/results/bulk", "bulk", bulk.bulk, methods=["POST"])
 blueprint.add_url_rule("/results/<result_id>", "result", results.result)
