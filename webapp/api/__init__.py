@@ -40,7 +40,8 @@ blueprint.add_url_rule("/jobs/<job:reference>/variables", "variables", jobs.vari
 # Neither can be the id or the class path of a job.
 blueprint.add_url_rule("/jobs/refresh", "refresh", job_records.refresh, methods=["POST"])
 blueprint.add_url_rule("/jobs/enable-all", "enable_all", job_records.enable_all, methods=["POST"])
-_job = "/jobs/<path:reference>"
+# Nothing but a job: an address below one that lost its end must not be taken for that.
+_job = "/jobs/<job:reference>"
 blueprint.add_url_rule(_job, "change_job", job_records.change_job, methods=["PATCH"])
 blueprint.add_url_rule(_job, "delete_job", job_records.delete_job, methods=["DELETE"])
 blueprint.add_url_rule("/jobs/<job:reference>/values", "values", values.values)
