@@ -23,6 +23,9 @@ MEASURES: Mapping[str, Measure] = {
     "pages": Measure("benchmarks.pages", "pages", "Times and sizes of pages with much to show."),
     "people": Measure("benchmarks.people", "people", "What permissions cost among many people and rules."),
     "firing": Measure("benchmarks.firing", "firing", "Due slots of schedules that become runs, a second."),
+    "api": Measure(
+        "benchmarks.api", "api", "Submissions by the JSON API a second, and long polls beside pages."
+    ),
     "refresh": Measure("benchmarks.refreshing", "refreshing", "Looking at five hundred job classes again."),
     "big-result": Measure("benchmarks.big_result", "big_result", "A result with a million entries."),
     "viewers": Measure("benchmarks.viewers", "viewers", "Two hundred people look at one live result."),

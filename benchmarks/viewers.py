@@ -17,7 +17,7 @@ from benchmarks.processes import cpu_seconds, family
 from benchmarks.rates import our_rate
 from benchmarks.site import Site
 from benchmarks.waiting import until
-from benchmarks.web import HOST, Web
+from benchmarks.web import Line, Web
 from store.models import JobResult, now
 
 #: All viewers have opened the page within this.
@@ -131,11 +131,11 @@ async def _look(web: Web, page: bytes, deadline: float, watch: Watch) -> None:
     address, pause = _next(page)
     dice = random.Random()
     await asyncio.sleep(ARRIVAL_SECONDS * dice.random())
-    browser = _Browser(web)
+    browser = Line(web.port, {"Cookie": web.cookie, "HX-Request": "true"})
     try:
         while time.monotonic() < deadline:
             began = time.monotonic()
-            body = await browser.get(address)
+            body = await _poll(browser, address)
             watch.ms.append(1000 * (time.monotonic() - began))
             if body:
                 address, pause = _next(body)
@@ -144,30 +144,12 @@ async def _look(web: Web, page: bytes, deadline: float, watch: Watch) -> None:
         browser.close()
 
 
-class _Browser:
-    """Keeps its connection, and makes another when the server has closed it."""
-
-    def __init__(self, web: Web) -> None:
-        self._web = web
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
-
-    async def get(self, address: str) -> bytes:
-        if self._streams is not None:
-            try:
-                return await self._ask(*self._streams, address)
-            except (asyncio.IncompleteReadError, ConnectionError):
-                self.close()
-        self._streams = await asyncio.open_connection(HOST, self._web.port)
-        return await self._ask(*self._streams, address)
-
-    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, address: str) -> bytes:
-        writer.write(_request(address, self._web.cookie))
-        return await _answer(reader)
-
-    def close(self) -> None:
-        if self._streams is not None:
-            self._streams[1].close()
-            self._streams = None
+async def _poll(browser: Line, address: str) -> bytes:
+    """Return the body; empty for 204."""
+    status, body = await browser.ask("GET", address)
+    if status not in (200, 204):
+        raise WentWrong(f"A poll was answered with {status}.")
+    return body
 
 
 def _next(body: bytes) -> tuple[str, float]:
@@ -176,23 +158,6 @@ def _next(body: bytes) -> tuple[str, float]:
     if address is None or interval is None:
         raise WentWrong("The live result ended, or its page does not poll.")
     return html.unescape(address[1].decode()), int(interval[1]) / 1000
-
-
-def _request(address: str, cookie: str) -> bytes:
-    lines = (f"GET {address} HTTP/1.1", f"Host: {HOST}", f"Cookie: {cookie}", "HX-Request: true", "", "")
-    return "\r\n".join(lines).encode()
-
-
-async def _answer(reader: asyncio.StreamReader) -> bytes:
-    """Return the body; empty for 204."""
-    head = await reader.readuntil(b"\r\n\r\n")
-    status = int(head.split(None, 2)[1])
-    if status == 204:
-        return b""
-    length = re.search(rb"(?i)\r\ncontent-length: (\d+)", head)
-    if status != 200 or length is None:
-        raise WentWrong(f"A poll was answered with {head.splitlines()[0]!r}.")
-    return await reader.readexactly(int(length[1]))
 
 
 def _ended_since(site: Site, moment: datetime) -> int:

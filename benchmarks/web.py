@@ -1,9 +1,11 @@
 """A real web server, and somebody who has signed in to it."""
 
+import asyncio
 import http.client
+import re
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -113,6 +115,50 @@ class Web:
         self._connection.request("GET", path, headers=headers)
         response = self._connection.getresponse()
         return response, response.read()
+
+
+class Line:
+    """One of many clients: keeps its connection, and makes another when the server has closed it."""
+
+    def __init__(self, port: int, headers: Mapping[str, str]) -> None:
+        self._port = port
+        self._headers = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def ask(self, method: str, address: str, body: bytes | None = None) -> tuple[int, bytes]:
+        """Return the status and the body of the answer."""
+        if self._streams is not None:
+            try:
+                return await self._ask(*self._streams, method, address, body)
+            except (asyncio.IncompleteReadError, ConnectionError):
+                self.close()
+        self._streams = await asyncio.open_connection(HOST, self._port)
+        return await self._ask(*self._streams, method, address, body)
+
+    async def _ask(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        method: str,
+        address: str,
+        body: bytes | None,
+    ) -> tuple[int, bytes]:
+        more = "" if body is None else f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        head = f"{method} {address} HTTP/1.1\r\nHost: {HOST}\r\n{self._headers}{more}\r\n"
+        writer.write(head.encode() + (body or b""))
+        answer = await reader.readuntil(b"\r\n\r\n")
+        status = int(answer.split(None, 2)[1])
+        if status in (204, 304):
+            return status, b""
+        length = re.search(rb"(?i)\r\ncontent-length: (\d+)", answer)
+        if length is None:
+            raise WentWrong(f"An answer without a length: {answer.splitlines()[0]!r}.")
+        return status, await reader.readexactly(int(length[1]))
+
+    def close(self) -> None:
+        if self._streams is not None:
+            self._streams[1].close()
+            self._streams = None
 
 
 def start_web(site: "Site", *command: str) -> Web:

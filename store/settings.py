@@ -50,6 +50,7 @@ VARIABLES = (
     "ERRAND_REDACTION",
     "ERRAND_SECRETS",
     "ERRAND_SEALED_DAYS",
+    "ERRAND_API_RATE",
     "ERRAND_DEBUG",
     "ERRAND_TIME_ZONE",
     "ERRAND_PASSWORDS",
@@ -90,6 +91,8 @@ class Settings:
     secrets_paths: tuple[Path, ...] = ()
     #: How many days sealed inputs are kept for another run; 0: until the run ends.
     sealed_days: int = 30
+    #: Requests of the API that one token may make in a minute; 0: any number.
+    api_rate: int = 30_000
     #: In which schedules are made unless somebody says otherwise; an IANA name.
     time_zone: str = "UTC"
     #: For those who write jobs: everybody may have their runs profiled, and forms offer it.
@@ -141,6 +144,7 @@ def load_settings(
         redaction_file=_redaction_file(environ),
         secrets_paths=_paths(environ, "ERRAND_SECRETS"),
         sealed_days=_days(environ, "ERRAND_SEALED_DAYS", 30),
+        api_rate=_rate(environ, "ERRAND_API_RATE", 30_000),
         debug=flag(environ, "ERRAND_DEBUG") or False,
         time_zone=_time_zone(environ),
         oidc=oidc,
@@ -280,6 +284,13 @@ def _days(environ: Mapping[str, str], name: str, default: int) -> int:
     given = environ.get(name, "").strip() or str(default)
     if not re.fullmatch(r"[0-9]{1,5}", given):
         raise SettingsError(f"{name} is {given!r}; write a whole number of days, such as {default}.")
+    return int(given)
+
+
+def _rate(environ: Mapping[str, str], name: str, default: int) -> int:
+    given = environ.get(name, "").strip() or str(default)
+    if not re.fullmatch(r"[0-9]{1,7}", given):
+        raise SettingsError(f"{name} is {given!r}; write how many in a minute, such as {default}, or 0.")
     return int(given)
 
 

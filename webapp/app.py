@@ -20,6 +20,7 @@ from webapp import (
     database,
     deliveries,
     errors,
+    extras,
     formats,
     fragments,
     groups,
@@ -130,6 +131,7 @@ def create_app(settings: Settings) -> Flask:
         webhook_deliveries,
     ):
         app.register_blueprint(noun.blueprint)
-    api.register(app)
+    api.register(app, settings)
+    extras.register(app)
     plugins.init_app(app, brought)
     return app

@@ -14,7 +14,6 @@ from webapp.database import db
 from webapp.formats import plural
 from webapp.jobs import find_job
 from worker import job_records
-from worker.job_records import StillInstalled, remove
 from worker.overrides import SETTINGS, Setting, override, version_of
 
 blueprint = Blueprint("job_settings", __name__, url_prefix="/jobs")
@@ -72,12 +71,12 @@ def delete(key: str) -> Response:
     """Remove the record of a job whose class is gone. Its results stay."""
     job = find_job(key)
     require("delete", job)
-    name = job.name
-    try:
-        remove(db.session(), job)
-    except StillInstalled as refusal:
-        flash(str(refusal), "warn")
+    if job.installed:
+        flash(job_records.INSTALLED.format(name=job.name), "warn")
         return make_response(redirect(url_for("jobs.show", key=job.class_path), HTTPStatus.SEE_OTHER))
+    name = job.name
+    job_records.remove(db.session(), job)
+    db.session.commit()
     flash(f"Removed {name}. Its results are kept.")
     return make_response(redirect(url_for("jobs.index"), HTTPStatus.SEE_OTHER))
 

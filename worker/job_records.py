@@ -1,4 +1,4 @@
-"""What an administrator does with the records of jobs, by whichever way: enable, look for them again, remove."""
+"""What an admin does to the record of a job, beside overriding what its code says."""
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -9,13 +9,11 @@ from store.permissions import allowed, require, visible
 from store.settings import Settings
 from worker.refresh import RefreshReport, refresh
 
-
-class StillInstalled(Exception):
-    """The record of a job that is installed cannot be removed, as a sentence."""
+INSTALLED = "{name} is installed: the next refresh would make its record again. Disable it instead."
 
 
 def switch(db: Session, job: JobRecord, *, enabled: bool) -> None:
-    """Let a job be run, or not any more. The caller commits."""
+    """Say whether a job may be run at all. The caller commits, and has asked whether it may be changed."""
     before, job.enabled = job.enabled, enabled
     note(
         db,
@@ -24,6 +22,12 @@ def switch(db: Session, job: JobRecord, *, enabled: bool) -> None:
         before={"enabled": before},
         after={"enabled": enabled},
     )
+
+
+def remove(db: Session, job: JobRecord) -> None:
+    """Remove the record of a job whose class is gone; its results stay. The caller commits, and has asked."""
+    note(db, "job.delete", job.class_path)
+    db.delete(job)
 
 
 def enable_all(db: Session, user: User) -> list[JobRecord]:
@@ -36,17 +40,6 @@ def enable_all(db: Session, user: User) -> list[JobRecord]:
         switch(db, job, enabled=True)
     db.commit()
     return chosen
-
-
-def remove(db: Session, job: JobRecord) -> None:
-    """Remove the record of a job whose class is gone. Its results stay. Commits `db`. Raises StillInstalled."""
-    if job.installed:
-        raise StillInstalled(
-            f"{job.name} is installed: the next refresh would make its record again. Disable it instead."
-        )
-    note(db, "job.delete", job.class_path)
-    db.delete(job)
-    db.commit()
 
 
 def refresh_as(db: Session, settings: Settings, user: User) -> RefreshReport:

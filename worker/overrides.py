@@ -101,8 +101,9 @@ def override(
     *,
     version: str | None = None,
     still_allowed: Callable[[JobRecord], bool] = lambda _: True,
+    commit: bool = True,
 ) -> None:
-    """Have these facts count in place of the code's, and the code's for all others. Commits `db`.
+    """Have these facts count in place of the code's, and the code's for all others. Commits `db` if `commit` is set.
 
     overrides: {name of a setting: value, as its kind has it}. version: of what the caller knew (see `version_of`).
     still_allowed: asked about the record as it would be: nobody moves a job out of, or into, what permissions give them.
@@ -138,7 +139,8 @@ def override(
     if not still_allowed(record):
         db.rollback()
         raise InvalidData(["With that you could not change this job any more: somebody else has to."])
-    db.commit()
+    if commit:
+        db.commit()
 
 
 def _apply(record: JobRecord) -> None:

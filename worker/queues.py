@@ -52,7 +52,12 @@ KEEP_WAKES_SECONDS = 3600
 
 def connect(settings: Settings) -> Redis:
     """Return this process's connection for short commands."""
-    return Redis(connection_pool=_pool(settings.redis_url))
+    return Redis(connection_pool=pool(settings))
+
+
+def pool(settings: Settings, *, seconds: float = ANSWER_SECONDS) -> ConnectionPool:
+    """Return this process's connections for short commands. seconds: how long each waits for an answer."""
+    return _pool(settings.redis_url, seconds)
 
 
 def connect_blocking(settings: Settings) -> Redis:
@@ -195,11 +200,11 @@ def _queue(settings: Settings, name: str, priority: str) -> Queue:
 
 
 @functools.cache
-def _pool(url: str) -> ConnectionPool:
+def _pool(url: str, seconds: float) -> ConnectionPool:
     return ConnectionPool.from_url(
         url,
-        socket_connect_timeout=CONNECT_SECONDS,
-        socket_timeout=ANSWER_SECONDS,
+        socket_connect_timeout=min(seconds, CONNECT_SECONDS),
+        socket_timeout=seconds,
         # Redis' own retries would make three timeouts of one.
         retry=Retry(NoBackoff(), 0),
     )

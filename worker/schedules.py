@@ -1,6 +1,6 @@
 """What people do with schedules: make, edit, pause, resume, run now, take over, remove. They fire in worker.firing."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -95,10 +95,12 @@ def create(
     queue: str | None = None,
     form: bool = False,
     questions: Questions | None = None,
+    may_store: Callable[[Session, str], object] | None = None,
 ) -> Schedule:
     """Store a schedule that runs `job` as `user`; where the job needs an approval, it waits for one. Commits `db`.
 
     raw, form, commit, queue, questions: as for `worker.submit`.
+    may_store: called with the queue of its runs when all is well; what it raises goes to the caller.
     Raises InvalidData, NotRunnable or Forbidden, before anything is stored.
     """
     if plan.times.interval == "immediately":
@@ -106,6 +108,8 @@ def create(
     inputs = _checked(
         db, settings, job, raw, user, commit=commit, queue=queue, form=form, questions=questions
     )
+    if may_store is not None:
+        may_store(db, inputs.queue)
     schedule = Schedule(id=uuid4(), total_run_count=0, version=0, enabled=True, problem="", created_at=now())
     _keep_plan(schedule, plan)
     _keep_inputs(schedule, inputs, job, user)

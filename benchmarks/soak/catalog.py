@@ -23,6 +23,7 @@ SOAKS: Mapping[str, Soak] = {
         "benchmarks.soak.schedules", "schedules", "Kill schedulers at random while schedules fire."
     ),
     "poison": Soak("benchmarks.soak.poison", "poison", "Jobs that do what no job should, again and again."),
+    "calls": Soak("benchmarks.soak.calls", "calls", "Made-up requests to all that the API's document names."),
     "fuzz-rendering": Soak(
         "benchmarks.soak.fuzz",
         "fuzz",

@@ -150,6 +150,26 @@ def test_one_act_for_all_that_match(call_as_root, make_result, db, monkeypatch):
     assert named.json["refused"] == [{"id": str(ended.id), "detail": "This run has already ended."}]
 
 
+def test_results_are_deleted(call, call_as_root, make_result, db):
+    ended, running, other = (make_result(status=status) for status in ("failed", "running", "completed"))
+    db.add(
+        LogEntry(
+            result_id=ended.id, seq=1, attempt=1, created_at=NOON, level="info", grouping="run", message="x"
+        )
+    )
+    db.commit()
+    assert call("DELETE", f"/results/{ended.id}").status_code == 403
+    assert call_as_root("DELETE", f"/results/{ended.id}").status_code == 204
+    assert call_as_root("GET", f"/results/{ended.id}").status_code == 404
+    assert db.scalars(select(LogEntry)).all() == []
+    early = call_as_root("DELETE", f"/results/{running.id}")
+    assert (early.status_code, early.json["detail"]) == (409, "This run has not ended yet. Cancel it first.")
+    body = {"action": "delete", "matching": {"status": ["completed", "running"]}}
+    answer = call_as_root("POST", "/results/bulk", json=body).json
+    assert answer["done"] == [str(other.id)]
+    assert [each["id"] for each in answer["refused"]] == [str(running.id)]
+
+
 def test_running_again_what_matches_ends(call_as_root, make_result, db, monkeypatch):
     monkeypatch.setattr("webapp.api.bulk.MOST_AT_ONCE", 1)
     old = {make_result(status="failed").id for _ in range(3)}

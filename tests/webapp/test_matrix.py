@@ -4,6 +4,7 @@ owns runs, and a superuser ask for it, by page and by token.
 A route that is not in the table fails a test: whoever adds one says here who may.
 """
 
+import json
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -48,8 +49,9 @@ SIGN_IN, OPEN, TOKEN = 303, 200, 401
 
 #: {(method, address): (endpoint, stranger, without any permission, a member)}. What changes something as a member is in here, too:
 #: each finds the instance as it was. `*` is a result of somebody else's, `+` one of the member's own, and `=`
-#: one of somebody else's that waits for an approval; `~` is somebody else's schedule, which does, too.
-JOB, API = "/jobs/local/net/Ping", "/api/v1"
+#: one of somebody else's that waits for an approval; `~` is somebody else's schedule, which does, too; `^` is the id of
+#: the job.
+JOB, API, EXTRAS = "/jobs/local/net/Ping", "/api/v1", "/api/extras"
 SITE = f"{API}/objects/inventory.site/1"
 BUTTON = UUID(int=1)
 WEBHOOK = UUID(int=2)
@@ -273,7 +275,8 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     ("GET", f"{API}/results/*/files"): ("api.files", TOKEN, 404, 200),
     ("GET", f"{API}/results/*/files/1"): ("api.file", TOKEN, 404, 404),
     ("GET", f"{API}/results/*/report"): ("api.report", TOKEN, 404, 404),
-    ("POST", f"{API}/results/bulk"): ("api.bulk", TOKEN, 422, 422),
+    ("DELETE", f"{API}/results/*"): ("api.delete_result", TOKEN, 404, 403),
+    ("POST", f"{API}/results/bulk"): ("api.bulk", TOKEN, 403, 200),
     ("POST", f"{API}/results/*/rerun"): ("api.rerun", TOKEN, 404, 201),
     ("POST", f"{API}/results/*/cancel"): ("api.cancel", TOKEN, 404, 403),
     ("POST", f"{API}/results/+/cancel"): ("api.cancel", TOKEN, 404, 202),
@@ -333,7 +336,43 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     ("GET", f"{API}/queues"): ("api.queues", TOKEN, 404, 200),
     ("POST", f"{API}/queues/default/pause"): ("api.pause", TOKEN, 404, 403),
     ("POST", f"{API}/queues/default/resume"): ("api.resume", TOKEN, 404, 403),
+    # The API of Nautobot.
+    ("GET", "/api/"): ("extras.api", TOKEN, 200, 200),
+    ("GET", "/api/status/"): ("extras.status", TOKEN, 200, 200),
+    ("GET", f"{EXTRAS}/"): ("extras.extras", TOKEN, 200, 200),
+    ("GET", f"{EXTRAS}/jobs/"): ("extras.jobs", TOKEN, 200, 200),
+    ("PATCH", f"{EXTRAS}/jobs/"): ("extras.change_jobs", TOKEN, 404, 403),
+    ("DELETE", f"{EXTRAS}/jobs/"): ("extras.delete_jobs", TOKEN, 404, 403),
+    ("GET", f"{EXTRAS}/jobs/^/"): ("extras.job", TOKEN, 404, 200),
+    ("PATCH", f"{EXTRAS}/jobs/^/"): ("extras.change_job", TOKEN, 404, 403),
+    ("DELETE", f"{EXTRAS}/jobs/^/"): ("extras.delete_job", TOKEN, 404, 403),
+    ("GET", f"{EXTRAS}/jobs/^/variables/"): ("extras.variables", TOKEN, 404, 200),
+    ("POST", f"{EXTRAS}/jobs/^/run/"): ("extras.run", TOKEN, 404, 201),
+    ("GET", f"{EXTRAS}{JOB}/"): ("extras.job_class", TOKEN, 404, 200),
+    ("POST", f"{EXTRAS}{JOB}/run/"): ("extras.run_class", TOKEN, 404, 200),
+    ("GET", f"{EXTRAS}/job-results/"): ("extras.job_results", TOKEN, 200, 200),
+    ("DELETE", f"{EXTRAS}/job-results/"): ("extras.delete_results", TOKEN, 404, 403),
+    ("GET", f"{EXTRAS}/job-results/*/"): ("extras.job_result", TOKEN, 404, 200),
+    ("DELETE", f"{EXTRAS}/job-results/*/"): ("extras.delete_result", TOKEN, 404, 403),
+    ("GET", f"{EXTRAS}/job-results/*/logs/"): ("extras.logs", TOKEN, 404, 200),
+    ("GET", f"{EXTRAS}/job-logs/"): ("extras.job_logs", TOKEN, 200, 200),
+    ("GET", f"{EXTRAS}/job-logs/1/"): ("extras.job_log", TOKEN, 404, 404),
+    ("GET", f"{EXTRAS}/scheduled-jobs/"): ("extras.scheduled_jobs", TOKEN, 200, 200),
+    ("GET", f"{EXTRAS}/scheduled-jobs/~/"): ("extras.scheduled_job", TOKEN, 404, 200),
+    ("GET", f"{EXTRAS}/scheduled-jobs/=/"): ("extras.scheduled_job", TOKEN, 404, 200),
+    **{
+        ("POST", f"{EXTRAS}/scheduled-jobs/{which}/{act}/"): (endpoint, TOKEN, 404, 403)
+        for which in ("~", "=")
+        for act, endpoint in (
+            ("approve", "extras.approve"),
+            ("deny", "extras.deny"),
+            ("dry-run", "extras.dry_run"),
+        )
+    },
 }
+
+#: What is for whoever has a token, be it for some jobs only.
+FOR_TOKENS = ("/api/", "/api/status/", f"{EXTRAS}/")
 
 #: What somebody gets who may see everything and do nothing, where that is not what a member gets; the same of a superuser.
 VIEWER: dict[tuple[str, str], int] = {
@@ -342,10 +381,13 @@ VIEWER: dict[tuple[str, str], int] = {
     ("POST", "/results/+/cancel"): 403,
     ("POST", "/results/*/rerun"): 403,
     ("POST", f"{API}/results/*/rerun"): 403,
+    ("POST", f"{API}/results/bulk"): 403,
     ("POST", f"/objects/inventory.site/1/buttons/{BUTTON}"): 403,
     ("POST", f"{API}{JOB}/run"): 403,
     ("POST", f"{SITE}/buttons/{BUTTON}"): 403,
     ("POST", f"{API}/results/+/cancel"): 403,
+    ("POST", f"{EXTRAS}/jobs/^/run/"): 403,
+    ("POST", f"{EXTRAS}{JOB}/run/"): 403,
 }
 ADMIN: dict[tuple[str, str], int] = {
     ("POST", "/approvals/="): 303,
@@ -495,17 +537,19 @@ ADMIN: dict[tuple[str, str], int] = {
     ("POST", f"{API}/workers/w-1/resume"): 200,
     ("POST", f"{API}/queues/default/pause"): 200,
     ("POST", f"{API}/queues/default/resume"): 200,
-}
-
-#: What is sent where nothing is not enough for an answer that tells who may.
-BODIES: dict[tuple[str, str], Any] = {
-    ("PUT", f"{API}{JOB}/values/k"): {"value": 1},
-    ("POST", f"{API}/users"): {"username": "dave"},
-    ("POST", f"{API}/groups"): {"name": "New"},
-    ("POST", f"{API}/channels"): {"name": "New", "kind": "slack"},
-    ("POST", f"{API}/me/notice-rules"): {"about": "job", "subject": "local/net/Ping", "ways": ["mail"]},
-    ("POST", f"{API}/sources"): {"slug": "new", "url": "https://example.com/new/jobs.git"},
-    ("POST", f"{API}/permissions"): {"name": "New", "actions": ["view"]},
+    ("PATCH", f"{EXTRAS}/jobs/"): 200,
+    ("PATCH", f"{EXTRAS}/jobs/^/"): 200,
+    # It is installed; the run has not ended.
+    ("DELETE", f"{EXTRAS}/jobs/"): 409,
+    ("DELETE", f"{EXTRAS}/jobs/^/"): 409,
+    ("DELETE", f"{API}/results/*"): 409,
+    ("DELETE", f"{EXTRAS}/job-results/"): 409,
+    ("DELETE", f"{EXTRAS}/job-results/*/"): 409,
+    **{
+        ("POST", f"{EXTRAS}/scheduled-jobs/{which}/{act}/"): 200
+        for which in ("~", "=")
+        for act in ("approve", "deny", "dry-run")
+    },
 }
 
 
@@ -579,8 +623,8 @@ def fill(
     schedule = make_schedule(job, username="bob", data={"site": None})
     with db.begin():
         db.add(Approval(schedule_id=schedule.id, asked=digests(schedule, job)))
-    ids = {"*": bobs.id, "+": own.id, "=": waiting.id, "~": schedule.id}
-    return lambda path: re.sub(r"[*+~]|(?<=/)=", lambda sign: str(ids[sign[0]]), path)
+    ids = {"*": bobs.id, "+": own.id, "=": waiting.id, "~": schedule.id, "^": job.id}
+    return lambda path: re.sub(r"[*+~^]|(?<=/)=", lambda sign: str(ids[sign[0]]), path)
 
 
 def token_of(db: Any, user: Any, **limits: Any) -> dict[str, str]:
@@ -633,15 +677,34 @@ def test_who_may_do_what(
             first.backup(now)
 
 
+#: What calls of the API need to come as far as the question who asks.
+BODIES: dict[tuple[str, str], Any] = {
+    ("PUT", f"{API}{JOB}/values/k"): {"value": 1},
+    ("POST", f"{API}/results/bulk"): {"action": "cancel", "ids": []},
+    ("POST", f"{API}/users"): {"username": "dave"},
+    ("POST", f"{API}/groups"): {"name": "New"},
+    ("POST", f"{API}/channels"): {"name": "New", "kind": "slack"},
+    ("POST", f"{API}/me/notice-rules"): {"about": "job", "subject": "local/net/Ping", "ways": ["mail"]},
+    ("POST", f"{API}/sources"): {"slug": "new", "url": "https://example.com/new/jobs.git"},
+    ("POST", f"{API}/permissions"): {"name": "New", "actions": ["view"]},
+    ("PATCH", f"{EXTRAS}/jobs/"): [{"id": "^", "enabled": True}],
+    ("DELETE", f"{EXTRAS}/jobs/"): [{"id": "^"}],
+    ("PATCH", f"{EXTRAS}/jobs/^/"): {"enabled": True},
+    ("DELETE", f"{EXTRAS}/job-results/"): [{"id": "*"}],
+}
+
+
 def check(app: Flask, db: Any, cast: Any, fill: Callable[[str], str], method: str, path: str):
     _, stranger, nothing, member = TABLE[method, path]
     viewer, admin = (table.get((method, path), member) for table in (VIEWER, ADMIN))
     with db.begin():
         vera = db.scalars(select(User).where(User.username == "vera")).one()
     address = fill(path)
-    if path.startswith(API):
+    if path.startswith("/api/"):
         client = app.test_client()
-        body = {"json": BODIES[method, path]} if (method, path) in BODIES else {}
+        sent = BODIES.get((method, path))
+        # Read to its end: what is sent in pieces holds its request.
+        body = {"buffered": True} | ({} if sent is None else {"json": json.loads(fill(json.dumps(sent)))})
         assert client.open(address, method=method, **body).status_code == stranger
         for user, expected in (
             (cast["carol"], nothing),
@@ -651,9 +714,7 @@ def check(app: Flask, db: Any, cast: Any, fill: Callable[[str], str], method: st
         ):
             # A token of this kind first: it changes nothing.
             own = path.startswith(f"{API}/me/")
-            does = expected < 300 or own or user is cast["root"]
-            # Of many results, each is asked for by itself.
-            does = does and method != "GET" and not path.endswith("/bulk")
+            does = method != "GET" and (expected < 300 or own or user is cast["root"])
             read_only = 403 if does else expected
             limited = client.open(address, method=method, headers=token_of(db, user, read_only=True), **body)
             assert limited.status_code == read_only, limited.text
@@ -665,6 +726,7 @@ def check(app: Flask, db: Any, cast: Any, fill: Callable[[str], str], method: st
                 or elsewhere.json.get("results") == []
                 or path.startswith(f"{API}/objects")
                 or path.endswith(("openapi.json", "/bulk", "/me", "kind=user"))
+                or path in FOR_TOKENS
             )
             answer = client.open(address, method=method, headers=token_of(db, user), **body)
             assert answer.status_code == expected, answer.text
@@ -676,8 +738,8 @@ def check(app: Flask, db: Any, cast: Any, fill: Callable[[str], str], method: st
         (signed_in(app, db, cast["alice"]), member),
         (signed_in(app, db, cast["root"]), admin),
     ):
-        sent = {"decision": "approve"} if path.startswith("/approvals/") else {}
-        answer = browser.get(address) if method == "GET" else browser.post(address, sent)
+        form = {"decision": "approve"} if path.startswith("/approvals/") else {}
+        answer = browser.get(address) if method == "GET" else browser.post(address, form)
         assert answer.status_code == expected, path
         # Files are sent as they are read.
         answer.close()

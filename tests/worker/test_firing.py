@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +33,7 @@ from worker.approvals import decide
 from worker.asked import NotRunnable
 from worker.firing import Fired, fire_due
 from worker.keyring import ensure, rotate
+from worker.plan_runs import make_missing
 from worker.schedules import Plan
 from worker.submit import submit
 
@@ -350,6 +352,29 @@ def test_a_run_of_an_approved_schedule_is_stopped_when_the_code_has_changed(sche
     assert (scheduling.slots(made), scheduling.again(made).problem) == ([], problem)
     with pytest.raises(NotRunnable, match="not like this"):
         scheduling.run_now(made)
+
+
+@pytest.mark.parametrize("live", ["sqlite"], indirect=True)
+def test_the_plan_of_an_approved_schedule_holds_for_each_of_its_runs(scheduling: Scheduling, tmp_path: Path):
+    portal, world = scheduling.portal, tmp_path / "world"
+    world.write_text("add vlan 10\n")
+    made = scheduling.make("Plans", raw={"world": str(world)})
+    [plan_id] = make_missing(portal.platform, portal.settings)
+    with portal.platform.reading() as db:
+        plan = db.get_one(JobResult, plan_id)
+    portal.execute(plan)
+    with portal.platform.session() as db:
+        schedule, root = db.get_one(Schedule, made.id), db.get_one(User, portal.cast["root"].id)
+        with pytest.raises(schedules.InvalidData, match="Say which plan"):
+            schedule_approvals.decide(db, schedule, "approved", user=root)
+        schedule_approvals.decide(db, schedule, "approved", user=root, plan=plan_id, drift=1)
+    for number, (lines, status) in enumerate(
+        (("10", "completed"), ("11", "completed"), ("1 2 3", "errored"))
+    ):
+        world.write_text("".join(f"add vlan {line}\n" for line in lines.split()))
+        scheduling.fire(hour(number))
+        run = next(run for run in scheduling.runs(made) if run.slot_at == hour(number))
+        assert portal.execute(run).status == status, lines
 
 
 def test_a_job_that_needs_an_approval_since_then_asks_for_each_run(scheduling: Scheduling):

@@ -3,6 +3,7 @@ so that no foreign page can make a signed-in browser act through it."""
 
 from flask import Blueprint, Flask
 
+from store.settings import Settings
 from webapp.api import (
     audit,
     bulk,
@@ -18,6 +19,7 @@ from webapp.api import (
     notices,
     objects,
     permissions,
+    rates,
     results,
     sources,
     tokens,
@@ -31,7 +33,9 @@ KEY = "<int(max=2147483647):key>"
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 blueprint.before_request(tokens.identify)
+blueprint.before_request(rates.count)
 blueprint.after_request(errors.never_keep)
+blueprint.after_request(rates.tell)
 
 blueprint.add_url_rule("/jobs", "jobs", jobs.jobs)
 blueprint.add_url_rule("/jobs/<path:reference>", "job", jobs.job)
@@ -66,6 +70,7 @@ blueprint.add_url_rule("/results/<result_id>/files", "files", results.files)
 blueprint.add_url_rule("/results/<result_id>/files/<int:file_id>", "file", results.file)
 blueprint.add_url_rule("/results/<result_id>/report", "report", results.report)
 blueprint.add_url_rule("/results/<result_id>/cancel", "cancel", results.cancel, methods=["POST"])
+blueprint.add_url_rule("/results/<result_id>", "delete_result", results.delete_result, methods=["DELETE"])
 blueprint.add_url_rule("/results/<result_id>/rerun", "rerun", results.rerun, methods=["POST"])
 blueprint.add_url_rule("/sources", "sources", sources.sources)
 blueprint.add_url_rule("/sources", "create_source", sources.create_source, methods=["POST"])
@@ -127,6 +132,7 @@ for _error in errors.ANSWERED:
     blueprint.register_error_handler(_error, errors.answer)
 
 
-def register(app: Flask) -> None:
+def register(app: Flask, settings: Settings) -> None:
+    rates.init_app(app, settings)
     app.register_blueprint(blueprint)
     app.add_url_rule("/api/v1/openapi.json", "openapi", document.serve)

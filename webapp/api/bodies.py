@@ -69,26 +69,26 @@ def receive() -> AskedRun:
     if request.mimetype == "multipart/form-data":
         expect_files()
         return _from_parts()
-    # One more: a body that does not say its length is cut off here without a word, and may then still be JSON.
-    request.max_content_length = LARGEST_BODY_BYTES + 1
     if request.mimetype == "application/json":
-        return _from_json(_whole_body())
-    if not request.mimetype and not _whole_body():
+        return _from_json(whole_body())
+    if not request.mimetype and not whole_body():
         return AskedRun(data={})
     raise UnsupportedMediaType("Send application/json or multipart/form-data.")
 
 
 def receive_object() -> dict[str, Any]:
     """Read a body that is a JSON object; none at all is an empty one."""
-    request.max_content_length = LARGEST_BODY_BYTES + 1
     if request.mimetype == "application/json":
-        return _object(_whole_body())
-    if not request.mimetype and not _whole_body():
+        return _object(whole_body())
+    if not request.mimetype and not whole_body():
         return {}
     raise UnsupportedMediaType("Send application/json.")
 
 
-def _whole_body() -> bytes:
+def whole_body() -> bytes:
+    """Read a body that is no file. Raises RequestEntityTooLarge."""
+    # One more: a body that does not say its length is cut off here without a word, and may then still be JSON.
+    request.max_content_length = LARGEST_BODY_BYTES + 1
     body = request.get_data(cache=False)
     if len(body) > LARGEST_BODY_BYTES:
         raise RequestEntityTooLarge
@@ -117,13 +117,18 @@ def _value(kind: str | None, name: str, texts: list[str]) -> Any:
 # --- JSON ------------------------------------------------------------------------------------------------------
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def json_of(body: bytes) -> Any:
+    """Read JSON. Raises BadRequest with a sentence."""
     try:
-        given = parse_json(body.decode("utf-8"))
+        return parse_json(body.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise BadRequest(f"The body is not UTF-8 (byte {error.start}).") from None
     except Unreadable as error:
         raise BadRequest(f"The body cannot be read as JSON: {error}") from None
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    given = json_of(body)
     if not isinstance(given, dict):
         raise InvalidRequest(["The body needs to be a JSON object."])
     return given
@@ -166,7 +171,7 @@ def _json_queue(value: Any) -> str | None:
 
 
 def _from_parts() -> AskedRun:
-    texts, files = _parts()
+    texts, files = parts()
     commit = _text_flag("commit", texts)
     queue = _text_queue(texts.pop("_queue", []))
     options = RunOptions(**{name: _text_flag(name, texts) or False for name in OPTIONS})
@@ -177,7 +182,7 @@ def _from_parts() -> AskedRun:
     return AskedRun(data=texts, flat=True, commit=commit, queue=queue, options=options, files=uploads)
 
 
-def _parts() -> tuple[dict[str, list[str]], dict[str, list[FileStorage]]]:
+def parts() -> tuple[dict[str, list[str]], dict[str, list[FileStorage]]]:
     """Return the texts and the files by name."""
     # Not request.form: it takes a body it cannot read for an empty one, and the job would run without its data.
     parser = FormDataParser(

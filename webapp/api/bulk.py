@@ -14,7 +14,7 @@ from sqlalchemy.orm import joinedload
 from typing_extensions import TypedDict
 
 from jobs.errors import InvalidData
-from store.models import JobResult, now
+from store.models import JobRecord, JobResult, now
 from store.permissions import Forbidden, NotVisible, require, visible
 from webapp.api.arguments import moment_of
 from webapp.api.calls import Body, Query, call
@@ -26,13 +26,14 @@ from webapp.database import db
 from webapp.request_facts import request_facts
 from worker.again import run_again
 from worker.cancel import AlreadyFinished, cancel
+from worker.removal import NotEnded, remove
 
 #: Results that one request deals with; the rest by the next one.
 MOST_AT_ONCE = 200
 
 
 class Bulk(Body):
-    action: Literal["cancel", "rerun"]
+    action: Literal["cancel", "rerun", "delete"]
     ids: list[uuid.UUID] | None = Field(None, max_length=MOST_AT_ONCE, description="These results.")
     matching: Chosen | None = Field(
         None, description="All results that fit, as the list of results knows them."
@@ -51,18 +52,28 @@ class Refusal(TypedDict):
 class BulkShape(TypedDict):
     """What came of it."""
 
-    #: The results that were canceled; or the new ones.
+    #: The results that were canceled or deleted; or the new ones.
     done: list[str]
     refused: list[Refusal]
     #: Give it as `after` to go on; null: that was all.
     next: str | None
 
 
+#: What somebody must be allowed for each act.
+_ASKED: dict[str, tuple[str, Any]] = {
+    "cancel": ("change", JobResult),
+    "rerun": ("run", JobRecord),
+    "delete": ("delete", JobResult),
+}
+
+
 @call(body=Bulk, answers={200: BulkShape}, tag="results")
 def bulk(query: Query, body: Bulk) -> Any:
-    """Cancel, or run again, many results."""
+    """Cancel, run again or delete many results."""
+    # Who may do it to none is told so at once.
+    require(user(), *_ASKED[body.action])
     rows, following = _wanted(body)
-    act = {"cancel": _cancel, "rerun": _rerun}[body.action]
+    act = {"cancel": _cancel, "rerun": _rerun, "delete": _delete}[body.action]
     done: list[str] = []
     refused: list[Refusal] = []
     for row in rows:
@@ -70,7 +81,7 @@ def bulk(query: Query, body: Bulk) -> Any:
         try:
             require(user(), "view", row)
             done.append(str(act(row)))
-        except (Forbidden, NotVisible, AlreadyFinished, InvalidData) as error:
+        except (Forbidden, NotVisible, AlreadyFinished, NotEnded, InvalidData) as error:
             db.session.rollback()
             refused.append({"id": result_id, "detail": in_words(error) or "There is no such result."})
     return {"done": done, "refused": refused, "next": following}
@@ -84,6 +95,12 @@ def _cancel(row: JobResult) -> uuid.UUID:
 def _rerun(row: JobResult) -> uuid.UUID:
     settings = current_app.extensions["errand"].settings
     return run_again(db.session(), settings, row, user(), request=request_facts()).id
+
+
+def _delete(row: JobResult) -> uuid.UUID:
+    result_id = row.id
+    remove(db.session(), current_app.extensions["errand"].settings, row, user())
+    return result_id
 
 
 def _wanted(body: Bulk) -> tuple[Sequence[JobResult], str | None]:

@@ -14,8 +14,8 @@ from store.permissions import Forbidden, NotVisible
 from webapp.database import RETRY_AFTER_SECONDS, trouble
 from webapp.uploads import too_much
 from worker.cancel import AlreadyFinished
-from worker.job_records import StillInstalled
 from worker.overrides import ChangedMeanwhile
+from worker.removal import NotEnded
 
 PROBLEM = "application/problem+json"
 
@@ -54,14 +54,14 @@ ANSWERED: tuple[type[Exception] | int, ...] = (
     Forbidden,
     AlreadyFinished,
     ChangedMeanwhile,
-    StillInstalled,
+    NotEnded,
     OperationalError,
 )
 
 
 def answer(error: Exception) -> Response | HTTPException:
     """Turn any error into JSON. What is not known here is our own fault and tells nothing of itself."""
-    if isinstance(error, ChangedMeanwhile | StillInstalled):
+    if isinstance(error, ChangedMeanwhile):
         return problem(409, str(error))
     if isinstance(error, InvalidData | InvalidRequest):
         return _refused(error.errors)
@@ -69,7 +69,7 @@ def answer(error: Exception) -> Response | HTTPException:
         return problem(404, "There is nothing here.")
     if isinstance(error, Forbidden):
         return problem(403, str(error))
-    if isinstance(error, AlreadyFinished):
+    if isinstance(error, AlreadyFinished | NotEnded):
         return problem(409, str(error) or "This run has already ended.")
     if isinstance(error, OperationalError):
         return _unavailable(error)

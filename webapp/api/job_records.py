@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import current_app
 from pydantic import Field
+from werkzeug.exceptions import Conflict
 
 from store.permissions import allowed, require
 from webapp.api.calls import Body, Query, call
@@ -64,7 +65,10 @@ def delete_job(query: Query, reference: str) -> Any:
     """Remove the record of a job that is not installed any more. Its results stay."""
     job = find_job(reference, db.session())
     require(user(), "delete", job)
+    if job.installed:
+        raise Conflict(job_records.INSTALLED.format(name=job.name))
     job_records.remove(db.session(), job)
+    db.session.commit()
     return None, 204
 
 

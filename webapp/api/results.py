@@ -25,6 +25,7 @@ from webapp.request_facts import request_facts
 from webapp.result_files import made_files, send_made_file
 from worker import cancel as cancelling
 from worker.again import run_again
+from worker.removal import remove
 
 #: What a list does not show and the database need not read for it.
 LARGE = (
@@ -106,6 +107,13 @@ def cancel(query: Query, result_id: str) -> Any:
     require(user(), "change", row)
     cancelling.cancel(db.session(), current_app.extensions["errand"].settings, row, user())
     return shapes.result(row), 202
+
+
+@call(answers={204: None}, tag="results")
+def delete_result(query: Query, result_id: str) -> Any:
+    """Delete the result of a run that has ended, with its log and its files."""
+    remove(db.session(), current_app.extensions["errand"].settings, find_result(result_id), user())
+    return None, 204
 
 
 @call(answers={201: MADE}, tag="results")

@@ -28,6 +28,7 @@ def identify() -> None:
     """Make the user of the token the user of this request, or refuse it."""
     token = _find(_given())
     _note_use(token)
+    g.token_id = token.id
     # Without a statement, so without a transaction: that begins when the request has come in whole.
     g.token = token
     g.user = db.session.merge(token.user, load=False)
