@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from store.audit import note
@@ -120,3 +120,12 @@ def make_token(
     )
     db.commit()
     return plain
+
+
+def drop_token(db: Session, user: User, token_id: int) -> bool:
+    """Delete a token of this user; tell whether there was one. The caller commits."""
+    own = (ApiToken.id == token_id, ApiToken.user_id == user.id)
+    ended = db.scalar(delete(ApiToken).where(*own).returning(ApiToken.id)) is not None
+    if ended:
+        note(db, "token.end", str(token_id))
+    return ended

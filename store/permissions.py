@@ -92,6 +92,11 @@ def decision(
     return decide(asker, action, facts_of(subject, data=data, queue=queue, db=db))
 
 
+def may_of_kind(user: User, action: str, kind: str) -> bool:
+    """Tell whether `user` may do `action` to things of a kind, or to some of them."""
+    return _any(asker_of(user), action, kind).allowed
+
+
 def require(user: User | None, action: str, subject: Any = None, **asked: Any) -> None:
     """Raise NotVisible or Forbidden unless `user` may do `action` to `subject` (see `decision`)."""
     decided = decision(user, action, subject, **asked)

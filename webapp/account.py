@@ -18,7 +18,7 @@ from sqlalchemy import delete, select, update
 
 from store import audit
 from store.models import ApiToken, Identity, User, UserSession, now
-from store.people import BadToken, make_token
+from store.people import BadToken, drop_token, make_token
 from store.permissions import Forbidden, NotVisible
 from store.secrets import WeakPassword, check_password_rules, hash_password, verify_password
 from webapp import lock_out
@@ -122,10 +122,7 @@ def create_token() -> Response:
 @blueprint.post("/tokens/<int(max=2147483647):token_id>/end")
 def end_token(token_id: int) -> Response:
     with writing() as session:
-        own = (ApiToken.id == token_id, ApiToken.user_id == signed_in_user().id)
-        ended = session.execute(delete(ApiToken).where(*own)).rowcount  # type: ignore[attr-defined]
-        if ended:
-            audit.note(session, "token.end", str(token_id))
+        ended = drop_token(session, signed_in_user(), token_id)
     if not ended:
         raise NotVisible
     flash("That token opens nothing any more.")

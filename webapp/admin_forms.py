@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
+from jobs.errors import InvalidData
 from store.models import Group, User
 from store.text import clean_text
 
@@ -29,6 +30,14 @@ class AdminForm:
 
     def refuse(self, name: str, sentence: str) -> None:
         self.errors.setdefault(name, sentence)
+
+    def raise_errors(self) -> None:
+        """Raise InvalidData where something is wrong."""
+        if self.errors:
+            raise self.refusal()
+
+    def refusal(self) -> InvalidData:
+        return InvalidData({name: [sentence] for name, sentence in self.errors.items()})
 
 
 def line(sent: MultiDict[str, str], name: str) -> str:
@@ -55,6 +64,15 @@ def people_named(db: Session, form: AdminForm, name: str) -> list[User]:
 def groups_chosen(db: Session, sent: Sequence[str]) -> list[Group]:
     numbers = [int(text) for text in sent if text.isascii() and text.isdecimal() and len(text) < 10]
     return list(db.scalars(select(Group).where(Group.id.in_(numbers)).order_by(Group.name)))
+
+
+def groups_named(db: Session, form: AdminForm, name: str, wanted: Iterable[str]) -> list[Group]:
+    """Return the groups of these names."""
+    names = list(dict.fromkeys(wanted))
+    found = list(db.scalars(select(Group).where(Group.name.in_(names)).order_by(Group.name)))
+    if unknown := [each for each in names if each not in {group.name for group in found}]:
+        form.refuse(name, f"There is no group called {', '.join(unknown[:MOST_NAMED])}.")
+    return found
 
 
 def as_lines(users: Iterable[User]) -> str:

@@ -1,8 +1,6 @@
 """Channels: places outside that are told what happens, Slack and webhooks of other programs."""
 
-import secrets
 from http import HTTPStatus
-from typing import Any
 
 from flask import (
     Blueprint,
@@ -16,27 +14,22 @@ from flask import (
     url_for,
 )
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
-from store import audit
-from store.decisions import MOST_VALUES
-from store.lockbox import CannotUnlock, lock, unlock
+from jobs.errors import InvalidData
+from store.lockbox import CannotUnlock
 from store.models import Channel
 from store.notices import FOR_CHANNELS
 from store.permissions import NotVisible
 from store.settings import Settings
 from store.text import clean_text
-from webapp.admin_forms import AdminForm, check_name, line
+from webapp.admin_forms import AdminForm, line
 from webapp.auth import allowed, require, signed_in_user
+from webapp.channel_form import KINDS, LONGEST_ADDRESS, drop, save, send_try, values_of
+from webapp.channel_form import renew_secret as make_secret
 from webapp.database import db
-from worker.notice_circle import try_out
-from worker.outside import BadAddress, check_url
 
 blueprint = Blueprint("channels", __name__, url_prefix="/admin/notifications")
-
-KINDS = {"slack": "Slack", "webhook": "Webhook"}
-LONGEST_ADDRESS, LONGEST_PATH = 2_000, 400
 
 
 @blueprint.get("/")
@@ -68,14 +61,7 @@ def create() -> Response:
 def show(channel_id: int) -> str:
     channel = _find(channel_id)
     require("view", channel)
-    values = {
-        "name": channel.name,
-        "kind": channel.kind,
-        "enabled": channel.enabled,
-        "class_paths": "\n".join(channel.class_paths),
-        "words": set(channel.words),
-    }
-    return _page(channel, AdminForm(values))
+    return _page(channel, AdminForm(values_of(channel)))
 
 
 @blueprint.post("/<int(max=2147483647):channel_id>")
@@ -93,14 +79,10 @@ def renew_secret(channel_id: int) -> Response:
     if channel.kind != "webhook":
         raise NotVisible
     try:
-        box = unlock(_settings().secret_key, channel.box)
+        secret = make_secret(db.session(), _settings(), channel)
     except CannotUnlock as error:
         flash(str(error), "warn")
         return _to(channel)
-    secret = box["secret"] = _new_secret()
-    channel.box = lock(_settings().secret_key, box)
-    audit.note(db.session(), "channel.secret", channel.name)
-    db.session.commit()
     return _shown_once(channel, secret)
 
 
@@ -109,11 +91,7 @@ def try_it(channel_id: int) -> Response:
     """Send a message that says nothing but that it arrived."""
     channel = _find(channel_id)
     require("change", channel)
-    delivery = try_out(channel, signed_in_user().username)
-    db.session.add(delivery)
-    db.session.flush()
-    audit.note(db.session(), "channel.try", channel.name)
-    db.session.commit()
+    delivery = send_try(db.session(), channel, signed_in_user())
     flash("A message is on its way.")
     return make_response(redirect(url_for("deliveries.show", number=delivery.id), HTTPStatus.SEE_OTHER))
 
@@ -122,9 +100,7 @@ def try_it(channel_id: int) -> Response:
 def delete(channel_id: int) -> Response:
     channel = _find(channel_id)
     require("delete", channel)
-    audit.note(db.session(), "channel.delete", channel.name, before=_told(channel))
-    db.session.delete(channel)
-    db.session.commit()
+    drop(db.session(), channel)
     flash(f"Deleted the channel {channel.name}.")
     return make_response(redirect(url_for("channels.index"), HTTPStatus.SEE_OTHER))
 
@@ -139,31 +115,10 @@ def _find(channel_id: int) -> Channel:
 
 def _save(channel: Channel | None) -> Response:
     form = _sent(channel)
-    box = _box(form, channel)
-    if form.errors:
-        return make_response(_page(channel, form), HTTPStatus.UNPROCESSABLE_ENTITY)
-    before = _told(channel) if channel is not None else None
-    saved = channel or Channel(kind=form.text("kind"))
-    secret = ""
-    if channel is None and saved.kind == "webhook":
-        secret = box["secret"] = _new_secret()
-    saved.name, saved.enabled = form.text("name"), form.values["enabled"]
-    saved.class_paths = form.text("class_paths").split()
-    saved.words = [word for word in FOR_CHANNELS if word in form.values["words"]]
-    # Who saves it answers for it: from here on it is told what that person may see.
-    saved.user_id = signed_in_user().id
-    if box:
-        saved.place = _place(box)
-        saved.box = lock(_settings().secret_key, box)
-    db.session.add(saved)
-    action = "channel.create" if channel is None else "channel.change"
-    audit.note(db.session(), action, saved.name, before=before, after=_told(saved))
     try:
-        db.session.commit()
-    except IntegrityError:
-        db.session.rollback()
-        form.refuse("name", "There is a channel of this name already.")
-        shown = db.session.get(Channel, channel.id) if channel is not None else None
+        saved, secret = save(db.session(), _settings(), form, channel, signed_in_user())
+    except InvalidData:
+        shown = _find(channel.id) if channel is not None else None
         return make_response(_page(shown, form), HTTPStatus.UNPROCESSABLE_ENTITY)
     if secret:
         return _shown_once(saved, secret)
@@ -173,7 +128,7 @@ def _save(channel: Channel | None) -> Response:
 
 def _sent(channel: Channel | None) -> AdminForm:
     kind = channel.kind if channel is not None else request.form.get("kind", "")
-    form = AdminForm(
+    return AdminForm(
         {
             "name": line(request.form, "name"),
             "kind": kind,
@@ -184,56 +139,6 @@ def _sent(channel: Channel | None) -> AdminForm:
             "address": line(request.form, "address")[: LONGEST_ADDRESS + 1],
         }
     )
-    check_name(form, "name")
-    if kind not in KINDS:
-        form.refuse("kind", "Choose Slack or Webhook.")
-    paths = form.text("class_paths").split()
-    if len(paths) > MOST_VALUES or any(len(path) > LONGEST_PATH for path in paths):
-        form.refuse("class_paths", f"Name at most {MOST_VALUES} jobs.")
-    return form
-
-
-def _box(form: AdminForm, channel: Channel | None) -> dict[str, Any]:
-    """Return what is to be locked away; {} where the address stays as it is."""
-    address = form.text("address")
-    if not address:
-        if channel is None:
-            form.refuse("address", "This field is required.")
-        return {}
-    if form.text("kind") == "slack" and address.startswith("#"):
-        if not _settings().notices.slack_token:
-            form.refuse("address", "For a channel by its name the portal needs ERRAND_SLACK_TOKEN.")
-        if len(address) > 81:
-            form.refuse("address", "The name of a channel has at most 80 characters.")
-        return {"channel": address}
-    try:
-        check_url(address, _settings().notices)
-    except BadAddress as error:
-        form.refuse("address", str(error))
-    try:
-        known = unlock(_settings().secret_key, channel.box) if channel is not None else {}
-    except CannotUnlock:
-        known = {"secret": _new_secret()}
-    return {**{name: known[name] for name in ("secret",) if name in known}, "url": address}
-
-
-def _place(box: dict[str, Any]) -> str:
-    host: str = box.get("channel") or check_url(box["url"], _settings().notices).hostname or ""
-    return host[:255]
-
-
-def _told(channel: Channel) -> dict[str, Any]:
-    return {
-        "kind": channel.kind,
-        "place": channel.place,
-        "enabled": channel.enabled,
-        "class_paths": list(channel.class_paths),
-        "words": list(channel.words),
-    }
-
-
-def _new_secret() -> str:
-    return f"whsec_{secrets.token_urlsafe(32)}"
 
 
 def _settings() -> Settings:

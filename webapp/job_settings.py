@@ -4,14 +4,12 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
-from sqlalchemy import select
 
 from jobs.errors import InvalidData
 from store.models import JobRecord
-from store.permissions import visible
 from store.text import clean_text
 from webapp.admin_forms import AdminForm
-from webapp.auth import allowed, current_user, require
+from webapp.auth import allowed, require, signed_in_user
 from webapp.database import db
 from webapp.formats import plural
 from webapp.jobs import find_job
@@ -86,13 +84,7 @@ def delete(key: str) -> Response:
 @blueprint.post("/enable-all")
 def enable_all() -> Response:
     """Enable every job that is installed, of those that this person may change."""
-    require("change", JobRecord)
-    query = visible(select(JobRecord), current_user(), JobRecord)
-    waiting = db.session.scalars(query.where(JobRecord.installed, ~JobRecord.enabled)).all()
-    chosen = [job for job in waiting if allowed("change", job)]
-    for job in chosen:
-        job_records.switch(db.session(), job, enabled=True)
-    db.session.commit()
+    chosen = job_records.enable_all(db.session(), signed_in_user())
     flash(f"Enabled {plural(len(chosen), 'job')}.")
     return make_response(redirect(url_for("jobs.index"), HTTPStatus.SEE_OTHER))
 

@@ -44,8 +44,7 @@ from webapp.next_page import safe_path
 from webapp.request_facts import request_facts
 from webapp.schedule_form import NOW
 from webapp.scheduling import change_inputs, make_schedule, schedule_named
-from worker.job_records import switch
-from worker.refresh import refresh
+from worker.job_records import refresh_as, switch
 from worker.submit import submit
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/jobs")
@@ -97,11 +96,8 @@ def index() -> str:
 @blueprint.post("/refresh")
 def reload() -> Response:
     """Look for jobs in folders and plugins again."""
-    require("change", JobSource)
-    # All of them are looked at; git repositories are by themselves.
-    for source in db.session.scalars(select(JobSource).where(JobSource.kind != "git")):
-        require("change", source)
-    report = refresh(db.session(), current_app.extensions["errand"].settings)
+    settings = current_app.extensions["errand"].settings
+    report = refresh_as(db.session(), settings, signed_in_user())
     problems = f" {len(report.errors)} could not be loaded." if report.errors else ""
     notes = "".join(f" {note}" for note in report.notes)
     flash(f"Found {report.jobs} jobs, {len(report.new)} of them new.{problems}{notes}")

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
-from uuid import UUID
 
 from flask import (
     Blueprint,
@@ -20,29 +19,24 @@ from flask import (
     request,
     url_for,
 )
-from sqlalchemy import delete, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import select, update
 
 from store import audit
 from store.models import (
     FINAL,
     Channel,
     Delivery,
-    JobRecord,
-    JobResult,
     NoticeRule,
-    Schedule,
     Status,
-    User,
     now,
 )
 from store.models.notice import UNSEEN
 from store.notice_settings import is_mail
 from store.notices import BAD, OUTCOMES, OWN, UNSAID, WAYS, WHEN, WHEN_WORDS
 from store.permissions import NotVisible
-from webapp import htmx
+from webapp import htmx, wishes
 from webapp.admin_forms import AdminForm, line
-from webapp.auth import polled, require, signed_in_user
+from webapp.auth import polled, signed_in_user
 from webapp.database import db, reading, writing
 from webapp.looks import LOOKS
 from worker.postman import send_again
@@ -90,12 +84,7 @@ def save() -> Response:
         return make_response(_page(form), HTTPStatus.UNPROCESSABLE_ENTITY)
     notices = {way: [word for word in OWN if word in form.values[way]] for way in WAYS}
     with writing() as session:
-        if user.mail != form.text("address"):
-            before, after = {"mail": user.mail}, {"mail": form.text("address")}
-            audit.note(session, "user.mail", user.username, before=before, after=after)
-        values = {"mail": form.text("address"), "notices": notices}
-        session.execute(update(User).where(User.id == user.id).values(**values))
-        audit.note(session, "user.notices", user.username, before=user.notices, after=notices)
+        wishes.save_notices(session, user, form.text("address"), notices)
     flash("Saved what you are told about.")
     return _back()
 
@@ -104,30 +93,24 @@ def save() -> Response:
 def tell() -> Response:
     """Say by which ways one wants to be told about a job, a schedule or a run; by none takes the wish back."""
     about, subject = request.form.get("about", ""), request.form.get("subject", "")
-    name, page = _subject(about, subject)
+    name = wishes.name_of(db.session(), signed_in_user(), about, subject)
     on = request.form.get("on", "any")
     words = list(WHEN.get(on, WHEN["any"])) if about != "run" else list(OUTCOMES)
     ways = [way for way in WAYS if way in request.form.getlist("ways")]
-    _keep(about, subject, name, ways, words)
+    wishes.keep(db.session(), signed_in_user(), about, subject, name, ways, words)
     told = tell_of(about, subject)
-    if about == "run" and _has_ended(subject):
+    if about == "run" and wishes.has_ended(db.session(), signed_in_user(), subject):
         told = Tell(about, subject, ended=True)
     if htmx.wants_fragment():
         return make_response(render_template("notifications/_tell.html", tell=told))
     flash("It has ended." if told.ended else "Saved what you are told about.")
-    return make_response(redirect(page, HTTPStatus.SEE_OTHER))
+    return make_response(redirect(_page_of(about, subject), HTTPStatus.SEE_OTHER))
 
 
 @blueprint.post("/rules/<int(max=2147483647):rule_id>/delete")
 def forget(rule_id: int) -> Response:
     with writing() as session:
-        own = (NoticeRule.id == rule_id, NoticeRule.user_id == signed_in_user().id)
-        rule = session.scalars(select(NoticeRule).where(*own)).one_or_none()
-        if rule is not None:
-            audit.note(
-                session, "notice.forget", rule.subject, before={"about": rule.about, "ways": rule.ways}
-            )
-            session.delete(rule)
+        rule = wishes.forget(session, signed_in_user(), rule_id)
     if rule is None:
         raise NotVisible
     flash(f"You are not told about {rule.name} any more.")
@@ -221,60 +204,13 @@ def _look(delivery: Delivery) -> str:
     return LOOKS[Status(status)].css if status in FINAL else "is-hold"
 
 
-def _subject(about: str, subject: str) -> tuple[str, str]:
-    """Return the name and the page of what somebody wants to be told about. Raises NotVisible."""
+def _page_of(about: str, subject: str) -> str:
+    """Return the page of what somebody wants to be told about."""
     if about == "job":
-        query = select(JobRecord).where(JobRecord.class_path == subject)
-        job = db.session.scalars(query).one_or_none()
-        if job is None:
-            raise NotVisible
-        require("view", job)
-        return job.name, url_for("jobs.show", key=job.class_path)
-    try:
-        key = UUID(subject)
-    except ValueError:
-        raise NotVisible from None
-    # As it is written in the rows: one wish, however it is sent.
-    if str(key) != subject:
-        raise NotVisible
+        return url_for("jobs.show", key=subject)
     if about == "run":
-        result = db.session.get(JobResult, key)
-        if result is None:
-            raise NotVisible
-        require("view", result)
-        return result.name, url_for("results.show", result_id=key)
-    schedule = db.session.get(Schedule, key) if about == "schedule" else None
-    if schedule is None:
-        raise NotVisible
-    require("view", schedule)
-    return schedule.name, url_for("schedules.show", schedule_id=key)
-
-
-def _keep(about: str, subject: str, name: str, ways: list[str], words: list[str]) -> None:
-    own = {"user_id": signed_in_user().id, "about": about, "subject": subject}
-    before = db.session.scalars(select(NoticeRule).filter_by(**own)).one_or_none()
-    was = {"ways": before.ways, "words": before.words} if before is not None else None
-    if before is not None:
-        db.session.delete(before)
-        db.session.flush()
-    if ways:
-        db.session.add(NoticeRule(**own, name=name[:255], ways=ways, words=words))
-    audit.note(db.session(), "notice.tell", subject, before=was, after={"ways": ways, "words": words})
-    try:
-        db.session.commit()
-    except IntegrityError:
-        # Wished for in two windows at once: the other one was faster.
-        db.session.rollback()
-
-
-def _has_ended(subject: str) -> bool:
-    """Tell whether a run has ended meanwhile: then nobody may be left who would grant the wish, and it goes."""
-    ended = db.session.scalar(select(JobResult.finished_at).where(JobResult.id == UUID(subject))) is not None
-    if ended:
-        own = (NoticeRule.user_id == signed_in_user().id, NoticeRule.about == "run")
-        db.session.execute(delete(NoticeRule).where(*own, NoticeRule.subject == subject))
-    db.session.commit()
-    return ended
+        return url_for("results.show", result_id=subject)
+    return url_for("schedules.show", schedule_id=subject)
 
 
 def _back() -> Response:

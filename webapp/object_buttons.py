@@ -1,24 +1,29 @@
 """The buttons on the page of an object: which of them there are for whoever reads it, and what they ask for."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from flask import url_for
+from flask import current_app, url_for
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from store import permissions
-from store.models import Button, JobRecord
+from store.models import Button, JobRecord, JobResult
 from store.objects import ModelInfo, ObjectModel
 from store.permissions import NotVisible
-from webapp.auth import allowed, current_user, require
+from webapp.auth import allowed, current_user, require, signed_in_user
 from webapp.button_texts import BadText, text_for
 from webapp.database import db
+from webapp.request_facts import request_facts
 from worker.asked import NotRunnable, chosen_queue, readable, require_runnable
+from worker.origins import Origin
+from worker.submit import submit
 
 
 @dataclass(frozen=True, slots=True)
 class ShownButton:
+    id: UUID
     text: str
     url: str
     css: str
@@ -78,6 +83,20 @@ def find_pressed(button_id: UUID, info: ModelInfo, instance: ObjectModel) -> tup
     return button, _job_of(button)
 
 
+def press(button: Button, job: JobRecord, raw: Mapping[str, str]) -> JobResult:
+    """Ask for what a button is for, as whoever asks. Raises InvalidData."""
+    return submit(
+        db.session(),
+        current_app.extensions["errand"].settings,
+        job=job,
+        raw=raw,
+        user=signed_in_user(),
+        commit=True,
+        request=request_facts(),
+        origin=Origin(kind="button", id=button.id, name=button.name),
+    )
+
+
 def inputs_for(info: ModelInfo, instance: ObjectModel) -> dict[str, str]:
     """Return what a receiver is told of an object."""
     return {"object_pk": str(instance.pk), "object_model_name": info.name}
@@ -103,4 +122,4 @@ def _may_press(job: JobRecord, info: ModelInfo, instance: ObjectModel) -> bool:
 def _shown(button: Button, job: JobRecord, text: str, info: ModelInfo, instance: ObjectModel) -> ShownButton:
     url = url_for("objects.press", model=info.name, key=instance.pk, button_id=button.id)
     question = f"{text}? This runs {job.name} for {instance}." if button.confirm else ""
-    return ShownButton(text, url, "" if button.style == "plain" else button.style, question)
+    return ShownButton(button.id, text, url, "" if button.style == "plain" else button.style, question)

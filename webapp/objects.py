@@ -12,14 +12,11 @@ from store import objects as registry
 from store.models import JobResult, LogEntry
 from store.permissions import NotVisible, visible
 from store.text import clean_text
-from webapp import htmx
-from webapp.auth import allowed, current_user, require, signed_in_user
+from webapp import htmx, object_buttons
+from webapp.auth import allowed, current_user, require
 from webapp.database import db
 from webapp.object_buttons import bar_of, find_pressed, inputs_for
 from webapp.object_changes import changes_of
-from webapp.request_facts import request_facts
-from worker.origins import Origin
-from worker.submit import submit
 
 blueprint = Blueprint("objects", __name__, url_prefix="/objects")
 
@@ -100,21 +97,12 @@ def show(model: str, key: str) -> str:
 @blueprint.post("/<model>/<key>/buttons/<uuid:button_id>")
 def press(model: str, key: str, button_id: UUID) -> Response:
     """Run what a button on the page of an object is for."""
-    info, portal = _info(model), current_app.extensions["errand"]
-    with portal.data.session() as data:
+    info = _info(model)
+    with current_app.extensions["errand"].data.session() as data:
         instance = _find(info, key, data)
         button, job = find_pressed(button_id, info, instance)
         raw = inputs_for(info, instance)
-    result = submit(
-        db.session(),
-        portal.settings,
-        job=job,
-        raw=raw,
-        user=signed_in_user(),
-        commit=True,
-        request=request_facts(),
-        origin=Origin(kind="button", id=button.id, name=button.name),
-    )
+    result = object_buttons.press(button, job, raw)
     page = url_for("results.show", result_id=result.id)
     if htmx.wants_fragment():
         return htmx.go_to(page)

@@ -3,8 +3,11 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
+from store.audit import note
 from store.git_rules import (
     host_of,
     problem_of_host_keys,
@@ -15,11 +18,13 @@ from store.git_rules import (
     scheme_of,
 )
 from store.lockbox import CannotUnlock, lock, unlock
-from store.models import GitSource
+from store.models import GitSource, SourceSync, User
+from store.permissions import require
 from store.text import clean_text
 from store.timing.saved import plan
 from webapp.admin_forms import AdminForm, line
 from webapp.schedule_form import AGAIN, PREFIX, ScheduleForm, preview, read_times
+from worker.syncs import add, ask, forget
 
 #: The inputs of the calendar, called as those of schedules are: the same preview tells what is typed.
 CRON, ZONE = f"{PREFIX}crontab", f"{PREFIX}zone"
@@ -99,6 +104,70 @@ def read_form(sent: MultiDict[str, str], source: GitSource | None, allowed: Coll
     if source is not None and "url" not in form.errors and _server(source.url) != _server(form.text("url")):
         _refuse_old_logins(form)
     return form
+
+
+def save_new(db: Session, form: AdminForm, secret_key: str, *, via: str, by: User) -> GitSource:
+    """Add a source as it was read, and ask for its first sync. Commits `db`.
+
+    Raises InvalidData where something is wrong, which the form says too; NotVisible or Forbidden.
+    """
+    form.raise_errors()
+    source = GitSource(slug=form.text("slug"))
+    # Somebody may have leave for some sources only.
+    require(by, "change", source)
+    fill_in(source, form, secret_key)
+    add(db, source)
+    note(db, "source.create", source.name, after=told(source))
+    try:
+        db.flush()
+    except IntegrityError:
+        db.rollback()
+        form.refuse("slug", "There is a source of this name already.")
+        raise form.refusal() from None
+    ask(db, source, via=via, by=by.username)
+    db.commit()
+    return source
+
+
+def save_changes(
+    db: Session, source: GitSource, form: AdminForm, secret_key: str, *, via: str, by: User
+) -> None:
+    """Change a source as it was read, and ask for a sync where there is something else to be fetched. Commits `db`.
+
+    Raises InvalidData where something is wrong, which the form says too.
+    """
+    if form.errors:
+        db.rollback()
+        raise form.refusal()
+    before = told(source)
+    moved = fill_in(source, form, secret_key)
+    note(db, "source.change", source.name, before=before, after=told(source))
+    if moved:
+        ask(db, source, via=via, by=by.username)
+    db.commit()
+
+
+def ask_for_sync(db: Session, source: GitSource, *, via: str, by: User, anyway: str = "") -> SourceSync:
+    """Have the scheduler look at it. Commits `db`. anyway: a commit to use though it was refused for some of its files."""
+    sync = ask(db, source, via=via, by=by.username, anyway=anyway)
+    note(db, "source.sync", source.name, after={"anyway": anyway} if anyway else None)
+    db.commit()
+    return sync
+
+
+def ask_for_test(db: Session, source: GitSource, *, via: str, by: User) -> SourceSync:
+    """Have the scheduler ask the server what it has. Commits `db`."""
+    sync = ask(db, source, via=via, by=by.username, test=True)
+    note(db, "source.test", source.name)
+    db.commit()
+    return sync
+
+
+def drop(db: Session, source: GitSource) -> None:
+    """Delete a source. Its jobs are not installed any more; their results stay. Commits `db`."""
+    note(db, "source.delete", source.name, before=told(source))
+    forget(db, source)
+    db.commit()
 
 
 def fill_in(source: GitSource, form: AdminForm, secret_key: str) -> bool:

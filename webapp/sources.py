@@ -16,9 +16,8 @@ from flask import (
     url_for,
 )
 from sqlalchemy import func, select
-from sqlalchemy.exc import IntegrityError
 
-from store import audit
+from jobs.errors import InvalidData
 from store.models import GitSource, JobRecord, JobSource, LoadError, Schedule, SourceSync, WorkerProcess
 from store.permissions import NotVisible, visible
 from store.text import clean_text
@@ -30,15 +29,18 @@ from webapp.source_form import (
     CRON,
     SECRETS,
     ZONE,
-    fill_in,
+    ask_for_sync,
+    ask_for_test,
+    drop,
     input_of,
     read_form,
+    save_changes,
+    save_new,
     times_shown,
-    told,
     values_of,
 )
 from worker.presence import SCHEDULER, is_silent
-from worker.syncs import add, ask, forget, latest
+from worker.syncs import latest
 
 blueprint = Blueprint("sources", __name__, url_prefix="/admin/sources")
 
@@ -88,22 +90,10 @@ def new() -> str:
 def create() -> Response:
     require("change", JobSource)
     form = _read_form(None)
-    source = GitSource(slug=form.text("slug"))
-    if not form.errors:
-        # Somebody may have leave for some sources only.
-        require("change", source)
-        _fill_in(source, form)
-        add(db.session(), source)
-        audit.note(db.session(), "source.create", source.name, after=told(source))
-        try:
-            db.session.flush()
-        except IntegrityError:
-            form.refuse("slug", "There is a source of this name already.")
-    if form.errors:
-        db.session.rollback()
+    try:
+        source = save_new(db.session(), form, _secret_key(), via="page", by=signed_in_user())
+    except InvalidData:
         return make_response(_page(None, form), HTTPStatus.UNPROCESSABLE_ENTITY)
-    ask(db.session(), source, via="page", by=signed_in_user().username)
-    db.session.commit()
     return _to(source)
 
 
@@ -124,15 +114,10 @@ def change(slug: str) -> Response:
     source = _find(slug)
     require("change", source)
     form = _read_form(source)
-    if form.errors:
-        db.session.rollback()
+    try:
+        save_changes(db.session(), source, form, _secret_key(), via="page", by=signed_in_user())
+    except InvalidData:
         return make_response(_page(_find(slug), form), HTTPStatus.UNPROCESSABLE_ENTITY)
-    before = told(source)
-    moved = _fill_in(source, form)
-    audit.note(db.session(), "source.change", source.name, before=before, after=told(source))
-    if moved:
-        ask(db.session(), source, via="page", by=signed_in_user().username)
-    db.session.commit()
     flash(f"Saved {source.name}.")
     return _to(source)
 
@@ -143,9 +128,7 @@ def sync(slug: str) -> Response:
     source = _find(slug)
     require("change", source)
     anyway = clean_text(request.form.get("anyway", ""))[:64]
-    ask(db.session(), source, via="page", by=signed_in_user().username, anyway=anyway)
-    audit.note(db.session(), "source.sync", source.name, after={"anyway": anyway} if anyway else None)
-    db.session.commit()
+    ask_for_sync(db.session(), source, via="page", by=signed_in_user(), anyway=anyway)
     return _to(source)
 
 
@@ -154,9 +137,7 @@ def test(slug: str) -> Response:
     """Have the scheduler ask the server what it has: this process has neither git nor the login."""
     source = _find(slug)
     require("change", source)
-    ask(db.session(), source, via="page", by=signed_in_user().username, test=True)
-    audit.note(db.session(), "source.test", source.name)
-    db.session.commit()
+    ask_for_test(db.session(), source, via="page", by=signed_in_user())
     return _to(source)
 
 
@@ -176,9 +157,7 @@ def delete(slug: str) -> Response:
     source = _find(slug)
     require("delete", source)
     name = source.name
-    audit.note(db.session(), "source.delete", name, before=told(source))
-    forget(db.session(), source)
-    db.session.commit()
+    drop(db.session(), source)
     flash(f"Deleted {name}. Its jobs are not installed any more; their results stay.")
     return make_response(redirect(url_for("sources.index"), HTTPStatus.SEE_OTHER))
 
@@ -199,8 +178,9 @@ def _read_form(source: GitSource | None) -> AdminForm:
     return read_form(request.form, source, current_app.extensions["errand"].settings.git_allow)
 
 
-def _fill_in(source: GitSource, form: AdminForm) -> bool:
-    return fill_in(source, form, current_app.extensions["errand"].settings.secret_key)
+def _secret_key() -> str:
+    key: str = current_app.extensions["errand"].settings.secret_key
+    return key
 
 
 def _page(source: GitSource | None, form: AdminForm) -> str:

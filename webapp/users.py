@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
 
 from flask import (
     Blueprint,
@@ -15,26 +14,20 @@ from flask import (
     request,
     url_for,
 )
-from sqlalchemy import delete as delete_rows
 from sqlalchemy import or_, select
-from sqlalchemy.exc import IntegrityError
 
-from store import audit
-from store.models import Group, Identity, SignInLink, User, UserSession, group_members
-from store.notice_settings import is_mail
-from store.people import BadUsername, check_username, renew_sessions, sign_in_path
-from store.permissions import Forbidden, NotVisible, asker_of
+from jobs.errors import InvalidData
+from store.models import Group, Identity, User
+from store.permissions import NotVisible, asker_of
 from store.text import clean_text
 from webapp.admin_forms import AdminForm, groups_chosen, line
 from webapp.auth import allowed, require, signed_in_user
 from webapp.database import db
-from webapp.notifications import NOT_A_MAIL
-from worker.notice_circle import invite
+from webapp.user_form import groups_of, make_link, require_change, save, send_link, values_of
 
 blueprint = Blueprint("users", __name__, url_prefix="/admin/users")
 
 PAGE_SIZE = 50
-LONGEST_DISPLAY_NAME = 255
 LONGEST_SEARCH = 100
 
 
@@ -53,7 +46,7 @@ def index() -> str:
     return render_template(
         "admin/users.html",
         users=shown,
-        groups=_groups_of([user.id for user in shown]),
+        groups=groups_of(db.session(), [user.id for user in shown]),
         q=q,
         after=after,
         more=shown[-1].username if len(users) > PAGE_SIZE else "",
@@ -73,22 +66,8 @@ def create() -> Response:
     form = _sent()
     form.values["username"] = line(request.form, "username")
     try:
-        check_username(db.session(), form.text("username"))
-    except BadUsername as error:
-        form.refuse("username", str(error))
-    if form.errors:
-        return make_response(_page(None, form), HTTPStatus.UNPROCESSABLE_ENTITY)
-    user = User(username=form.text("username"))
-    db.session.add(user)
-    _take_over(user, form)
-    try:
-        db.session.flush()
-        _set_groups(user)
-        audit.note(db.session(), "user.create", user.username, after=_told(user))
-        db.session.commit()
-    except IntegrityError:
-        db.session.rollback()
-        form.refuse("username", "There is somebody of this name already.")
+        user = save(db.session(), form, None, signed_in_user())
+    except InvalidData:
         return make_response(_page(None, form), HTTPStatus.UNPROCESSABLE_ENTITY)
     if form.values["invite"]:
         return _invited(user)
@@ -100,43 +79,17 @@ def create() -> Response:
 def show(user_id: int) -> str:
     user = _find(user_id)
     require("view", user)
-    own = set(db.session.scalars(select(group_members.c.group_id).where(group_members.c.user_id == user.id)))
-    values: dict[str, Any] = {
-        "display_name": user.display_name,
-        "mail": user.mail,
-        "active": user.active,
-        "superuser": user.superuser,
-        "groups": own,
-    }
-    return _page(user, AdminForm(values))
+    return _page(user, AdminForm(values_of(db.session(), user)))
 
 
 @blueprint.post("/<int(max=2147483647):user_id>")
 def change(user_id: int) -> Response:
     user = _changed(user_id)
     form = _sent()
-    me = signed_in_user()
-    if user.id == me.id and not (form.values["active"] and bool(form.values["superuser"]) == me.superuser):
-        form.refuse("active", "You cannot take rights from your own account. Another superuser can.")
-    if bool(form.values["superuser"]) != user.superuser and not me.superuser:
-        form.refuse("superuser", "Only a superuser may say who is one.")
-    if form.errors:
+    try:
+        save(db.session(), form, user, signed_in_user())
+    except InvalidData:
         return make_response(_page(user, form), HTTPStatus.UNPROCESSABLE_ENTITY)
-    lost = user.active and not form.values["active"]
-    # A link that was made for somebody with other rights must not sign in one with these, nor must a leave to
-    # take the account over.
-    links_end = lost or bool(form.values["superuser"]) != user.superuser
-    before = _told(user)
-    _take_over(user, form)
-    _set_groups(user)
-    renew_sessions(db.session(), [user.id])
-    if lost:
-        db.session.execute(delete_rows(UserSession).where(UserSession.user_id == user.id))
-    if links_end:
-        db.session.execute(delete_rows(SignInLink).where(SignInLink.user_id == user.id))
-        user.oidc_may_link = False
-    audit.note(db.session(), "user.change", user.username, before=before, after=_told(user))
-    db.session.commit()
     flash(f"Saved {user.username}.")
     return _to(user)
 
@@ -150,19 +103,14 @@ def link(user_id: int) -> Response:
         return _to(user)
     if request.form.get("send") == "mail" and _can_mail(user):
         return _invited(user)
-    audit.note(db.session(), "user.link", user.username)
-    address = request.host_url.rstrip("/") + sign_in_path(db.session(), user)
+    address = request.host_url.rstrip("/") + make_link(db.session(), user)
     return make_response(render_template("admin/link.html", person=user, address=address))
 
 
 def _invited(user: User) -> Response:
     """Send them a link that signs them in, once."""
     settings = current_app.extensions["errand"].settings
-    audit.note(db.session(), "user.link", user.username, after={"mail": user.mail})
-    host = settings.notices.url or request.host_url.rstrip("/")
-    link = f"{host}{sign_in_path(db.session(), user)}?ask"
-    db.session.add(invite(settings, user, link, signed_in_user().username))
-    db.session.commit()
+    send_link(db.session(), settings, user, by=signed_in_user(), host=request.host_url)
     flash(f"A link to sign in with is on its way to {user.mail}.")
     return _to(user)
 
@@ -184,14 +132,12 @@ def _find(user_id: int) -> User:
 
 def _changed(user_id: int) -> User:
     user = _find(user_id)
-    require("change", user)
-    if user.superuser and not signed_in_user().superuser:
-        raise Forbidden("Only a superuser may change the account of one.")
+    require_change(signed_in_user(), user)
     return user
 
 
 def _sent() -> AdminForm:
-    form = AdminForm(
+    return AdminForm(
         {
             "display_name": line(request.form, "display_name"),
             "mail": line(request.form, "mail"),
@@ -201,54 +147,6 @@ def _sent() -> AdminForm:
             "groups": {group.id for group in groups_chosen(db.session(), request.form.getlist("groups"))},
         }
     )
-    if len(form.text("display_name")) > LONGEST_DISPLAY_NAME:
-        form.refuse("display_name", f"Ensure this value has at most {LONGEST_DISPLAY_NAME} characters.")
-    if form.text("mail") and not is_mail(form.text("mail")):
-        form.refuse("mail", NOT_A_MAIL)
-    if form.values["invite"] and not form.text("mail"):
-        form.refuse("mail", "A link by mail needs an address.")
-    if form.values["superuser"] and not signed_in_user().superuser:
-        form.refuse("superuser", "Only a superuser may say who is one.")
-    return form
-
-
-def _told(user: User) -> dict[str, Any]:
-    return {
-        "display_name": user.display_name,
-        "mail": user.mail,
-        "active": user.active,
-        "superuser": user.superuser,
-        "groups": _groups_of([user.id]).get(user.id, []),
-    }
-
-
-def _take_over(user: User, form: AdminForm) -> None:
-    user.display_name, user.mail = form.text("display_name"), form.text("mail")
-    user.active, user.superuser = form.values["active"], form.values["superuser"]
-
-
-def _set_groups(user: User) -> None:
-    chosen = {
-        group.id
-        for group in groups_chosen(db.session(), request.form.getlist("groups"))
-        if not group.everyone
-    }
-    db.session.execute(delete_rows(group_members).where(group_members.c.user_id == user.id))
-    for group_id in sorted(chosen):
-        db.session.execute(group_members.insert().values(group_id=group_id, user_id=user.id))
-
-
-def _groups_of(user_ids: list[int]) -> dict[int, list[str]]:
-    query = (
-        select(group_members.c.user_id, Group.name)
-        .join(Group, Group.id == group_members.c.group_id)
-        .where(group_members.c.user_id.in_(user_ids))
-        .order_by(Group.name)
-    )
-    found: dict[int, list[str]] = {}
-    for user_id, name in db.session.execute(query):
-        found.setdefault(user_id, []).append(name)
-    return found
 
 
 def _identities_of(user: User) -> Sequence[Identity]:

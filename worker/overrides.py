@@ -14,6 +14,7 @@ from jobs.errors import InvalidData
 from store.audit import note
 from store.models import JobRecord
 from store.sealing import current_key
+from store.text import clean_text
 
 #: No limit of time is longer: seconds in ten years.
 LONGEST_SECONDS = 10 * 365 * 24 * 3600.0
@@ -22,6 +23,11 @@ LONGEST_QUEUE = 100
 
 CHANGED_MEANWHILE = "Somebody else has changed these settings meanwhile. Look at them again, then save yours."
 MOST_QUEUES = 50
+
+
+class ChangedMeanwhile(InvalidData):
+    """What the caller knew of a job is not what its settings are now."""
+
 
 #: Of NB-90: without a key its inputs would have to lie about in a form that the web server can read.
 UNSEALED = (
@@ -101,11 +107,11 @@ def override(
 
     overrides: {name of a setting: value, as its kind has it}. version: of what the caller knew (see `version_of`).
     still_allowed: asked about the record as it would be: nobody moves a job out of, or into, what permissions give them.
-    Raises InvalidData, {name: [sentence]}, or a list of sentences.
+    Raises InvalidData, {name: [sentence]}, or a list of sentences; ChangedMeanwhile.
     """
     db.refresh(record, with_for_update=True)
     if version is not None and version != version_of(record):
-        raise InvalidData([CHANGED_MEANWHILE])
+        raise ChangedMeanwhile([CHANGED_MEANWHILE])
     errors: dict[str, list[str]] = {}
     checked: dict[str, Any] = {}
     for name, value in overrides.items():
@@ -159,7 +165,7 @@ def _checked(setting: Setting, value: Any) -> Any:
         return _names(value)
     if not isinstance(value, str):
         raise ValueError("Enter text.")
-    text = value.strip()
+    text = clean_text(value).strip()
     if setting.kind == "line" and not text.isprintable():
         raise ValueError("Use one line.")
     most = {"name": LONGEST_NAME, "grouping": LONGEST_GROUPING}.get(setting.name, LONGEST_DESCRIPTION)

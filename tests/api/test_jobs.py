@@ -26,6 +26,8 @@ JOB_KEYS = {
     "time_limit",
     "queues",
     "presets",
+    "overrides",
+    "version",
     "variables",
     "code_digest",
     "code_commit",
@@ -130,3 +132,8 @@ def test_parameters_that_cannot_be_meant_are_refused_by_name(call, query, name):
     answer = call("GET", f"/jobs?{query}")
     assert answer.status_code == 422
     assert list(answer.json["errors"]) == [name]
+
+
+def test_fields_that_name_none_are_all_of_them(call, hello):
+    path = f"/jobs/{hello.id}"
+    assert call("GET", f"{path}?fields=%09,").json == call("GET", path).json

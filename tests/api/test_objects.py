@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import select
 
 from store import migrate
+from store.changes import Author, record_changes
 from store.data import Data
-from store.models import JobResult
+from store.models import Button, JobResult
 from store.plugins import load_plugins
 from store.settings import Settings, load_settings
 from tests.api.conftest import described, follow
@@ -236,3 +237,62 @@ def test_objects_that_are_not_there_are_named_by_variable_and_nothing_is_stored(
 )
 def test_what_another_variable_refers_to_may_be_anything(call, job, site):
     assert call("POST", RUN, json={"data": {"site": site, "device": 1}}).status_code in (201, 422)
+
+
+def test_kinds_of_objects_are_listed_with_their_numbers(call):
+    kinds = {row["name"]: row for row in call("GET", "/objects").json["results"]}
+    assert kinds["inventory.device"] == {
+        "name": "inventory.device",
+        "label": "device",
+        "label_plural": "devices",
+        "count": 7,
+    }
+
+
+def test_an_object_has_the_facts_of_its_page_and_what_jobs_changed(app, call, make_result):
+    from examples.inventory.models import Site
+
+    run = make_result(status="completed")
+    for number in (1, 2):
+        author = Author(run.id, 1, "alice")
+        with app.extensions["errand"].data.run_session(wait_seconds=5, on_wait=lambda: None) as session:
+            session.on_flush.append(lambda flushed, author=author: record_changes(flushed, author))
+            site = session.get(Site, 1)
+            site.slug = f"bern-{number}"
+            site.save()
+            session.commit()
+    told = call("GET", "/objects/inventory.site/1").json
+    facts = {fact["name"]: fact["value"] for fact in told["facts"]}
+    assert (told["pk"], told["text"], told["model"]) == (1, "Site 1", "inventory.site")
+    assert facts["status"] == {"pk": 1, "text": "Active", "url": "/objects/inventory.status/1"}
+    pages = follow(call, "/objects/inventory.site/1/changes?limit=1")
+    assert [[(row["action"], row["result"]) for row in rows] for rows in pages] == [
+        [("update", str(run.id))]
+    ] * 2
+    assert pages[0][0]["differences"] == [{"title": "Slug", "before": "bern-1", "after": "bern-2"}]
+    assert call("GET", "/objects/inventory.site/1/changes?after=x").status_code == 422
+    for path in ("inventory.site/99", "inventory.site/x", "nothing.here/1", "inventory.site/99/buttons"):
+        assert call("GET", f"/objects/{path}").status_code == 404
+
+
+def test_buttons_are_listed_and_pressed_by_whoever_may_run_their_job(call, db, make_job):
+    inputs = [described("StringVar", name, required=False) for name in ("object_pk", "object_model_name")]
+    job = make_job("local/buttons/Press", receives="button", variables=inputs)
+    for name, more in (("A", {"group_name": "More"}), ("B", {"confirm": False}), ("C", {"enabled": False})):
+        db.add(Button(name=name, text=name, object_types=["inventory.site"], job_id=job.id, **more))
+    db.commit()
+    listed = call("GET", "/objects/inventory.site/1/buttons").json["results"]
+    assert [(row["text"], row["group"], row["question"] is None) for row in listed] == [
+        ("A", "More", False),
+        ("B", None, True),
+    ]
+    pressed = call("POST", f"/objects/inventory.site/1/buttons/{listed[1]['id']}")
+    assert pressed.status_code == 201, pressed.text
+    assert pressed.headers["Location"] == f"/api/v1/results/{pressed.json['id']}"
+    assert (pressed.json["origin"]["kind"], pressed.json["origin"]["name"]) == ("button", "B")
+    assert pressed.json["data"] == {"object_pk": "1", "object_model_name": "inventory.site"}
+    assert call("POST", f"/objects/inventory.device/1/buttons/{listed[1]['id']}").status_code == 404
+    job.enabled = False
+    db.commit()
+    assert call("GET", "/objects/inventory.site/1/buttons").json["results"] == []
+    assert call("POST", f"/objects/inventory.site/1/buttons/{listed[0]['id']}").status_code == 404

@@ -1,10 +1,15 @@
 """The OpenAPI document: it names every call, and every answer is as it says."""
 
+import importlib
+import pkgutil
 import re
+from collections import Counter
 
 import pytest
+from typing_extensions import is_typeddict
 
 from benchmarks.soak.calls import fuzzed
+from webapp.api import shapes
 from webapp.api.document import document, operations
 
 #: Of each operation: enough to see that every answer has its shape; `./errand soak` asks for more.
@@ -42,3 +47,19 @@ def test_every_answer_is_as_it_says(app, who, request, make_token, hello, make_r
     answers = set().union(*found.values())
     assert answers & {200, 201, 204}
     assert answers & {403, 404, 422}
+
+
+def test_no_two_shapes_have_one_name():
+    """The document would have one of them only."""
+    modules = [
+        importlib.import_module(f"webapp.api.shapes.{each.name}")
+        for each in pkgutil.iter_modules(shapes.__path__)
+    ]
+    found = Counter(
+        name
+        for module in modules
+        for name, value in vars(module).items()
+        if is_typeddict(value) and value.__module__ == module.__name__
+    )
+    assert len(found) > 30
+    assert [name for name, times in found.items() if times > 1] == []

@@ -108,7 +108,7 @@ def test_no_answer_sets_a_cookie_or_may_be_kept(call, hello):
     ("method", "path"),
     [
         ("POST", "/jobs"),
-        ("DELETE", "/jobs/local/hello/Hello"),
+        ("PUT", "/jobs/local/hello/Hello"),
         ("GET", "/jobs/local/hello/Hello/run"),
         ("PUT", "/jobs/local/hello/Hello/run"),
         ("POST", "/objects/inventory.device"),
@@ -116,7 +116,7 @@ def test_no_answer_sets_a_cookie_or_may_be_kept(call, hello):
         ("PATCH", "/results/7a5ad157-04a5-4a53-b7a3-0a8be41e9b7e"),
         ("POST", "/results/7a5ad157-04a5-4a53-b7a3-0a8be41e9b7e/entries"),
         ("GET", "/results/7a5ad157-04a5-4a53-b7a3-0a8be41e9b7e/cancel"),
-        ("POST", "/sources"),
+        ("PUT", "/sources"),
     ],
 )
 def test_a_wrong_method_is_a_405_in_json(call, hello, method, path):

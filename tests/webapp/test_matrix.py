@@ -42,6 +42,7 @@ from store.settings import Settings
 from worker.approvals import ask, digests
 from worker.host import this_process
 from worker.presence import Presence
+from worker.syncs import add
 
 from .conftest import Browser, running, signed_in
 
@@ -53,6 +54,7 @@ SIGN_IN, OPEN, TOKEN = 303, 200, 401
 #: one of somebody else's that waits for an approval; `~` is somebody else's schedule, which does, too; `^` is the id of
 #: the job.
 JOB, API, EXTRAS = "/jobs/local/net/Ping", "/api/v1", "/api/extras"
+SITE = f"{API}/objects/inventory.site/1"
 BUTTON = UUID(int=1)
 WEBHOOK = UUID(int=2)
 HOOK, CHAIN = UUID(int=3), UUID(int=4)
@@ -266,11 +268,21 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     ("GET", f"{API}/jobs"): ("api.jobs", TOKEN, 200, 200),
     ("GET", f"{API}{JOB}"): ("api.job", TOKEN, 404, 200),
     ("POST", f"{API}{JOB}/run"): ("api.run", TOKEN, 404, 201),
+    ("GET", f"{API}{JOB}/variables"): ("api.variables", TOKEN, 404, 200),
+    ("PATCH", f"{API}{JOB}"): ("api.change_job", TOKEN, 404, 403),
+    ("DELETE", f"{API}{JOB}"): ("api.delete_job", TOKEN, 404, 403),
+    ("POST", f"{API}/jobs/refresh"): ("api.refresh", TOKEN, 404, 404),
+    ("POST", f"{API}/jobs/enable-all"): ("api.enable_all", TOKEN, 403, 403),
     ("GET", f"{API}{JOB}/values"): ("api.values", TOKEN, 404, 200),
     ("GET", f"{API}{JOB}/values/k"): ("api.value", TOKEN, 404, 404),
     ("PUT", f"{API}{JOB}/values/k"): ("api.put_value", TOKEN, 404, 403),
     ("DELETE", f"{API}{JOB}/values/k"): ("api.delete_value", TOKEN, 404, 403),
+    ("GET", f"{API}/objects"): ("api.models", TOKEN, 200, 200),
     ("GET", f"{API}/objects/inventory.site"): ("api.objects", TOKEN, 404, 200),
+    ("GET", f"{SITE}"): ("api.show_object", TOKEN, 404, 200),
+    ("GET", f"{SITE}/changes"): ("api.object_changes", TOKEN, 404, 200),
+    ("GET", f"{SITE}/buttons"): ("api.object_buttons", TOKEN, 404, 200),
+    ("POST", f"{SITE}/buttons/{BUTTON}"): ("api.press_button", TOKEN, 404, 201),
     ("GET", f"{API}/results"): ("api.results", TOKEN, 200, 200),
     ("GET", f"{API}/results/*"): ("api.result", TOKEN, 404, 200),
     ("GET", f"{API}/results/*/entries"): ("api.entries", TOKEN, 404, 200),
@@ -322,13 +334,62 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
             *OF_TRIGGERS["chain"],
             *OF_TRIGGERS["button"],
             *OF_TRIGGERS["webhook"],
-            ("POST", f"webhooks/{WEBHOOK}/secret", "renew_secret"),
+            ("POST", f"webhooks/{WEBHOOK}/secret", "renew_webhook_secret"),
             ("POST", f"webhooks/{WEBHOOK}/test", "try_webhook"),
-            ("GET", f"webhooks/{WEBHOOK}/deliveries", "deliveries"),
-            ("GET", f"webhooks/{WEBHOOK}/deliveries/1", "delivery"),
+            ("GET", f"webhooks/{WEBHOOK}/deliveries", "webhook_deliveries"),
+            ("GET", f"webhooks/{WEBHOOK}/deliveries/1", "webhook_delivery"),
             ("POST", f"webhooks/{WEBHOOK}/deliveries/1/again", "send_delivery_again"),
         )
     },
+    ("GET", f"{API}/me"): ("api.me", TOKEN, 200, 200),
+    ("GET", f"{API}/me/tokens"): ("api.my_tokens", TOKEN, 200, 200),
+    ("POST", f"{API}/me/tokens"): ("api.create_my_token", TOKEN, 201, 201),
+    ("GET", f"{API}/me/notices"): ("api.my_notices", TOKEN, 200, 200),
+    ("PATCH", f"{API}/me/notices"): ("api.change_my_notices", TOKEN, 200, 200),
+    ("GET", f"{API}/me/notice-rules"): ("api.my_rules", TOKEN, 200, 200),
+    ("POST", f"{API}/me/notice-rules"): ("api.create_my_rule", TOKEN, 404, 201),
+    ("DELETE", f"{API}/me/notice-rules/999"): ("api.delete_my_rule", TOKEN, 404, 404),
+    ("DELETE", f"{API}/me/tokens/999"): ("api.end_my_token", TOKEN, 404, 404),
+    **{
+        (method, f"{API}/{path}"): (f"api.{endpoint}", TOKEN, 404, 404)
+        for method, path, endpoint in (
+            ("GET", "users", "users"),
+            ("POST", "users", "create_user"),
+            ("GET", "users/1", "person"),
+            ("PATCH", "users/1", "change_user"),
+            ("POST", "users/1/link", "make_user_link"),
+            ("GET", "groups", "groups"),
+            ("POST", "groups", "create_group"),
+            ("GET", "groups/1", "group"),
+            ("PATCH", "groups/1", "change_group"),
+            ("DELETE", "groups/1", "delete_group"),
+            ("GET", "permissions", "permissions"),
+            ("POST", "permissions", "create_permission"),
+            ("GET", "permissions/1", "permission"),
+            ("PATCH", "permissions/1", "change_permission"),
+            ("DELETE", "permissions/1", "delete_permission"),
+            ("GET", "sources/git.team", "source"),
+            ("POST", "sources", "create_source"),
+            ("PATCH", "sources/git.team", "change_source"),
+            ("DELETE", "sources/git.team", "delete_source"),
+            ("POST", "sources/git.team/sync", "sync_source"),
+            ("POST", "sources/git.team/test", "test_source"),
+            ("GET", "sources/git.team/syncs", "syncs"),
+            ("GET", "channels", "channels"),
+            ("POST", "channels", "create_channel"),
+            ("GET", "channels/1", "channel"),
+            ("PATCH", "channels/1", "change_channel"),
+            ("DELETE", "channels/1", "delete_channel"),
+            ("POST", "channels/1/secret", "renew_channel_secret"),
+            ("POST", "channels/1/try", "try_channel"),
+            ("GET", "deliveries", "deliveries"),
+            ("GET", "deliveries/1", "delivery"),
+            ("POST", "deliveries/1/again", "send_again"),
+            ("GET", "audit", "audit"),
+            ("GET", "audit/verify", "verify_audit"),
+        )
+    },
+    ("GET", f"{API}/permissions/explain?action=view&kind=user"): ("api.explain_permissions", TOKEN, 200, 200),
     ("GET", f"{API}/sources"): ("api.sources", TOKEN, 404, 404),
     ("GET", f"{API}/workers"): ("api.workers", TOKEN, 404, 200),
     ("POST", f"{API}/workers/w-1/drain"): ("api.drain", TOKEN, 404, 403),
@@ -385,6 +446,7 @@ VIEWER: dict[tuple[str, str], int] = {
     ("POST", f"/objects/inventory.site/1/buttons/{BUTTON}"): 403,
     ("POST", f"{API}{JOB}/run"): 403,
     ("POST", f"{API}/schedules"): 403,
+    ("POST", f"{SITE}/buttons/{BUTTON}"): 403,
     ("POST", f"{API}/results/+/cancel"): 403,
     ("POST", f"{EXTRAS}/jobs/^/run/"): 403,
     ("POST", f"{EXTRAS}{JOB}/run/"): 403,
@@ -486,6 +548,10 @@ ADMIN: dict[tuple[str, str], int] = {
     ("POST", "/workers/w-1/resume"): 303,
     ("POST", "/workers/queues/default/pause"): 303,
     ("POST", "/workers/queues/default/resume"): 303,
+    ("PATCH", f"{API}{JOB}"): 200,
+    ("DELETE", f"{API}{JOB}"): 409,
+    ("POST", f"{API}/jobs/refresh"): 200,
+    ("POST", f"{API}/jobs/enable-all"): 200,
     ("PUT", f"{API}{JOB}/values/k"): 201,
     ("DELETE", f"{API}{JOB}/values/k"): 404,
     ("POST", f"{API}/results/*/cancel"): 202,
@@ -540,6 +606,45 @@ ADMIN: dict[tuple[str, str], int] = {
             ("GET", f"webhooks/{WEBHOOK}/deliveries/1", 200),
             # Nobody signed it.
             ("POST", f"webhooks/{WEBHOOK}/deliveries/1/again", 409),
+        )
+    },
+    **{
+        (method, f"{API}/{path}"): status
+        for method, path, status in (
+            ("GET", "users", 200),
+            ("POST", "users", 201),
+            ("GET", "users/1", 200),
+            ("PATCH", "users/1", 200),
+            ("POST", "users/1/link", 200),
+            ("GET", "groups", 200),
+            ("POST", "groups", 201),
+            ("GET", "groups/1", 200),
+            ("PATCH", "groups/1", 200),
+            ("DELETE", "groups/1", 204),
+            ("GET", "permissions", 200),
+            ("POST", "permissions", 201),
+            ("GET", "permissions/1", 200),
+            ("PATCH", "permissions/1", 200),
+            ("DELETE", "permissions/1", 204),
+            ("GET", "sources/git.team", 200),
+            ("POST", "sources", 201),
+            ("PATCH", "sources/git.team", 200),
+            ("DELETE", "sources/git.team", 204),
+            ("POST", "sources/git.team/sync", 202),
+            ("POST", "sources/git.team/test", 202),
+            ("GET", "sources/git.team/syncs", 200),
+            ("GET", "channels", 200),
+            ("POST", "channels", 422),
+            ("GET", "channels/1", 200),
+            ("PATCH", "channels/1", 200),
+            ("DELETE", "channels/1", 204),
+            ("POST", "channels/1/secret", 200),
+            ("POST", "channels/1/try", 202),
+            ("GET", "deliveries", 200),
+            ("GET", "deliveries/1", 200),
+            ("POST", "deliveries/1/again", 200),
+            ("GET", "audit", 200),
+            ("GET", "audit/verify", 200),
         )
     },
     ("GET", f"{API}/sources"): 200,
@@ -606,7 +711,7 @@ def fill(
         viewer = User(username="vera")
         for kind in ("job", "result", "schedule", "object", "worker"):
             db.add(Permission(name=f"See {kind}", kind=kind, actions=["view"], users=[viewer]))
-        db.add(GitSource(slug="team", url="https://example.com/team/jobs.git"))
+        add(db, GitSource(slug="team", url="https://example.com/team/jobs.git"))
         db.add(
             Button(id=BUTTON, name="Press", object_types=["inventory.site"], text="Press", job_id=press.id)
         )
@@ -694,6 +799,12 @@ def test_who_may_do_what(
 BODIES: dict[tuple[str, str], Any] = {
     ("PUT", f"{API}{JOB}/values/k"): {"value": 1},
     ("POST", f"{API}/results/bulk"): {"action": "cancel", "ids": []},
+    ("POST", f"{API}/users"): {"username": "dave"},
+    ("POST", f"{API}/groups"): {"name": "New"},
+    ("POST", f"{API}/channels"): {"name": "New", "kind": "slack"},
+    ("POST", f"{API}/me/notice-rules"): {"about": "job", "subject": "local/net/Ping", "ways": ["mail"]},
+    ("POST", f"{API}/sources"): {"slug": "new", "url": "https://example.com/new/jobs.git"},
+    ("POST", f"{API}/permissions"): {"name": "New", "actions": ["view"]},
     ("PATCH", f"{EXTRAS}/jobs/"): [{"id": "^", "enabled": True}],
     ("DELETE", f"{EXTRAS}/jobs/"): [{"id": "^"}],
     ("PATCH", f"{EXTRAS}/jobs/^/"): {"enabled": True},
@@ -740,6 +851,8 @@ def check(app: Flask, db: Any, cast: Any, fill: Callable[[str], str], method: st
             does = (
                 method != "GET" and (method, path) not in LOOKS and (expected < 300 or user is cast["root"])
             )
+            own = path.startswith(f"{API}/me/")
+            does = method != "GET" and (expected < 300 or own or user is cast["root"])
             read_only = 403 if does else expected
             limited = client.open(address, method=method, headers=token_of(db, user, read_only=True), **body)
             assert limited.status_code == read_only, limited.text
@@ -751,6 +864,8 @@ def check(app: Flask, db: Any, cast: Any, fill: Callable[[str], str], method: st
                 or elsewhere.json.get("results") == []
                 or list(elsewhere.json.get("errors", ())) == ["job"]
                 or path.endswith(("inventory.site", "openapi.json", "/bulk", "/preview"))
+                or path.startswith(f"{API}/objects")
+                or path.endswith(("openapi.json", "/bulk", "/me", "kind=user"))
                 or path in FOR_TOKENS
             )
             answer = client.open(address, method=method, headers=token_of(db, user), **body)

@@ -15,6 +15,7 @@ from webapp.database import RETRY_AFTER_SECONDS, trouble
 from webapp.uploads import too_much
 from worker.approvals import AlreadyDecided
 from worker.cancel import AlreadyFinished
+from worker.overrides import ChangedMeanwhile
 from worker.removal import NotEnded
 
 PROBLEM = "application/problem+json"
@@ -54,6 +55,7 @@ ANSWERED: tuple[type[Exception] | int, ...] = (
     Forbidden,
     AlreadyDecided,
     AlreadyFinished,
+    ChangedMeanwhile,
     NotEnded,
     OperationalError,
 )
@@ -61,6 +63,8 @@ ANSWERED: tuple[type[Exception] | int, ...] = (
 
 def answer(error: Exception) -> Response | HTTPException:
     """Turn any error into JSON. What is not known here is our own fault and tells nothing of itself."""
+    if isinstance(error, ChangedMeanwhile):
+        return problem(409, str(error))
     if isinstance(error, InvalidData | InvalidRequest):
         return _refused(error.errors)
     if isinstance(error, NotVisible):

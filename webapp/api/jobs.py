@@ -85,10 +85,25 @@ def job(query: Query, reference: str) -> Any:
         raise MethodNotAllowed(["POST"])
     if record is None:
         raise _no_job()
+    return shapes.job(record, *_computed(record))
+
+
+@call(answers={200: Page[shapes.VariableShape]}, tag="jobs")
+def variables(query: Query, reference: str) -> Any:
+    """List the variables of a job, with what its code computes of them."""
+    record = fresh(lambda: _find(reference, db.session()))
+    if record is None:
+        raise _no_job()
+    described, problems = _computed(record)
+    return page([shapes.variable(each, problems.get(each["name"])) for each in described])
+
+
+def _computed(record: JobRecord) -> tuple[list[dict[str, Any]], dict[str, list[str]]]:
+    """Return the variables with what only the job's code can say of them, and why it could not."""
     settings = current_app.extensions["errand"].settings
     questions = Questions(settings, record, username=user().username)
     with object_lookup(settings) as objects:
-        return shapes.job(record, questions.described(objects), questions.problems)
+        return questions.described(objects), questions.problems
 
 
 @call(

@@ -30,6 +30,7 @@ def identify() -> None:
     _note_use(token)
     g.token_id = token.id
     # Without a statement, so without a transaction: that begins when the request has come in whole.
+    g.token = token
     g.user = db.session.merge(token.user, load=False)
     audit.act_as(audit.Actor(token.user.username, "api", request.remote_addr or ""))
     if token.read_only or token.class_paths:

@@ -122,7 +122,7 @@ def delete_webhook(query: Query, webhook_id: uuid.UUID) -> Any:
 
 
 @call(answers={200: shapes.SecretWebhookShape}, tag="webhooks")
-def renew_secret(query: Query, webhook_id: uuid.UUID) -> Any:
+def renew_webhook_secret(query: Query, webhook_id: uuid.UUID) -> Any:
     """Give a webhook a new secret, which is shown this one time. The one before stays right for a while."""
     secret = webhook_form.renew_secret(find_webhook(webhook_id))
     return shapes.secret_webhook(find_webhook(webhook_id), secret)
@@ -138,7 +138,7 @@ def try_webhook(query: Query, webhook_id: uuid.UUID, body: Sample) -> Any:
 
 
 @call(query=Deliveries, answers={200: Page[shapes.DeliveryLine]}, tag="webhooks")
-def deliveries(query: Deliveries, webhook_id: uuid.UUID) -> Any:
+def webhook_deliveries(query: Deliveries, webhook_id: uuid.UUID) -> Any:
     """List what came to a webhook, the latest first."""
     wanted = select(WebhookDelivery).where(WebhookDelivery.webhook_id == find_webhook(webhook_id).id)
     if query.outcome:
@@ -147,14 +147,14 @@ def deliveries(query: Deliveries, webhook_id: uuid.UUID) -> Any:
     return page([shapes.delivery_line(row) for row in rows], more)
 
 
-@call(answers={200: shapes.DeliveryShape}, tag="webhooks")
-def delivery(query: Query, webhook_id: uuid.UUID, number: int) -> Any:
+@call(answers={200: shapes.WebhookDeliveryShape}, tag="webhooks")
+def webhook_delivery(query: Query, webhook_id: uuid.UUID, number: int) -> Any:
     """Show what came once, with what was kept of it."""
     row = find_webhook(webhook_id)
     return shapes.delivery(find_delivery(row, number), row)
 
 
-@call(answers={200: shapes.AnswerShape}, tag="webhooks")
+@call(answers={200: shapes.WebhookAnswerShape}, tag="webhooks")
 def send_delivery_again(query: Query, webhook_id: uuid.UUID, number: int) -> Any:
     """Have what came once be judged, and run, as if it came now."""
     try:

@@ -147,7 +147,7 @@ def _in_a_line(text: str) -> str:
 
 
 def _switch(settings: "Settings", class_paths: Sequence[str], *, every: bool, enabled: bool) -> None:
-    from store.audit import note
+    from worker.job_records import switch
 
     if every == bool(class_paths):
         raise click.UsageError("Name the class paths of jobs, or give --all.")
@@ -158,14 +158,7 @@ def _switch(settings: "Settings", class_paths: Sequence[str], *, every: bool, en
             chosen = _named(session, class_paths)
         changed = [record for record in chosen if record.enabled != enabled]
         for record in changed:
-            record.enabled = enabled
-            note(
-                session,
-                "job.enable" if enabled else "job.disable",
-                record.class_path,
-                before={"enabled": not enabled},
-                after={"enabled": enabled},
-            )
+            switch(session, record, enabled=enabled)
         session.commit()
     click.echo(f"{'Enabled' if enabled else 'Disabled'} {_count(len(changed), 'job')}.", err=True)
 

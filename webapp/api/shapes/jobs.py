@@ -7,7 +7,10 @@ from typing_extensions import TypedDict
 
 from store.models import JobRecord
 from webapp.api.shapes import moment, text_id, time
+from webapp.api.shapes.places import LoadErrorShape, load_error
 from worker.kept_values import Kept
+from worker.overrides import version_of
+from worker.refresh import RefreshReport
 
 
 class VariableShape(TypedDict):
@@ -76,9 +79,34 @@ class JobShape(TypedDict):
     queues: list[str]
     variables: list[VariableShape]
     presets: dict[str, Any]
+    #: What an administrator says in place of its code, by the name of the setting.
+    overrides: dict[str, Any]
+    #: Of its settings: changes when somebody overrides something else.
+    version: str
     code_digest: str
     code_commit: str | None
     refreshed_at: str
+
+
+class JobReferenceShape(TypedDict):
+    """Which job it is."""
+
+    id: str
+    class_path: str
+    name: str
+
+
+class RefreshShape(TypedDict):
+    """What a look at all folders and plugins has found."""
+
+    #: How many jobs there are.
+    jobs: int
+    #: Class paths of those seen for the first time, and of those that are not there any more.
+    new: list[str]
+    gone: list[str]
+    errors: list[LoadErrorShape]
+    #: Sentences about whole sources and about templates of forms.
+    notes: list[str]
 
 
 class KeptShape(TypedDict):
@@ -123,9 +151,25 @@ def job(
         "queues": record.allowed_queues,
         "variables": [variable(each, (problems or {}).get(each["name"])) for each in described],
         "presets": record.presets,
+        "overrides": record.overrides or {},
+        "version": version_of(record),
         "code_digest": record.code_digest,
         "code_commit": record.code_commit or None,
         "refreshed_at": moment(record.refreshed_at),
+    }
+
+
+def reference(record: JobRecord) -> JobReferenceShape:
+    return {"id": str(record.id), "class_path": record.class_path, "name": record.name}
+
+
+def refreshed(report: RefreshReport) -> RefreshShape:
+    return {
+        "jobs": report.jobs,
+        "new": report.new,
+        "gone": report.gone,
+        "errors": [load_error(row) for row in report.errors],
+        "notes": report.notes,
     }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
-from store.models import JobSource, LoadError, SourceSync, WorkerProcess
+from store.models import GitSource, JobSource, LoadError, SourceSync, WorkerProcess
 from store.objects import text_of
 from webapp.api.shapes import moment, text_id, time
 from worker.queue_facts import QueueFacts
@@ -31,9 +31,15 @@ class LoadErrorShape(TypedDict):
 
 
 class SyncShape(TypedDict):
-    """One sync of a git repository."""
+    """One sync of a git repository, or a try whether it can be reached."""
 
     id: str
+    #: The server is only asked what it has: nothing changes.
+    test: bool
+    #: A username, or "".
+    asked_by: str
+    #: "page", "api", "command", "webhook" or "interval".
+    asked_via: str
     state: str
     outcome: str
     from_commit: str | None
@@ -56,6 +62,34 @@ class SourceShape(TypedDict):
     note: str | None
     refreshed_at: str
     load_errors: list[LoadErrorShape]
+
+
+class RepositoryShape(TypedDict):
+    """A git repository that jobs come from. What opens it never goes out."""
+
+    slug: str
+    url: str
+    #: A branch or a tag; "": its main branch.
+    ref: str
+    #: The folder of job files in it; "": its top.
+    path: str
+    username: str
+    host_keys: str
+    enabled: bool
+    #: Minutes between two looks at it; 0: only when somebody asks, or the calendar does.
+    interval_minutes: int
+    cron: str
+    zone: str
+    next_sync_at: str | None
+    checked_at: str | None
+    #: Which of token, private_key and webhook_secret there are.
+    secrets: list[str]
+
+
+class FullSourceShape(SourceShape):
+    """A place that jobs come from; `repository` is null for folders and plugins."""
+
+    repository: RepositoryShape | None
 
 
 class WorkerShape(TypedDict):
@@ -116,9 +150,30 @@ def source(row: JobSource, errors: Iterable[LoadError], last: SourceSync | None 
     }
 
 
+def repository(row: GitSource) -> RepositoryShape:
+    return {
+        "slug": row.slug,
+        "url": row.url,
+        "ref": row.ref,
+        "path": row.path,
+        "username": row.username,
+        "host_keys": row.host_keys,
+        "enabled": row.enabled,
+        "interval_minutes": row.interval_minutes,
+        "cron": row.cron,
+        "zone": row.zone,
+        "next_sync_at": time(row.next_sync_at),
+        "checked_at": time(row.checked_at),
+        "secrets": list(row.secret_names),
+    }
+
+
 def sync(row: SourceSync) -> SyncShape:
     return {
         "id": str(row.id),
+        "test": row.test,
+        "asked_by": row.asked_by,
+        "asked_via": row.asked_via,
         "state": row.state,
         "outcome": row.outcome,
         "from_commit": row.from_commit or None,

@@ -133,7 +133,7 @@ class DeliveryLine(TypedDict):
     size: int
 
 
-class DeliveryShape(DeliveryLine):
+class WebhookDeliveryShape(DeliveryLine):
     """A request that came, with what was kept of it."""
 
     headers: dict[str, Any]
@@ -143,7 +143,7 @@ class DeliveryShape(DeliveryLine):
     why_not_again: str | None
 
 
-class AnswerShape(TypedDict):
+class WebhookAnswerShape(TypedDict):
     """What became of a request."""
 
     outcome: str
@@ -152,7 +152,7 @@ class AnswerShape(TypedDict):
     result: str | None
 
 
-class StepShape(TypedDict):
+class WebhookStepShape(TypedDict):
     """One thing that has to be so."""
 
     what: str
@@ -166,7 +166,7 @@ class TrialShape(TypedDict):
     """What would become of a request: only where all fits there would be a run."""
 
     fits: bool
-    steps: list[StepShape]
+    steps: list[WebhookStepShape]
 
 
 def hook(row: Hook) -> HookShape:
@@ -263,7 +263,7 @@ def delivery_line(row: WebhookDelivery) -> DeliveryLine:
     }
 
 
-def delivery(row: WebhookDelivery, of: Webhook) -> DeliveryShape:
+def delivery(row: WebhookDelivery, of: Webhook) -> WebhookDeliveryShape:
     return {
         **delivery_line(row),
         "headers": row.headers,
@@ -272,7 +272,7 @@ def delivery(row: WebhookDelivery, of: Webhook) -> DeliveryShape:
     }
 
 
-def answer(made: Answer) -> AnswerShape:
+def answer(made: Answer) -> WebhookAnswerShape:
     return {
         "outcome": made.outcome,
         "status": made.status,
@@ -285,7 +285,7 @@ def trial(steps: list[Step]) -> TrialShape:
     return {"fits": all(step.fits for step in steps), "steps": [_step(step) for step in steps]}
 
 
-def _step(step: Step) -> StepShape:
+def _step(step: Step) -> WebhookStepShape:
     inputs = None if step.inputs is None else dict(step.inputs)
     return {"what": step.what, "found": step.found, "fits": step.fits, "inputs": inputs}
 
