@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
 
 import pytest
 from sqlalchemy import select, update
@@ -152,31 +153,21 @@ def test_one_act_for_all_that_match(call_as_root, make_result, db, monkeypatch):
 
 
 def test_results_are_deleted(call, call_as_root, make_result, db):
-    ended, running, other = (make_result(status=status) for status in ("failed", "running", "completed"))
-    db.add(
-        LogEntry(
-            result_id=ended.id,
-            seq=1,
-            attempt=1,
-            created_at=NOON,
-            level="info",
-            grouping="run",
-            message="x",
-            html="x",
-        )
-    )
+    ended, running, other = [str(make_result(status=word).id) for word in ("failed", "running", "completed")]
+    entry = {"seq": 1, "attempt": 1, "created_at": NOON, "level": "info", "grouping": "run"}
+    db.add(LogEntry(result_id=UUID(ended), message="x", html="x", **entry))
     db.commit()
-    assert call("DELETE", f"/results/{ended.id}").status_code == 403
-    assert call_as_root("DELETE", f"/results/{ended.id}").status_code == 204
-    assert call_as_root("GET", f"/results/{ended.id}").status_code == 404
+    assert call("DELETE", f"/results/{ended}").status_code == 403
+    assert call_as_root("DELETE", f"/results/{ended}").status_code == 204
+    assert call_as_root("GET", f"/results/{ended}").status_code == 404
     assert db.scalars(select(LogEntry)).all() == []
     db.rollback()
-    early = call_as_root("DELETE", f"/results/{running.id}")
+    early = call_as_root("DELETE", f"/results/{running}")
     assert (early.status_code, early.json["detail"]) == (409, "This run has not ended yet. Cancel it first.")
     body = {"action": "delete", "matching": {"status": ["completed", "running"]}}
     answer = call_as_root("POST", "/results/bulk", json=body).json
-    assert answer["done"] == [str(other.id)]
-    assert [each["id"] for each in answer["refused"]] == [str(running.id)]
+    assert answer["done"] == [other]
+    assert [each["id"] for each in answer["refused"]] == [running]
 
 
 def test_running_again_what_matches_ends(call_as_root, make_result, db, monkeypatch):

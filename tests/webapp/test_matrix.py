@@ -809,8 +809,8 @@ BODIES: dict[tuple[str, str], Any] = {
     ("DELETE", f"{EXTRAS}/jobs/"): [{"id": "^"}],
     ("PATCH", f"{EXTRAS}/jobs/^/"): {"enabled": True},
     ("DELETE", f"{EXTRAS}/job-results/"): [{"id": "*"}],
-    ("POST", f"{API}/schedules"): {"job": "local/net/Ping", "interval": "cron", "cron": "0 6 * * *"},
-    ("POST", f"{API}/schedules/preview"): {"interval": "cron", "cron": "0 6 * * *"},
+    ("POST", f"{API}/schedules"): {"job": "local/net/Ping", "interval": "cron", "cron": "0 6 1-31 1-12 0-6"},
+    ("POST", f"{API}/schedules/preview"): {"interval": "cron", "cron": "0 6 1-31 1-12 0-6"},
     ("PATCH", f"{API}/schedules/~"): {"missed": "all"},
     **{
         ("POST", f"{API}/{noun}s"): {"name": "x", "job": "local/net/No", **more}
