@@ -30,9 +30,6 @@ TWICE_SECONDS = 0.5
 #: Entries that are read at once.
 PAGE = 500
 
-#: What a shell expects of a program that Ctrl-C has ended.
-INTERRUPTED = 130
-
 Entry = Any
 
 
@@ -80,6 +77,8 @@ class Following:
     cancel: Callable[[Session, JobResult], Any]
     #: What is done with each entry as it arrives.
     show: Callable[[Entry], None] | None = None
+    #: What is done with its row, again and again.
+    look: Callable[[JobResult], None] | None = None
     #: Not None: it is executed in this process.
     worker: LocalWorker | None = None
     _after: int = 0
@@ -94,6 +93,8 @@ class Following:
             self._show_entries()
             if result.finished:
                 return result
+            if self.look is not None:
+                self.look(result)
             self._heed_interrupts(result)
             self._say_why_it_waits(result)
             if not self._executed(result):
