@@ -1,6 +1,7 @@
 """Commands that work alike on the instance here and on a portal elsewhere, over its API."""
 
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -14,11 +15,14 @@ from werkzeug.serving import make_server
 
 from store.models import ApiToken, JobRecord, JobResult, LogEntry, User
 from store.secrets import new_token
+from store.timing.recurrence import Recurrence
 from tests.cli.conftest import Portal, ended, interrupt, until_said
 from tests.worker.conftest import on_sqlite
 from webapp.api.tokens import HERE
 from webapp.app import create_app
 from webapp.cli import main
+from webapp.cli.portal import CANNOT, Elsewhere, Refusal
+from worker.schedules import Plan, create
 
 pytestmark = on_sqlite
 
@@ -302,3 +306,70 @@ def test_what_a_portal_elsewhere_refuses_is_said_and_exits_with_2(elsewhere: Non
     assert portal("run", "local/endings/Pusses").exit_code == 2
     left = portal("run", "Passes", "--no-wait", "--commit")
     assert (left.exit_code, left.stdout) == (0, f"{portal.result().id}\n")
+
+
+# --- What administrators do -----------------------------------------------------------------------------------
+
+
+def test_jobs_workers_and_queues_are_seen_alike(place: str, portal: Portal):
+    listed = errand("jobs", "list").stdout
+    assert "local/prompting/Prompted\tenabled\tPrompted\n" in listed
+    shown = errand("jobs", "show", "local/prompting/Prompted").stdout.splitlines()
+    assert any(line.startswith("input size") and "one of s, 1, l" in line for line in shown)
+    assert any(line.startswith("input name") and "required" in line for line in shown)
+    assert json.loads(errand("jobs", "show", "local/endings/Passes", "--json").stdout)["name"] == "Passes"
+    assert errand("queues", "pause", "default").exit_code == 0
+    assert "default\tpaused\t0\t0\t0\n" in errand("queues", "list").stdout
+    assert errand("queues", "resume", "default").exit_code == 0
+    assert errand("queues", "pause", "nothing").exit_code == 1
+    assert (errand("workers", "list").stdout, errand("workers", "drain", "w-1").exit_code) == ("", 1)
+
+
+def test_what_a_portal_has_no_call_for_is_said(elsewhere: None):
+    there = Elsewhere(os.environ["ERRAND_URL"], os.environ["ERRAND_TOKEN"])
+    for path in ("/wishes", "/results/x/grant", "/jobs/local/endings/Passes/wish"):
+        with pytest.raises(Refusal) as refused:
+            there.post(path)
+        assert refused.value.message == CANNOT
+    with pytest.raises(Refusal) as unknown:
+        there.post(f"/results/{UUID(int=0)}/cancel")
+    assert unknown.value.message == "There is no such result, or you may not see it."
+
+
+def test_schedules_are_shown_paused_and_run(portal: Portal):
+    with portal.platform.session() as db:
+        job = db.scalars(select(JobRecord).where(JobRecord.class_name == "Passes")).one()
+        root = db.scalars(select(User).where(User.username == "root")).one()
+        plan = Plan("each day", Recurrence("daily", NOON))
+        made = create(db, portal.settings, job=job, raw={}, user=root, plan=plan)
+        key = str(made.id)
+    (line,) = [row.split("\t") for row in errand("schedules", "list").stdout.splitlines()]
+    assert (line[0], line[1], line[3], line[4], line[6]) == (key, "on", "root", job.class_path, "each day")
+    assert errand("schedules", "pause", key, "-u", "carol").stderr.startswith("Error: ")
+    assert errand("schedules", "pause", key).exit_code == 0
+    assert errand("schedules", "show", key).stdout.splitlines()[3] == "state          paused"
+    assert errand("schedules", "resume", key).exit_code == 0
+    ran = errand("schedules", "run", key)
+    assert ran.stdout.strip() == str(portal.result().id), ran.stderr
+    assert json.loads(errand("schedules", "show", key, "--json").stdout)["data"] == {}
+    assert errand("schedules", "show", "nonsense").exit_code == 1
+
+
+def test_a_run_is_approved_by_somebody_else_or_denied(portal: Portal):
+    portal.change(JobRecord, approval_required=True)
+    for _ in range(2):
+        assert portal("run", "Passes", "--no-wait", "-u", "root").exit_code == 0
+    first, second = (str(result.id) for result in portal.results())
+    listed = [row.split("\t") for row in errand("approvals", "list").stdout.splitlines()]
+    assert [(row[0], row[1], row[3]) for row in listed] == [(first, "run", "root"), (second, "run", "root")]
+    own = errand("approvals", "approve", first)
+    assert (own.exit_code, own.stderr) == (1, "Error: You cannot approve your own job request!\n")
+    portal.change(User, superuser=True)
+    assert errand("approvals", "approve", first, "-u", "bob", "--comment", "Fine.").exit_code == 0
+    assert errand("approvals", "deny", second, "-u", "bob").exit_code == 2
+    assert errand("approvals", "deny", second, "-u", "bob", "--comment", "Not today.").exit_code == 0
+    late = errand("approvals", "deny", second, "-u", "bob", "--comment", "Again.")
+    assert late.exit_code == 1
+    assert {str(row.id): row.status for row in portal.results()} == {first: "pending", second: "denied"}
+    assert errand("approvals", "list").stdout == ""
+    assert errand("approvals", "approve", "nonsense").exit_code == 1

@@ -34,11 +34,8 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "check": ("webapp.cli.check", "check", "Try the inputs of jobs, and say what their authors should know."),
     "jobs": ("webapp.cli.jobs", "jobs", "List, show, refresh, enable and disable jobs."),
     "sources": ("webapp.cli.sources", "sources", "List sources of jobs, and sync git repositories."),
-    "schedules": (
-        "webapp.cli.schedules",
-        "schedules",
-        "List schedules, and remove those that are long over.",
-    ),
+    "schedules": ("webapp.cli.schedules", "schedules", "List, show, pause, resume and run schedules."),
+    "approvals": ("webapp.cli.approvals", "approvals", "See what waits for an approval, and decide on it."),
     "queues": ("webapp.cli.workers", "queues", "List queues, pause and resume them."),
     "audit": ("webapp.cli.audit", "audit", "See who did what, and check that nobody has altered it."),
     "keys": ("webapp.cli.keys", "keys", "See and change the keys that sensitive inputs are sealed for."),

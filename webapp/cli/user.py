@@ -1,17 +1,16 @@
 """`./errand user`: who may sign in."""
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from webapp.cli import with_settings
+from webapp.cli import Place, with_place, with_settings
 from webapp.cli.platform import find_user, platform_session
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from store.models import User
     from store.settings import Settings
 
 
@@ -50,17 +49,19 @@ def create(settings: "Settings", username: str, superuser: bool, password_stdin:
 
 
 @user.command("list")
-@with_settings
-def list_users(settings: "Settings") -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+@with_place
+def list_users(place: Place, as_json: bool) -> None:
     """List users, one a line."""
-    from sqlalchemy import select
+    from webapp.cli.printing import show
 
-    from store.models import User
-
-    with platform_session(settings) as session:
-        lines = [_line(found) for found in session.scalars(select(User).order_by(User.username))]
-    for line in lines:
-        click.echo(line)
+    columns = (
+        ("Name", lambda row: row["username"]),
+        ("Kind", lambda row: "superuser" if row["superuser"] else "user"),
+        ("State", lambda row: "active" if row["active"] else "disabled"),
+    )
+    rows = place.elsewhere.every("/users") if place.elsewhere else _all(place.settings)
+    show(rows, columns, as_json=as_json)
 
 
 @user.command()
@@ -140,9 +141,14 @@ def disable(settings: "Settings", username: str) -> None:
     click.echo(f"Disabled {username}.", err=True)
 
 
-def _line(user: "User") -> str:
-    kind = "superuser" if user.superuser else "user"
-    return f"{user.username}\t{kind}\t{'active' if user.active else 'disabled'}"
+def _all(settings: "Settings") -> list[dict[str, Any]]:
+    from sqlalchemy import select
+
+    from store.models import User
+
+    with platform_session(settings) as session:
+        found = session.scalars(select(User).order_by(User.username))
+        return [{"username": u.username, "superuser": u.superuser, "active": u.active} for u in found]
 
 
 def _check_name(session: "Session", username: str) -> None:
