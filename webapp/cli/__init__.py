@@ -42,6 +42,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "token": ("webapp.cli.token", "token", "Create API tokens."),
     "user": ("webapp.cli.user", "user", "Create users."),
     "workers": ("webapp.cli.workers", "workers", "List workers, and have one end after its run."),
+    "doctor": ("webapp.cli.doctor", "doctor", "Check every moving part, and say what to do."),
     "completion": ("webapp.cli.completion", "completion", "Print what has a shell complete commands."),
     "bench": ("webapp.cli.bench", "bench", "Measure how fast Errand is on this machine."),
     "soak": ("webapp.cli.soak", "soak", "Kill, poison and fuzz Errand for long, and count what broke."),
