@@ -232,11 +232,13 @@ def test_an_address_alone_is_the_portals_own_and_a_token_goes_elsewhere(
         assert refused.exit_code == 2
         assert sentence in refused.stderr
     for command in (
-        ("user", "list"),
-        ("token", "create", "--user", "root"),
+        ("user", "link", "root"),
+        ("keys", "list"),
         ("runjob", "local/endings/Passes"),
     ):
         assert "on the portal's own machine only" in errand(*command, **both).stderr
+    made = errand("token", "create", "--user", "root", **both)
+    assert (made.exit_code, "elsewhere you make tokens of your own" in made.stderr) == (2, True)
 
 
 def test_what_is_wrong_with_the_way_there_is_said_in_a_sentence(server: str):
@@ -306,6 +308,13 @@ def test_what_a_portal_elsewhere_refuses_is_said_and_exits_with_2(elsewhere: Non
     assert portal("run", "local/endings/Pusses").exit_code == 2
     left = portal("run", "Passes", "--no-wait", "--commit")
     assert (left.exit_code, left.stdout) == (0, f"{portal.result().id}\n")
+
+
+def test_while_nobody_listens_it_is_said_elsewhere_too(elsewhere: None, portal: Portal):
+    process = portal.start("run", "Passes")
+    until_said(process, "No worker listens on the queue default: the run waits for one.")
+    interrupt(process)
+    assert ended(process)[0] == 4
 
 
 # --- What administrators do -----------------------------------------------------------------------------------

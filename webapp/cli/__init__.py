@@ -48,6 +48,10 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "soak": ("webapp.cli.soak", "soak", "Kill, poison and fuzz Errand for long, and count what broke."),
 }
 
+#: Those that help does not list: they are for whoever changes Errand.
+HIDDEN: Mapping[str, tuple[str, str, str]] = {
+    "help-docs": ("webapp.cli.help_docs", "help_docs", "Write what --help says into docs/cli.md."),
+}
 
 #: The commands one may begin with.
 MAKE_AN_INSTANCE = frozenset({"up", "web", "worker", "scheduler", "upgrade"})
@@ -65,9 +69,10 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
+        known = {**COMMANDS, **HIDDEN}
+        if cmd_name not in known:
             return None
-        module, attribute, _ = COMMANDS[cmd_name]
+        module, attribute, _ = known[cmd_name]
         command: click.Command = getattr(import_module(module), attribute)
         return command
 

@@ -158,11 +158,15 @@ def why_it_waits(db: Session, result: JobResult) -> str | None:
         return result.cause
     if result.unreached:
         return "Redis cannot be reached: the run starts when it is back."
-    if result.queue in paused_queues(db):
-        return f"The queue {result.queue} is paused: the run waits until somebody resumes it."
-    if not listening_workers(present_workers(db))[result.queue]:
-        return f"No worker listens on the queue {result.queue}: the run waits for one."
-    return None
+    workers = listening_workers(present_workers(db))[result.queue]
+    return why_its_queue_waits(result.queue, paused=result.queue in paused_queues(db), workers=workers)
+
+
+def why_its_queue_waits(queue: str, *, paused: bool, workers: int) -> str | None:
+    """Return a sentence on what a run of this queue waits for; None where it is nothing that concerns the queue."""
+    if paused:
+        return f"The queue {queue} is paused: the run waits until somebody resumes it."
+    return None if workers else f"No worker listens on the queue {queue}: the run waits for one."
 
 
 def entries(

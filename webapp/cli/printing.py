@@ -1,6 +1,7 @@
 """What commands print: a table for a person at a terminal, lines with tabs for a program, JSON for whoever asks for it."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -52,7 +53,11 @@ def console(*, stderr: bool = False) -> "Console":
     """Return what writes in colours where that is wanted: not into a pipe, and not with NO_COLOR."""
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    # With NO_COLOR rich would leave bold and dim, which some terminals show as colours.
+    colours: Any = None if os.environ.get("NO_COLOR") else "auto"
+    return Console(
+        stderr=stderr, color_system=colours, highlight=False, markup=False, emoji=False, soft_wrap=True
+    )
 
 
 def show(rows: Iterable[Mapping[str, Any]], columns: Sequence[Column], *, as_json: bool = False) -> None:
@@ -109,10 +114,11 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> None
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
+    lines = [[one_line(value(row)) for _, value in columns] for row in rows]
     for number, (heading, _) in enumerate(columns):
         # What comes first names the row, and is copied from here: it stays whole.
-        table.add_column(heading, no_wrap=number == 0, overflow="fold")
-    for row in rows:
-        texts = [one_line(value(row)) for _, value in columns]
+        whole = max((len(texts[0]) for texts in lines), default=0) if number == 0 else None
+        table.add_column(heading, min_width=whole, overflow="fold")
+    for texts in lines:
         table.add_row(*(Text(text, style=STYLES.get(text, "")) for text in texts))
     console().print(table, soft_wrap=False)

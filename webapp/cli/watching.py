@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from webapp.cli.asking import tell
+from webapp.cli.following import why_its_queue_waits
 from webapp.cli.portal import Portal, Refusal
 
 #: How long the portal is to hold back an answer while nothing is new.
@@ -104,9 +105,20 @@ class Watching:
                 time.sleep(GLANCE_SECONDS)
 
     def _say_why_it_waits(self, result: Said) -> None:
-        why = result["cause"] or result["note"]
-        if result["status"] in WAITING and why:
+        if result["status"] not in WAITING:
+            return
+        if why := result["cause"] or result["note"] or self._why_its_queue_waits(result["queue"]):
             self._tell_once(why)
+
+    def _why_its_queue_waits(self, name: str) -> str | None:
+        try:
+            queues = list(self.portal.every("/queues"))
+        except Refusal:
+            return None  # Not everybody may see them, and nobody needs to.
+        found = next((each for each in queues if each["name"] == name), None)
+        if found is None:
+            return None
+        return why_its_queue_waits(name, paused=found["paused"], workers=found["workers"])
 
     def _tell_once(self, sentence: str) -> None:
         if sentence not in self._told:

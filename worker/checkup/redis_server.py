@@ -28,7 +28,8 @@ def redis_server(settings: Settings) -> Iterator[Finding]:
     except RedisError as error:
         yield Finding(PART, WARN, f"It answers, but tells nothing of itself: {error}")
         return
-    yield Finding(PART, OK, f"version {version}, {in_units(int(memory['used_memory']))} used")
+    used = in_units(int(memory["used_memory"]))
+    yield Finding(PART, OK, f"version {version}, {used} used: {without_password(settings.redis_url)}")
     if policy := eviction_policy(memory):
         yield Finding("redis memory", WARN, MAY_EVICT.format(policy=policy), "maxmemory-policy noeviction")
     else:
