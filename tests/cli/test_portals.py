@@ -232,7 +232,7 @@ def test_an_address_alone_is_the_portals_own_and_a_token_goes_elsewhere(
         assert refused.exit_code == 2
         assert sentence in refused.stderr
     for command in (
-        ("user", "link", "root"),
+        ("user", "create", "dora"),
         ("keys", "list"),
         ("runjob", "local/endings/Passes"),
     ):

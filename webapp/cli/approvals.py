@@ -21,6 +21,20 @@ NO_REQUEST = "Nothing of this id waits for an approval, or you may not see it."
 
 Verb = Literal["approve", "deny"]
 
+ANY = "any"
+
+
+class Drift(click.ParamType[int | str]):
+    """A number of changes, or any."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        text = str(value)
+        if text == ANY or (text.isascii() and text.isdecimal() and len(text) < 6):
+            return ANY if text == ANY else int(text)
+        self.fail(f"Give a number, or {ANY}.")
+
 
 @click.group()
 def approvals() -> None:
@@ -38,8 +52,8 @@ def list_approvals(place: Place, as_json: bool) -> None:
     from webapp.cli.printing import short_time, show
 
     columns = (
-        ("Id", lambda row: _subject(row)[1]),
-        ("Kind", lambda row: _subject(row)[0]),
+        ("Id", lambda row: row["id"]),
+        ("Kind", lambda row: row["kind"]),
         ("Asked for", lambda row: short_time(row["created_at"])),
         ("By", lambda row: row["user"]),
         ("Job", lambda row: row["class_path"]),
@@ -63,11 +77,15 @@ _plan_option = click.option(
 @click.argument("request", metavar="ID", shell_complete=a_waiting_result)
 @click.option("--comment", default="", metavar="TEXT", help="What whoever asked for it will read.")
 @_plan_option
+@click.option("--drift", type=Drift(), help="How many changes of the plan may be others: a number, or any.")
 @click.option("--late", is_flag=True, help="Of a schedule: also where it was to run before now.")
 @with_place
-def approve(place: Place, request: str, comment: str, plan: UUID | None, late: bool) -> None:
+def approve(
+    place: Place, request: str, comment: str, plan: UUID | None, drift: int | str | None, late: bool
+) -> None:
     """Approve a run, or a schedule: it starts as soon as it may."""
-    more = {name: value for name, value in (("plan", plan and str(plan)), ("late", late)) if value}
+    said = {"plan": plan and str(plan), "drift": drift, "late": late}
+    more = {name: value for name, value in said.items() if value}
     _decide(place, request, "approve", {"comment": comment, **more})
     click.echo("It is approved.", err=True)
 
@@ -80,13 +98,6 @@ def deny(place: Place, request: str, comment: str) -> None:
     """Deny a run, or a schedule."""
     _decide(place, request, "deny", {"comment": comment})
     click.echo("It is denied.", err=True)
-
-
-def _subject(row: Mapping[str, Any]) -> tuple[str, str]:
-    """Return what a request is about: a run or a schedule, and its id."""
-    kind = "schedule" if row.get("schedule") else "run"
-    said = row.get("schedule") or row.get("result") or row["id"]
-    return kind, str(said["id"] if isinstance(said, dict) else said)
 
 
 def _decide(place: Place, request: str, verb: Verb, said: Mapping[str, Any]) -> None:
@@ -121,7 +132,12 @@ def _decide_elsewhere(portal: "Portal", key: UUID, verb: Verb, said: Mapping[str
     except Refusal as refusal:
         if refusal.status != 404 or refusal.message == CANNOT:
             raise
-        portal.post(f"/approvals/schedules/{key}/{verb}", said)
+        try:
+            portal.post(f"/approvals/schedules/{key}/{verb}", said)
+        except Refusal as none:
+            if none.status != 404:
+                raise
+            raise click.ClickException(NO_REQUEST) from none
 
 
 def _decide_here(place: Place, key: UUID, verb: Verb, said: Mapping[str, Any]) -> None:
@@ -133,10 +149,11 @@ def _decide_here(place: Place, key: UUID, verb: Verb, said: Mapping[str, Any]) -
 
     decision: of_runs.Decision = "approved" if verb == "approve" else "denied"
     plan = UUID(said["plan"]) if "plan" in said else None
+    drift = None if said.get("drift") == ANY else said.get("drift", 0)
     settings = place.settings
     with platform_session(settings) as db:
         user = who(db, place.username)
-        given: dict[str, Any] = {"user": user, "comment": said["comment"], "plan": plan}
+        given: dict[str, Any] = {"user": user, "comment": said["comment"], "plan": plan, "drift": drift}
         if (result := db.get(JobResult, key)) is not None:
             of_runs.decide(db, settings, result, decision, **given)
         elif (schedule := read(db, key)) is not None:
@@ -175,10 +192,9 @@ def _line(approval: "Approval") -> Mapping[str, Any]:
 
     about = approval.schedule or approval.result
     assert about is not None  # noqa: S101 - see _rows
-    key = "schedule" if approval.schedule is not None else "result"
     return {
-        "id": approval.id,
-        key: str(about.id),
+        "kind": "schedule" if approval.schedule is not None else "run",
+        "id": str(about.id),
         "name": about.name,
         "class_path": about.class_path,
         "user": about.username,
