@@ -36,7 +36,7 @@ def server(portal: Portal) -> Iterator[str]:
     """The portal as others reach it; its address."""
     app = create_app(portal.settings)
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
@@ -332,6 +332,13 @@ def test_jobs_workers_and_queues_are_seen_alike(place: str, portal: Portal):
     assert errand("queues", "resume", "default").exit_code == 0
     assert errand("queues", "pause", "nothing").exit_code == 1
     assert (errand("workers", "list").stdout, errand("workers", "drain", "w-1").exit_code) == ("", 1)
+
+
+def test_jobs_of_a_portal_elsewhere_are_completed(elsewhere: None):
+    words = {"COMP_WORDS": "errand run local/endings/P", "COMP_CWORD": "2"}
+    runner = CliRunner(env={**words, "_ERRAND_COMPLETE": "bash_complete"})
+    offered = runner.invoke(main, prog_name="errand", complete_var="_ERRAND_COMPLETE")
+    assert offered.stdout == "plain,local/endings/Passes\n"
 
 
 def test_what_a_portal_has_no_call_for_is_said(elsewhere: None):

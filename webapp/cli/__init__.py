@@ -117,7 +117,8 @@ def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(command)
     def with_instance(instance: Path | None, **options: Any) -> Any:
         makes = command.__name__ in MAKE_AN_INSTANCE
-        if not makes and not _was_typed("instance") and os.environ.get("ERRAND_URL") and _token_given():
+        elsewhere = os.environ.get("ERRAND_URL") and os.environ.get("ERRAND_TOKEN")
+        if elsewhere and not makes and not _was_typed("instance"):
             raise click.UsageError(ONLY_HERE)
         with clear_settings():
             # A folder that was only mistyped must not become one more instance.
@@ -203,7 +204,7 @@ def with_portal(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _place(url: str | None, token: str | None, username: str | None, instance: Path | None) -> Place:
-    if not is_remote(url, token):
+    if not _is_elsewhere(url, token):
         return Place(None, username, instance)
     from webapp.cli.portal import Elsewhere
 
@@ -212,7 +213,7 @@ def _place(url: str | None, token: str | None, username: str | None, instance: P
     return Place(Elsewhere(str(url), str(token)), None, instance)
 
 
-def is_remote(url: str | None, token: str | None) -> bool:
+def _is_elsewhere(url: str | None, token: str | None) -> bool:
     """Tell whether a command goes to a portal elsewhere: it takes an address and a token, and no instance named here.
 
     The address alone does not: ERRAND_URL is also how a portal knows its own.
@@ -233,10 +234,6 @@ def is_remote(url: str | None, token: str | None) -> bool:
 def _was_typed(name: str) -> bool:
     """Tell whether an option stands on the command line, and not only in the environment."""
     return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
-
-
-def _token_given() -> bool:
-    return bool(os.environ.get("ERRAND_TOKEN"))
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
 import click
@@ -35,15 +35,15 @@ def completion(shell: str) -> None:
     click.echo(found(root.command, {}, "errand", "_ERRAND_COMPLETE").source())
 
 
-def _offers(statement: str, path: str, names: Sequence[str]) -> Complete:
+def _offers(statement: str, path: str, names: Sequence[str], **only: str) -> Complete:
     """Return what completes from a statement on the database here, or from a list of a portal elsewhere.
 
-    names: of a row what is typed, and what is said about it.
+    names: of a row what is typed, and what is said about it. only: what narrows the list elsewhere.
     """
 
     def complete(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         try:
-            rows = _elsewhere(ctx, path, names) if _is_elsewhere(ctx) else _here(ctx, statement)
+            rows = _elsewhere(ctx, path, names, only) if _is_elsewhere(ctx) else _here(ctx, statement)
         except Exception:
             # Whatever is the matter: nothing may be written into the line that somebody types.
             return []
@@ -56,16 +56,15 @@ def _is_elsewhere(ctx: click.Context) -> bool:
     return bool(_said(ctx, "url", "ERRAND_URL") and _said(ctx, "token", "ERRAND_TOKEN"))
 
 
-def _elsewhere(ctx: click.Context, path: str, names: Sequence[str]) -> list[tuple[str, str]]:
-    import requests
+def _elsewhere(
+    ctx: click.Context, path: str, names: Sequence[str], only: Mapping[str, str]
+) -> list[tuple[str, str]]:
+    from webapp.cli.portal import Elsewhere
 
-    answer = requests.get(
-        f"{_said(ctx, 'url', 'ERRAND_URL')}/api/v1{path}",
-        params={"fields": ",".join(names), "limit": str(MOST_OFFERED)},
-        headers={"Authorization": f"Token {_said(ctx, 'token', 'ERRAND_TOKEN')}"},
-        timeout=ANSWER_SECONDS,
-    )
-    return [(row[names[0]], row[names[1]]) for row in answer.json()["results"]]
+    url, token = _said(ctx, "url", "ERRAND_URL"), _said(ctx, "token", "ERRAND_TOKEN")
+    portal = Elsewhere(url, token, seconds=(ANSWER_SECONDS, ANSWER_SECONDS))
+    page = portal.get(path, fields=",".join(names), limit=MOST_OFFERED, **only)
+    return [(row[names[0]], row[names[1]]) for row in page["results"]]
 
 
 def _here(ctx: click.Context, statement: str) -> list[tuple[str, str]]:
@@ -104,7 +103,8 @@ a_result = _offers(
 )
 a_waiting_result = _offers(
     f"SELECT id, class_path FROM job_results WHERE status = 'awaiting_approval' {_LATEST}",  # noqa: S608
-    "/results?status=awaiting_approval",
+    "/results",
     ("id", "class_path"),
+    status="awaiting_approval",
 )
 a_schedule = _offers("SELECT id, name FROM schedules ORDER BY name", "/schedules", ("id", "name"))

@@ -40,6 +40,7 @@ def logs(
     such run. Ctrl-C leaves it as it is.
     """
     from webapp.cli.asking import refusals
+    from webapp.cli.printing import at_a_terminal
     from webapp.cli.reading import EXIT_CODES, INTERRUPTED, Reading, entry_of
     from webapp.cli.watching import Watching
 
@@ -51,8 +52,13 @@ def logs(
         else:
             reading.entry(entry_of(said))
 
+    def look(said: Any) -> None:
+        reading.progress(said["progress"])
+
     with refusals():
-        watching = Watching(portal, result, entry, only={"level": levels, "q": grep})
+        # Somebody has to see the bar that is moved.
+        seen = look if at_a_terminal() and not as_json else None
+        watching = Watching(portal, result, entry, seen, only={"level": levels, "q": grep})
         if not follow:
             watching.until_now()
             return
@@ -60,6 +66,8 @@ def logs(
             ended = watching.until_final()
         except KeyboardInterrupt:
             raise SystemExit(INTERRUPTED) from None
+        finally:
+            reading.close()
         if not as_json:
             reading.result(ended)
     raise SystemExit(EXIT_CODES[ended["status"]])

@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 
 BASE = "/api/v1"
 
-#: For a connection, and for an answer beyond what was asked to be waited for.
-CONNECT_SECONDS = 10
-ANSWER_SECONDS = 60
+#: For a connection, and for an answer, which may be held back for a while.
+SECONDS = (10, 60)
 
 CANNOT = "This portal cannot do that over its API."
 
@@ -35,7 +34,6 @@ Part = tuple[str, tuple[str | None, IO[bytes] | str, str]]
 class Answer:
     status: int
     body: bytes = field(repr=False)
-    media_type: str = ""
     location: str = ""
 
 
@@ -76,7 +74,7 @@ class Portal:
 
     def _asked(self, method: str, path: str, query: Mapping[str, Any], **more: Any) -> Any:
         pairs = [
-            (name.removesuffix("_"), _text(each))
+            (name, _text(each))
             for name, value in query.items()
             if value is not None
             for each in (value if isinstance(value, list | tuple) else [value])
@@ -85,7 +83,7 @@ class Portal:
         return self._read(method, path, self._send(method, address, **more))
 
     def _send(self, method: str, address: str, **more: Any) -> Answer:
-        """more: body, a JSON object; or parts, of a form; headers; wait, the seconds it may take besides."""
+        """more: body, a JSON object; or parts, of a form; headers."""
         raise NotImplementedError
 
     def _read(self, method: str, path: str, answer: Answer) -> Any:
@@ -133,12 +131,13 @@ class Elsewhere(Portal):
 
     remote = True
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, *, seconds: tuple[int, int] = SECONDS) -> None:
         self.url = _address(url)
         self._token = _token(token)
+        self._seconds = seconds
         self._session: HttpSession | None = None
 
-    def _send(self, method: str, address: str, *, wait: float = 0, **more: Any) -> Answer:
+    def _send(self, method: str, address: str, **more: Any) -> Answer:
         import requests
         from requests import exceptions
 
@@ -154,7 +153,7 @@ class Elsewhere(Portal):
                 headers=more.get("headers"),
                 # Said like this, no .netrc of whoever calls puts something else in its place.
                 auth=self._authorize,
-                timeout=(CONNECT_SECONDS, ANSWER_SECONDS + wait),
+                timeout=self._seconds,
                 # The token is for the portal that was named, and for no other.
                 allow_redirects=False,
             )
@@ -170,7 +169,6 @@ class Elsewhere(Portal):
         return Answer(
             response.status_code,
             response.content,
-            response.headers.get("Content-Type", ""),
             response.headers.get("Location", ""),
         )
 
@@ -209,7 +207,7 @@ class Here(Portal):
             self._app.extensions["sqlalchemy"].engine.dispose()
         self._app.extensions["errand"].data.dispose()
 
-    def _send(self, method: str, address: str, *, wait: float = 0, **more: Any) -> Answer:
+    def _send(self, method: str, address: str, **more: Any) -> Answer:
         from webapp.api.tokens import HERE
 
         caller = self._caller(to_look=method == "GET")
@@ -220,7 +218,7 @@ class Here(Portal):
             headers=more.get("headers"),
             environ_overrides={HERE: caller},
         )
-        return Answer(response.status_code, response.get_data(), response.mimetype or "")
+        return Answer(response.status_code, response.get_data())
 
     def _caller(self, *, to_look: bool) -> "User":
         """Whoever sits here sees everything; what is done is done in somebody's name."""

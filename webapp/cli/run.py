@@ -219,9 +219,10 @@ def _followed(
     try:
         result = following.until_final()
     except KeyboardInterrupt:
-        reading.close()
         tell(f"Left. Its result is {result.id}.")
         raise SystemExit(INTERRUPTED) from None
+    finally:
+        reading.close()
     if not quiet:
         reading.end(result.status, result.cause, result.duration_seconds, result.output)
     return result
