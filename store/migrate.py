@@ -51,10 +51,23 @@ def downgrade_data(settings: Settings, revision: str = "base") -> None:
 def is_current(settings: Settings) -> bool:
     """Tell whether the PLATFORM database has the schema this code expects."""
     script = ScriptDirectory.from_config(_config([MIGRATIONS / "versions"]))
-    engine = make_engine(settings.database_url)
+    return _heads(settings.database_url) == set(script.get_heads())
+
+
+def is_data_current(settings: Settings) -> bool:
+    """Tell whether the DATA database has the tables that this code and every plugin expect."""
+    from store.plugins import load_plugins
+
+    folders = [plugin.migrations for plugin in load_plugins(settings) if plugin.migrations]
+    script = ScriptDirectory.from_config(_config([MIGRATIONS / "data", *folders]))
+    return set(script.get_heads()) <= _heads(settings.data_database_url)
+
+
+def _heads(url: str) -> set[str]:
+    engine = make_engine(url)
     try:
         with engine.execution_options(sqlite_begin="DEFERRED").connect() as connection:
-            return MigrationContext.configure(connection).get_current_heads() == tuple(script.get_heads())
+            return set(MigrationContext.configure(connection).get_current_heads())
     finally:
         engine.dispose()
 

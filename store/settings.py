@@ -162,7 +162,9 @@ def environment(settings: Settings) -> dict[str, str]:
 
 def environment_of_jobs() -> dict[str, str]:
     """Return the environment for processes that run job files: ours without what configures, or opens, the portal."""
-    kept = {name: value for name, value in os.environ.items() if name not in (*VARIABLES, "ERRAND_INSTANCE")}
+    # The token is of whoever called a command, and opens a portal, this one or another.
+    ours = (*VARIABLES, "ERRAND_INSTANCE", "ERRAND_TOKEN")
+    kept = {name: value for name, value in os.environ.items() if name not in ours}
     path = os.pathsep.join([str(PROJECT_ROOT), *filter(None, [kept.get("PYTHONPATH")])])
     return {**kept, "PYTHONPATH": path}
 

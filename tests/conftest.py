@@ -65,6 +65,8 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         "SECRET_KEY",
         "JOBS_ROOT",
         "ERRAND_INSTANCE",
+        "ERRAND_TOKEN",
+        "ERRAND_USER",
         "ERRAND_JOBS_FROM",
         "ERRAND_FILES_URL",
         "ERRAND_REDACTION",

@@ -15,6 +15,7 @@ from worker.sending import Trouble, Undeliverable
 
 #: Where Slack's own API is.
 SLACK_API = "https://slack.com/api/chat.postMessage"
+SLACK_TEST = "https://slack.com/api/auth.test"
 
 #: As much of an answer as is kept.
 SHOWN_CHARACTERS = 300
@@ -68,6 +69,12 @@ def send_slack(settings: NoticeSettings, delivery: Delivery, box: Mapping[str, A
     headers["Authorization"] = f"Bearer {settings.slack_token}"
     body = json.dumps({**said, "channel": box.get("channel", "")}).encode()
     return _judged(_posted(SLACK_API, body, headers, settings))
+
+
+def greet_slack(settings: NoticeSettings) -> str:
+    """Ask Slack whether it knows the token; return a sentence. Raises Trouble, Undeliverable."""
+    _judged(_posted(SLACK_TEST, b"", {"Authorization": f"Bearer {settings.slack_token}"}, settings))
+    return "Slack knows the token."
 
 
 def _judged(answer: Answer) -> str:

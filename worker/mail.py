@@ -3,7 +3,8 @@
 import smtplib
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
 
@@ -19,12 +20,27 @@ def send(settings: SmtpSettings, delivery: Delivery, portal: str, secret: Mappin
     if not is_mail(delivery.receiver):
         raise Undeliverable("That is no mail address.")
     message = compose(settings, delivery, portal, secret)
+    with _at_server(settings) as server:
+        server.send_message(message)
+    return "The mail server took it."
+
+
+def greet(settings: SmtpSettings) -> str:
+    """Go to the mail server and send nothing; return a sentence. Raises Trouble, Undeliverable."""
+    with _at_server(settings) as server:
+        server.noop()
+    return f"The mail server {settings.host} lets us in."
+
+
+@contextmanager
+def _at_server(settings: SmtpSettings) -> Iterator[smtplib.SMTP]:
+    """Give the mail server, greeted. What goes wrong there becomes Trouble or Undeliverable."""
     server: smtplib.SMTP | None = None
     try:
         server = _server(settings)
         with within(WHOLE_SECONDS, lambda: shut(getattr(server, "sock", None))):
             _greet(server, settings)
-            server.send_message(message)
+            yield server
     except smtplib.SMTPRecipientsRefused as error:
         code, text = next(iter(error.recipients.values()))
         # 4xx: not now; 5xx: not this receiver.
@@ -44,7 +60,6 @@ def send(settings: SmtpSettings, delivery: Delivery, portal: str, secret: Mappin
     finally:
         if server is not None:
             server.close()
-    return "The mail server took it."
 
 
 def compose(

@@ -58,6 +58,8 @@ def test_jobs_get_none_of_it(monkeypatch):
     for name, value in {**COMPLETE, "ERRAND_PASSWORDS": "1", "ERRAND_OIDC_ADMINS": "x"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("UNRELATED", "x")
+    monkeypatch.setenv("ERRAND_TOKEN", "errand_x")
     given = environment_of_jobs()
+    assert "ERRAND_TOKEN" not in given
     assert "UNRELATED" in given
     assert [name for name in given if "OIDC" in name or "PASSWORDS" in name] == []

@@ -51,7 +51,7 @@ def me(query: Query) -> Any:
         "display_name": user().display_name,
         "mail": user().mail,
         "superuser": user().superuser,
-        "token": shapes.token(g.token),
+        "token": shapes.token(g.token) if "token" in g else None,
         "may": may,
     }
 

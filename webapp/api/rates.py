@@ -20,9 +20,9 @@ def init_app(app: Flask, settings: Settings) -> None:
 def count() -> None:
     """Count this request for its token (see webapp.api.tokens.identify). Raises TooManyRequests."""
     rates: Rates | None = current_app.extensions["errand_rates"]
-    if rates is None:
+    if rates is None or "token" not in g:  # It comes from within this process.
         return
-    hit = g.rate = rates.hit(str(g.token_id))
+    hit = g.rate = rates.hit(str(g.token.id))
     if not hit.allowed:
         sentence = TOO_MANY.format(limit=hit.limit, seconds=hit.reset_seconds)
         raise TooManyRequests(sentence, retry_after=hit.reset_seconds)

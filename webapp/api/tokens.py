@@ -21,17 +21,22 @@ SCHEMES = ("token", "bearer")
 #: A token that is used all the time is not written all the time.
 USE_NOTED_EVERY = timedelta(minutes=1)
 
+#: In the environment of a request: who makes it within this process, from the command line. What a client sends is
+#: in other keys (`HTTP_...`), so that none can say this of itself.
+HERE = "errand.here"
+
 _logger = logging.getLogger(__name__)
 
 
 def identify() -> None:
     """Make the user of the token the user of this request, or refuse it."""
+    if (caller := request.environ.get(HERE)) is not None:
+        g.user = _of_session(caller)
+        audit.act_as(audit.Actor(caller.username, "command"))
+        return
     token = _find(_given())
     _note_use(token)
-    g.token_id = token.id
-    # Without a statement, so without a transaction: that begins when the request has come in whole.
-    g.token = token
-    g.user = db.session.merge(token.user, load=False)
+    g.token, g.user = token, _of_session(token.user)
     audit.act_as(audit.Actor(token.user.username, "api", request.remote_addr or ""))
     if token.read_only or token.class_paths:
         permissions.limit(
@@ -42,6 +47,12 @@ def identify() -> None:
 def user() -> User:
     found: User = g.user
     return found
+
+
+def _of_session(found: User) -> User:
+    """Return somebody as the session of this request has them; nobody in particular as they are."""
+    # Without a statement, so without a transaction: that begins when the request has come in whole.
+    return db.session.merge(found, load=False) if found.id is not None else found
 
 
 def _given() -> str:

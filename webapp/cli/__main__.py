@@ -2,4 +2,5 @@
 
 from webapp.cli import main
 
-main(prog_name="./errand")
+# The variable is named as for the command without its folder, which a shell completes.
+main(prog_name="./errand", complete_var="_ERRAND_COMPLETE")

@@ -94,14 +94,14 @@ def from_json(text: str | None) -> dict[str, Any]:
     return given
 
 
-def from_preset(job: "JobRecord", name: str | None) -> dict[str, Any]:
+def from_preset(presets: Mapping[str, Any], name: str | None) -> dict[str, Any]:
     """Return the inputs that --preset gives. What it empties is left to be asked for."""
     if name is None:
         return {}
-    if name not in job.presets:
-        known = ", ".join(f'"{each}"' for each in job.presets)
+    if name not in presets:
+        known = ", ".join(f'"{each}"' for each in presets)
         raise Refused(f'There is no preset "{name}". {f"Choose from: {known}." if known else "It has none."}')
-    return {variable: value for variable, value in job.presets[name].items() if value is not None}
+    return {variable: value for variable, value in presets[name].items() if value is not None}
 
 
 def from_pairs(variables: Sequence[Mapping[str, Any]], pairs: Sequence[str]) -> dict[str, Any]:
@@ -120,7 +120,8 @@ def from_pairs(variables: Sequence[Mapping[str, Any]], pairs: Sequence[str]) -> 
 def _value(kind: str | None, texts: Sequence[str]) -> Any:
     try:
         value = value_of(kind, texts)
-        return file_at(value) if kind == "FileVar" and value else value
+        # As curl and others name files; one whose name begins like that is ./@name.
+        return file_at(value.removeprefix("@")) if kind == "FileVar" and value else value
     except InvalidValue as error:
         return error  # Said with all else that does not fit.
 

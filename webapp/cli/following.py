@@ -30,9 +30,6 @@ TWICE_SECONDS = 0.5
 #: Entries that are read at once.
 PAGE = 500
 
-#: What a shell expects of a program that Ctrl-C has ended.
-INTERRUPTED = 130
-
 Entry = Any
 
 
@@ -80,6 +77,8 @@ class Following:
     cancel: Callable[[Session, JobResult], Any]
     #: What is done with each entry as it arrives.
     show: Callable[[Entry], None] | None = None
+    #: What is done with its row, again and again.
+    look: Callable[[JobResult], None] | None = None
     #: Not None: it is executed in this process.
     worker: LocalWorker | None = None
     _after: int = 0
@@ -94,6 +93,8 @@ class Following:
             self._show_entries()
             if result.finished:
                 return result
+            if self.look is not None:
+                self.look(result)
             self._heed_interrupts(result)
             self._say_why_it_waits(result)
             if not self._executed(result):
@@ -157,11 +158,15 @@ def why_it_waits(db: Session, result: JobResult) -> str | None:
         return result.cause
     if result.unreached:
         return "Redis cannot be reached: the run starts when it is back."
-    if result.queue in paused_queues(db):
-        return f"The queue {result.queue} is paused: the run waits until somebody resumes it."
-    if not listening_workers(present_workers(db))[result.queue]:
-        return f"No worker listens on the queue {result.queue}: the run waits for one."
-    return None
+    workers = listening_workers(present_workers(db))[result.queue]
+    return why_its_queue_waits(result.queue, paused=result.queue in paused_queues(db), workers=workers)
+
+
+def why_its_queue_waits(queue: str, *, paused: bool, workers: int) -> str | None:
+    """Return a sentence on what a run of this queue waits for; None where it is nothing that concerns the queue."""
+    if paused:
+        return f"The queue {queue} is paused: the run waits until somebody resumes it."
+    return None if workers else f"No worker listens on the queue {queue}: the run waits for one."
 
 
 def entries(

@@ -27,19 +27,27 @@ def platform_session(settings: "Settings") -> "Iterator[Session]":
 @contextmanager
 def open_platform(settings: "Settings") -> "Iterator[Platform]":
     from store.audit import Actor, act_as
-    from store.migrate import is_current
     from store.platform import Platform
 
     act_as(Actor(via="command"))
 
-    with clear_errors():
-        if not is_current(settings):
-            raise click.ClickException(NOT_UPGRADED)
+    with upgraded(settings):
         platform = Platform(settings.database_url)
         try:
             yield platform
         finally:
             platform.dispose()
+
+
+@contextmanager
+def upgraded(settings: "Settings") -> Iterator[None]:
+    """Give a sentence also where the database is not of this version."""
+    from store.migrate import is_current
+
+    with clear_errors():
+        if not is_current(settings):
+            raise click.ClickException(NOT_UPGRADED)
+        yield
 
 
 @contextmanager

@@ -1,11 +1,13 @@
 """`./errand run`: a run whose inputs are asked for, and whose log is followed."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from webapp.cli import with_run_options, with_settings
+from webapp.cli import Place, with_place, with_run_options
+from webapp.cli.completion import a_job
 from webapp.cli.platform import open_platform
 
 if TYPE_CHECKING:
@@ -17,59 +19,94 @@ if TYPE_CHECKING:
     from webapp.cli.following import Interrupts
     from worker.run_options import RunOptions
 
-#: By the state in which the run ended.
-EXIT_CODES = {"completed": 0, "failed": 1, "errored": 3, "canceled": 4, "denied": 4}
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line says of the run."""
+
+    class_path: str
+    pairs: Sequence[str]
+    data: str | None
+    preset: str | None
+    commit: bool | None
+    queue: str | None
+    yes: bool
+    follow: bool
+    as_json: bool
+    options: "RunOptions"
+
+    def inputs(self, variables: Sequence[Mapping[str, Any]], presets: Mapping[str, Any]) -> dict[str, Any]:
+        from webapp.cli.asking import from_json, from_pairs, from_preset
+
+        preset = from_preset(presets, self.preset)
+        return {**preset, **from_json(self.data), **from_pairs(variables, self.pairs)}
+
+    def say(self, result: Mapping[str, Any]) -> None:
+        """Print of a result what is not its log."""
+        from webapp.cli.printing import print_json
+
+        if self.as_json:
+            print_json(result)
+        elif not self.follow:
+            click.echo(result["id"])
 
 
 @click.command()
-@click.argument("class_path")
+@click.argument("class_path", shell_complete=a_job)
 @click.argument("pairs", nargs=-1, metavar="[NAME=VALUE]...")
 @click.option("--data", "-d", metavar="JSON", help='Inputs as JSON, as in \'{"name": "value"}\'.')
 @click.option("--preset", metavar="NAME", help="Inputs that the job's author suggests under a name.")
-@click.option(
-    "--username",
-    "-u",
-    envvar="ERRAND_USER",
-    metavar="NAME",
-    help="Whose run it is.  [default: ERRAND_USER, or the only superuser]",
-)
 @click.option("--commit/--no-commit", default=None, help="Save changes, or not.  [default: the job's own]")
 @click.option("--queue", metavar="NAME", help="The queue to wait on.  [default: the job's first]")
 @click.option("--yes", "-y", is_flag=True, help="Ask nothing: what is not given takes its default.")
-@click.option("--no-follow", is_flag=True, help="Print the id of the run, and do not wait for it.")
+@click.option(
+    "--wait/--no-wait",
+    " /--no-follow",
+    "follow",
+    default=True,
+    help="Follow the run to its end, or print its id and leave it.  [default: wait]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result alone, as the API answers it.")
 @with_run_options
-@with_settings
-def run(
-    settings: "Settings",
-    class_path: str,
-    pairs: Sequence[str],
-    data: str | None,
-    preset: str | None,
-    username: str | None,
-    commit: bool | None,
-    queue: str | None,
-    yes: bool,
-    no_follow: bool,
-    options: "RunOptions",
-) -> None:
+@with_place
+def run(place: Place, **given: Any) -> None:
     """Run a job: ask for the inputs that are not given, and follow its log.
 
-    Without a terminal nothing is asked: what is not given takes its default. Ctrl-C cancels the run; a second one
-    leaves it. The exit code is 0 when the run completed, 1 failed, 3 errored, 4 canceled or denied; 2 when there
-    was none.
+    Without a terminal nothing is asked: what is not given takes its default. Nor is anything asked for a portal
+    elsewhere. A file is named by its path, or by @ and its path. Ctrl-C cancels the run; a second one leaves it. The
+    exit code is 0 when the run completed, 1 failed, 3 errored, 4 canceled or denied; 2 when there was none.
     """
+    from webapp.cli.asking import refusals
+    from webapp.cli.reading import EXIT_CODES
+
+    asked = Asked(**given)
+    with refusals():
+        if place.elsewhere is not None:
+            from webapp.cli.run_elsewhere import run_elsewhere
+
+            result = run_elsewhere(place.elsewhere, asked)
+        else:
+            result = _run_here(place.settings, asked, place.username)
+    asked.say(result)
+    if asked.follow:
+        raise SystemExit(EXIT_CODES[result["status"]])
+
+
+def _run_here(settings: "Settings", asked: Asked, username: str | None) -> Mapping[str, Any]:
+    """See a run through, and return its result as the API has it."""
     from store.permissions import require
-    from webapp.cli.asking import from_json, from_pairs, from_preset, refusals, runnable_job
+    from webapp.api.shapes.results import result as shape
+    from webapp.cli.asking import runnable_job
     from webapp.cli.following import Interrupts
     from webapp.cli.prompts import at_a_terminal
     from worker.submit import submit
 
-    with refusals(), open_platform(settings) as platform:
-        job = runnable_job(platform, settings, class_path)
+    with open_platform(settings) as platform:
+        job = runnable_job(platform, settings, asked.class_path)
         with platform.reading() as db:
-            user = _who(db, username)
+            user = who(db, username)
             require(user, "run", job)
-        given = {**from_preset(job, preset), **from_json(data), **from_pairs(job.variables, pairs)}
+        given = asked.inputs(job.variables, job.presets)
 
         def through(raw: Mapping[str, Any]) -> "JobResult":
             # From before it is stored: no Ctrl-C may end this command between that and following it.
@@ -81,23 +118,23 @@ def run(
                         job=job,
                         raw=raw,
                         user=user,
-                        commit=commit,
-                        queue=queue,
-                        options=options,
+                        commit=asked.commit,
+                        queue=asked.queue,
+                        options=asked.options,
                     )
-                return stored if no_follow else _followed(platform, settings, user, stored, interrupts)
+                if not asked.follow:
+                    return stored
+                return _followed(platform, settings, user, stored, interrupts, quiet=asked.as_json)
 
-        if at_a_terminal() and not yes:
-            result = _asked(settings, job, user, given, commit, through)
+        if at_a_terminal() and not asked.yes:
+            result = _asked(settings, job, user, given, asked.commit, through)
         else:
             result = through(given)
-    if no_follow:
-        click.echo(result.id)
-        return
-    raise SystemExit(EXIT_CODES[result.status])
+        return shape(result)
 
 
-def _who(db: "Session", username: str | None) -> "User":
+def who(db: "Session", username: str | None) -> "User":
+    """Return whose act it is that somebody at this machine asks for."""
     from sqlalchemy import select
 
     from store.models import User
@@ -107,7 +144,7 @@ def _who(db: "Session", username: str | None) -> "User":
         return active_user(db, username)
     superusers = db.scalars(select(User).where(User.superuser, User.active).limit(2)).all()
     if len(superusers) != 1:
-        raise Refused("Say whose run it is: --username NAME, or the variable ERRAND_USER.")
+        raise Refused("Say as whom you do this: --username NAME, or the variable ERRAND_USER.")
     return superusers[0]
 
 
@@ -156,43 +193,36 @@ def _confirm(job: "JobRecord", user: "User", commit: bool | None) -> None:
 
 
 def _followed(
-    platform: "Platform", settings: "Settings", user: "User", result: "JobResult", interrupts: "Interrupts"
+    platform: "Platform",
+    settings: "Settings",
+    user: "User",
+    result: "JobResult",
+    interrupts: "Interrupts",
+    *,
+    quiet: bool,
 ) -> "JobResult":
     from webapp.cli.asking import tell
-    from webapp.cli.following import INTERRUPTED, Following
+    from webapp.cli.following import Following
+    from webapp.cli.reading import INTERRUPTED, Reading
     from worker.cancel import cancel
 
     tell(f"Run {result.id} of {result.name}, as {user.username}")
+    reading = Reading()
     following = Following(
         platform,
         result.id,
         interrupts,
         cancel=lambda db, found: cancel(db, settings, found, user),
-        show=_show,
+        show=None if quiet else reading.entry,
+        look=None if quiet else lambda seen: reading.progress(seen.progress),
     )
     try:
         result = following.until_final()
     except KeyboardInterrupt:
         tell(f"Left. Its result is {result.id}.")
         raise SystemExit(INTERRUPTED) from None
-    _show_end(result)
+    finally:
+        reading.close()
+    if not quiet:
+        reading.end(result.status, result.cause, result.duration_seconds, result.output)
     return result
-
-
-def _show(entry: Any) -> None:
-    from store.text import entry_text
-
-    # Further lines are indented, so that no message can pass for another entry.
-    message = entry_text(entry.message).replace("\n", "\n    ")
-    about = f" [{entry_text(entry.object_text)}]" if entry.object_text else ""
-    grouping = " ".join(entry_text(entry.grouping).split())
-    click.echo(f"{entry.created_at:%H:%M:%S} {entry.level} {grouping} {message}{about}")
-
-
-def _show_end(result: "JobResult") -> None:
-    from store.text import entry_text
-
-    if output := entry_text(result.output).strip("\n"):
-        click.echo(output)
-    lasted = f" in {result.duration_seconds:.2f} seconds" if result.duration_seconds is not None else ""
-    click.echo(f"{result.status}{lasted}: {entry_text(result.cause or '')}")

@@ -123,7 +123,8 @@ def _ended(
     worker: "LocalWorker | None",
 ) -> "JobResult":
     """Wait for the end of the run, and return its row."""
-    from webapp.cli.following import INTERRUPTED, Following
+    from webapp.cli.following import Following
+    from webapp.cli.reading import INTERRUPTED
     from worker.cancel import cancel
 
     following = Following(

@@ -1,18 +1,18 @@
 """`./errand user`: who may sign in."""
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from webapp.cli import with_settings
-from webapp.cli.platform import find_user, platform_session
+from webapp.cli import Place, with_place, with_settings
+from webapp.cli.platform import did_you_mean, find_user, platform_session
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from store.models import User
     from store.settings import Settings
+    from webapp.cli.portal import Portal
 
 
 @click.group()
@@ -50,24 +50,33 @@ def create(settings: "Settings", username: str, superuser: bool, password_stdin:
 
 
 @user.command("list")
-@with_settings
-def list_users(settings: "Settings") -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+@with_place
+def list_users(place: Place, as_json: bool) -> None:
     """List users, one a line."""
-    from sqlalchemy import select
+    from webapp.cli.printing import show
 
-    from store.models import User
-
-    with platform_session(settings) as session:
-        lines = [_line(found) for found in session.scalars(select(User).order_by(User.username))]
-    for line in lines:
-        click.echo(line)
+    columns = (
+        ("Name", lambda row: row["username"]),
+        ("Kind", lambda row: "superuser" if row["superuser"] else "user"),
+        ("State", lambda row: "active" if row["active"] else "disabled"),
+    )
+    rows = place.elsewhere.every("/users") if place.elsewhere else _all(place.settings)
+    show(rows, columns, as_json=as_json)
 
 
 @user.command()
-@click.argument("username", metavar="NAME")
-@with_settings
-def link(settings: "Settings", username: str) -> None:
-    """Print the path of a link that signs a user in once, within a day."""
+@click.argument("name", metavar="NAME")
+@with_place
+def link(place: Place, name: str) -> None:
+    """Print the path of a link that signs a user in once, within a day; elsewhere its address."""
+    if place.elsewhere is not None:
+        click.echo(place.elsewhere.post(f"/users/{_id_of(place.elsewhere, name)}/link")["url"])
+    else:
+        click.echo(_link(place.settings, name))
+
+
+def _link(settings: "Settings", username: str) -> str:
     from store.audit import note
     from store.people import sign_in_path
 
@@ -78,7 +87,7 @@ def link(settings: "Settings", username: str) -> None:
                 f"{username} is disabled. Enable first: ./errand user enable {username}"
             )
         note(session, "user.link", username)
-        click.echo(sign_in_path(session, found))
+        return sign_in_path(session, found)
 
 
 @user.command()
@@ -107,42 +116,58 @@ def password(settings: "Settings", username: str, password_stdin: bool) -> None:
 
 
 @user.command()
-@click.argument("username", metavar="NAME")
-@with_settings
-def enable(settings: "Settings", username: str) -> None:
+@click.argument("name", metavar="NAME")
+@with_place
+def enable(place: Place, name: str) -> None:
     """Let a disabled user in again."""
-    from store.audit import note
-
-    with platform_session(settings) as session:
-        find_user(session, username).active = True
-        note(session, "user.change", username, after={"active": True})
-        session.commit()
-    click.echo(f"Enabled {username}.", err=True)
+    _switch(place, name, active=True)
+    click.echo(f"Enabled {name}.", err=True)
 
 
 @user.command()
-@click.argument("username", metavar="NAME")
-@with_settings
-def disable(settings: "Settings", username: str) -> None:
+@click.argument("name", metavar="NAME")
+@with_place
+def disable(place: Place, name: str) -> None:
     """End a user's sessions and let neither them nor their tokens in any more. What they did stays."""
+    _switch(place, name, active=False)
+    click.echo(f"Disabled {name}.", err=True)
+
+
+def _switch(place: Place, username: str, *, active: bool) -> None:
+    if place.elsewhere is not None:
+        place.elsewhere.patch(f"/users/{_id_of(place.elsewhere, username)}", {"active": active})
+        return
     from sqlalchemy import delete
 
     from store.audit import note
     from store.models import SignInLink, UserSession
 
-    with platform_session(settings) as session:
+    with platform_session(place.settings) as session:
         found = find_user(session, username)
-        found.active = False
-        session.execute(delete(UserSession).where(UserSession.user_id == found.id))
-        session.execute(delete(SignInLink).where(SignInLink.user_id == found.id))
-        note(session, "user.change", username, after={"active": False})
+        found.active = active
+        if not active:
+            session.execute(delete(UserSession).where(UserSession.user_id == found.id))
+            session.execute(delete(SignInLink).where(SignInLink.user_id == found.id))
+        note(session, "user.change", username, after={"active": active})
         session.commit()
-    click.echo(f"Disabled {username}.", err=True)
 
 
-def _line(user: "User") -> str:
-    kind = "superuser" if user.superuser else "user"
-    return f"{user.username}\t{kind}\t{'active' if user.active else 'disabled'}"
+def _id_of(portal: "Portal", username: str) -> int:
+    """Return the number by which the API knows somebody."""
+    names = {each["username"]: each["id"] for each in portal.every("/users")}
+    if username not in names:
+        raise click.ClickException(f"There is no user {username!r}.{did_you_mean(username, names)}")
+    return int(names[username])
+
+
+def _all(settings: "Settings") -> list[dict[str, Any]]:
+    from sqlalchemy import select
+
+    from store.models import User
+
+    with platform_session(settings) as session:
+        found = session.scalars(select(User).order_by(User.username))
+        return [{"username": u.username, "superuser": u.superuser, "active": u.active} for u in found]
 
 
 def _check_name(session: "Session", username: str) -> None:

@@ -42,8 +42,8 @@ class MeShape(TypedDict):
     display_name: str
     mail: str
     superuser: bool
-    #: The one that was sent.
-    token: TokenShape
+    #: The one that was sent; null: it was asked at the portal's own machine.
+    token: TokenShape | None
     #: What they may do to things of each kind, to some of them at least: {"job": ["view", "run"]}.
     may: dict[str, list[str]]
 

@@ -1,0 +1,116 @@
+"""`./errand doctor`: what it says of each part, in health and in sickness."""
+
+import json
+import os
+
+import pytest
+from click.testing import CliRunner
+
+from store.models import JobResult, Queue, WorkerProcess
+from store.settings import Settings
+from tests.cli.conftest import Portal
+from tests.worker.conftest import on_sqlite
+from webapp.cli import main
+from worker.checkup.databases import clock
+from worker.checkup.machine import packages, python
+from worker.host import this_process
+from worker.presence import Presence
+
+
+def doctor(*arguments: str) -> tuple[int, dict[str, tuple[str, str, str]]]:
+    """Return the exit code and, by the part, its state, what was said, and what to do."""
+    outcome = CliRunner().invoke(main, ["doctor", "--json", *arguments], catch_exceptions=False)
+    said = json.loads(outcome.stdout)
+    return outcome.exit_code, {each["part"]: (each["state"], each["says"], each["advice"]) for each in said}
+
+
+@pytest.fixture
+def at_work(portal: Portal) -> None:
+    """A worker and a scheduler, as far as anybody can see."""
+    for kind, queues in (("worker", ["default", "bulk"]), ("scheduler", [])):
+        here = Presence(portal.platform, kind=kind, name=f"{kind}-1", queues=queues, process=this_process())
+        here.enter()
+
+
+def test_in_health_nothing_is_bad(portal: Portal, at_work: None):
+    code, said = doctor()
+    assert {part: state for part, (state, _, _) in said.items() if state == "bad"} == {}
+    assert code == 0
+    assert set(said) >= {
+        *("python", "packages", "instance", "disk", "database", "data database", "redis", "redis memory"),
+        *("redis disk", "workers", "schedulers", "worker key", "files"),
+    }
+    kind = "PostgreSQL" if "DATABASE_URL" in os.environ else "SQLite"
+    for part in ("database", "data database"):
+        assert said[part][1].startswith(kind)
+        assert "up to date, writable" in said[part][1]
+    assert ("database clock" in said) == (kind == "PostgreSQL")
+    assert said["sources"][0] == "warn", "of the files of the tests some are broken"
+    assert said["sources"][2] == "Mend the file, then ./errand jobs refresh"
+
+
+@on_sqlite
+def test_what_is_not_there_is_bad_and_says_what_to_do(portal: Portal, monkeypatch: pytest.MonkeyPatch):
+    assert portal("run", "Passes", "--no-wait", "-u", "root").exit_code == 0
+    portal.change(JobResult, queue="bulk")
+    monkeypatch.setenv("REDIS_URL", "redis://user:hunter2@127.0.0.1:1/0")
+    (portal.settings.instance / "secret_key").chmod(0o644)
+    code, said = doctor()
+    assert code == 1
+    assert said["redis"][:2] == (
+        "bad",
+        "redis://user:***@127.0.0.1:1/0 cannot be used: "
+        "Error 111 connecting to 127.0.0.1:1. Connection refused.",
+    )
+    assert said["workers"] == ("bad", "There is none, so nothing is executed.", "./errand worker")
+    assert said["queue bulk"] == ("bad", "No worker listens; 1 wait.", "./errand worker --queues bulk")
+    assert said["schedulers"][0] == "warn"
+    assert said["instance"][::2] == ("bad", f"chmod 600 {portal.settings.instance / 'secret_key'}")
+
+
+@on_sqlite
+def test_what_is_odd_is_a_warning(portal: Portal, at_work: None, monkeypatch: pytest.MonkeyPatch):
+    with portal.platform.session() as db:
+        db.add(Queue(name="bulk", paused=True, paused_by="root"))
+        db.commit()
+    portal.change(WorkerProcess, version="0.0.9")
+    monkeypatch.setenv("ERRAND_SMTP_URL", "smtp://127.0.0.1:1?starttls=1")
+    monkeypatch.setenv("ERRAND_MAIL_FROM", "errand@example.com")
+    monkeypatch.setenv("ERRAND_FILES_URL", f"file://{portal.settings.instance}/secret_key/no-folder")
+    code, said = doctor()
+    assert said["queue bulk"] == ("warn", "It is paused by root; 0 wait.", "./errand queues resume bulk")
+    assert "scheduler-1 0.0.9, worker-1 0.0.9" in said["versions"][1]
+    assert said["mail"] == (
+        "warn",
+        "The mail server did not answer: Connection refused.",
+        "See ERRAND_SMTP_URL.",
+    )
+    assert (code, said["files"][0]) == (1, "bad")
+
+
+def test_a_database_that_was_never_upgraded(fresh: Settings):
+    code, said = doctor("--instance", str(fresh.instance))
+    assert (code, said["database"][::2]) == (1, ("bad", "./errand db upgrade"))
+    assert not (fresh.instance / "errand.db").exists(), "nothing is made by looking"
+    told = CliRunner().invoke(main, ["doctor", "--instance", str(fresh.instance)]).stdout
+    assert (
+        f"bad\tdatabase\tThere is no database at {fresh.instance / 'errand.db'}.\t./errand db upgrade\n"
+        in told
+    )
+
+
+def test_packages_are_those_of_the_lock_file():
+    lock = "\n".join(
+        (
+            "click==1.0 \\",
+            "    --hash=sha256:00",
+            "redis[hiredis]==0.9 ; python_version >= '3' \\",
+            "not-for-us==1 ; python_version < '3' \\",
+            "# via nothing",
+        )
+    )
+    found = packages(lock)
+    assert (found.state, found.says.count("(not =="), "not-for-us" in found.says) == ("warn", 2, False)
+    assert packages("errand-no-such-package==1 \\").says == "Not installed: errand-no-such-package."
+    assert python((3, 10, 1)).state == "bad"
+    assert [clock("clock", seconds).state for seconds in (0.5, 90.0)] == ["ok", "warn"]

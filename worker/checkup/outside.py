@@ -1,0 +1,61 @@
+"""What lies outside of the portal, as far as it is configured: files, mail, Slack, git."""
+
+import io
+import shutil
+from collections.abc import Callable, Iterator
+
+from sqlalchemy import func, select
+
+from store.files import file_store
+from store.models import GitSource
+from store.platform import Platform
+from store.settings import Settings
+from store.urls import without_password
+from worker import channels, mail
+from worker.checkup.finding import BAD, OK, WARN, Finding
+from worker.sending import Trouble, Undeliverable
+
+
+def outside(settings: Settings, platform: Platform) -> Iterator[Finding]:
+    yield files(settings, platform)
+    if (server := settings.notices.mail) is not None:
+        yield _told("mail", lambda: mail.greet(server), "See ERRAND_SMTP_URL.")
+    if settings.notices.slack_token:
+        yield _told("slack", lambda: channels.greet_slack(settings.notices), "See ERRAND_SLACK_TOKEN.")
+    yield from git(platform)
+
+
+def files(settings: Settings, platform: Platform) -> Finding:
+    """Keep a small file, read it and remove it."""
+    place = without_password(settings.files_url) if settings.files_url else "the database"
+    try:
+        store = file_store(settings, platform.engine)
+        key = store.put(io.BytesIO(b"doctor"))
+        try:
+            with store.open(key) as kept:
+                whole = kept.read() == b"doctor"
+        finally:
+            store.delete(key)
+    except Exception as error:  # Whatever the library of that place raises.
+        said = str(error).strip().partition("\n")[0]
+        advice = "See ERRAND_FILES_URL, and the keys to that place."
+        return Finding("files", BAD, f"{place} does not keep them: {said}", advice)
+    if not whole:
+        return Finding("files", BAD, f"{place} gives back something else than it was given.")
+    return Finding("files", OK, f"kept in {place}")
+
+
+def git(platform: Platform) -> Iterator[Finding]:
+    with platform.reading() as db:
+        count = db.scalar(select(func.count()).select_from(GitSource)) or 0
+    if count and shutil.which("git") is None:
+        yield Finding("git", BAD, "There is no git, but there are repositories to sync.", "Install git.")
+    elif count:
+        yield Finding("git", OK, f"{count} repositor{'y' if count == 1 else 'ies'}")
+
+
+def _told(part: str, greet: Callable[[], str], advice: str) -> Finding:
+    try:
+        return Finding(part, OK, greet())
+    except (Trouble, Undeliverable) as error:
+        return Finding(part, WARN, str(error), advice)
