@@ -15,7 +15,7 @@ from store.models import AuditRecord, Base, JobResult, Schedule, now
 from store.platform import make_engine
 from store.timing.recurrence import Recurrence
 from worker.firing import fire_due
-from worker.schedules import Plan
+from worker.schedules import Timetable
 
 LEAST_RATIO = 0.1
 
@@ -55,8 +55,8 @@ def firing(site: Site) -> Iterable[Figure]:
 def _fire(site: Site, count: int) -> tuple[float, Sequence[UUID]]:
     """Have one slot of so many schedules become due, and a scheduler fire them; return slots a second, and their ids."""
     start = now() - timedelta(seconds=2)
-    plan = Plan("Each day", Recurrence("daily", start, zone="Europe/Berlin"))
-    ids = add_schedules(site, [Wanted("NoOp", plan)] * count)
+    timetable = Timetable("Each day", Recurrence("daily", start, zone="Europe/Berlin"))
+    ids = add_schedules(site, [Wanted("NoOp", timetable)] * count)
     began = time.perf_counter()
     fired = 0
     while runs := fire_due(site.platform, site.settings).runs:

@@ -15,7 +15,7 @@ from store.timing.checks import checked
 from store.timing.recurrence import Recurrence
 from store.timing.saved import recurrence_of
 from webapp.admin_forms import AdminForm
-from worker.schedules import MISSED, OVERLAPS, Plan, checked_name
+from worker.schedules import MISSED, OVERLAPS, Timetable, checked_name
 
 #: Names of inputs begin so, as Nautobot's do (NB-46, NB-99).
 PREFIX = "_schedule_"
@@ -122,7 +122,7 @@ def form_of(schedule: Schedule) -> ScheduleForm:
     return ScheduleForm({PREFIX + key: value for key, value in values.items()}, when=again)
 
 
-def read_plan(form: ScheduleForm, schedule: Schedule | None = None) -> Plan | None:
+def read_timetable(form: ScheduleForm, schedule: Schedule | None = None) -> Timetable | None:
     """Return what the form asks for; None where something is wrong, which the form says then.
 
     schedule: the one that is edited. As long as nobody changes its start, that may be in the past.
@@ -138,7 +138,7 @@ def read_plan(form: ScheduleForm, schedule: Schedule | None = None) -> Plan | No
             form.refuse(PREFIX + field, f"Choose from: {', '.join(known)}.")
     if form.errors or times is None:
         return None
-    return Plan(name, times, form.given("missed") or "once", form.given("overlap") or "skip")
+    return Timetable(name, times, form.given("missed") or "once", form.given("overlap") or "skip")
 
 
 def read_times(form: ScheduleForm, schedule: Schedule | None = None) -> Recurrence | None:

@@ -49,7 +49,7 @@ from webapp.schedule_form import (
     local_words,
     preview,
     read_form,
-    read_plan,
+    read_timetable,
 )
 from webapp.timeline import Planned, Timeline, timeline
 from worker import schedules as acts
@@ -122,10 +122,10 @@ def change(schedule_id: UUID) -> Response:
     schedule = find_schedule(schedule_id)
     require("change", schedule)
     form = read_form(request.form)
-    plan = read_plan(form, schedule)
-    if plan is None:
+    timetable = read_timetable(form, schedule)
+    if timetable is None:
         return make_response(_form(schedule, form), HTTPStatus.UNPROCESSABLE_ENTITY)
-    acts.edit_plan(db.session(), schedule, schedule.job, plan, signed_in_user())
+    acts.edit_timetable(db.session(), schedule, schedule.job, timetable, signed_in_user())
     flash(f"{schedule.name} is saved.")
     return _back(schedule)
 

@@ -14,7 +14,7 @@ from webapp import run_form
 from webapp.auth import current_user, require, signed_in_user
 from webapp.database import db
 from webapp.job_key import as_id
-from webapp.schedule_form import ScheduleForm, read_plan
+from webapp.schedule_form import ScheduleForm, read_timetable
 from worker import schedules
 from worker.asked import NotRunnable
 from worker.questions import Questions
@@ -38,11 +38,11 @@ def schedule_named(text: str | None, job: JobRecord) -> Schedule | None:
 
 def make_schedule(job: JobRecord, raw: dict[str, Any], when: ScheduleForm, questions: Questions) -> Schedule:
     """Store the schedule that the form asks for. Raises InvalidData, with what is wrong in the times in `when`, too."""
-    plan = read_plan(when)
-    if plan is None:
+    timetable = read_timetable(when)
+    if timetable is None:
         raise InvalidData({})
     try:
-        return schedules.create(db.session(), **_asked(job, raw, questions), plan=plan)
+        return schedules.create(db.session(), **_asked(job, raw, questions), timetable=timetable)
     except NotRunnable as refusal:
         raise InvalidData([_unable(refusal)]) from refusal
 

@@ -55,7 +55,7 @@ FILES = "A schedule cannot keep files, and this job takes some."
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Timetable:
     """When runs are wanted, and under what name: checked."""
 
     name: str
@@ -90,7 +90,7 @@ def create(
     job: JobRecord,
     raw: Mapping[str, Any],
     user: User,
-    plan: Plan,
+    timetable: Timetable,
     commit: bool | None = None,
     queue: str | None = None,
     form: bool = False,
@@ -103,7 +103,7 @@ def create(
     may_store: called with the queue of its runs when all is well; what it raises goes to the caller.
     Raises InvalidData, NotRunnable or Forbidden, before anything is stored.
     """
-    if plan.times.interval == "immediately":
+    if timetable.times.interval == "immediately":
         raise ValueError("What is to run now is submitted.")
     inputs = _checked(
         db, settings, job, raw, user, commit=commit, queue=queue, form=form, questions=questions
@@ -111,7 +111,7 @@ def create(
     if may_store is not None:
         may_store(db, inputs.queue)
     schedule = Schedule(id=uuid4(), total_run_count=0, version=0, enabled=True, problem="", created_at=now())
-    _keep_plan(schedule, plan)
+    _keep_timetable(schedule, timetable)
     _keep_inputs(schedule, inputs, job, user)
     db.add(schedule)
     db.flush()
@@ -121,11 +121,13 @@ def create(
     return schedule
 
 
-def edit_plan(db: Session, schedule: Schedule, job: JobRecord | None, plan: Plan, user: User) -> None:
+def edit_timetable(
+    db: Session, schedule: Schedule, job: JobRecord | None, timetable: Timetable, user: User
+) -> None:
     """Have a schedule fire at other times. Commits `db`; raises Forbidden."""
     require(user, "change", schedule)
     before = _said_of(schedule)
-    _keep_plan(schedule, plan, last_slot=now())
+    _keep_timetable(schedule, timetable, last_slot=now())
     _edited(db, schedule, job)
     note(db, "schedule.edit", str(schedule.id), actor=user.username, before=before, after=_said_of(schedule))
     db.commit()
@@ -143,11 +145,11 @@ def edit_inputs(
     queue: str | None = None,
     form: bool = False,
     questions: Questions | None = None,
-    plan: Plan | None = None,
+    timetable: Timetable | None = None,
 ) -> None:
     """Have a schedule run with other inputs, and from now on as `user`: whoever gives the inputs answers for them.
 
-    plan: when it is to fire, if that changes, too.
+    timetable: when it is to fire, if that changes, too.
     Commits `db`; raises as `create` does.
     """
     require(user, "change", schedule)
@@ -156,8 +158,8 @@ def edit_inputs(
     )
     before = _said_of(schedule)
     _keep_inputs(schedule, inputs, job, user)
-    if plan is not None:
-        _keep_plan(schedule, plan, last_slot=now())
+    if timetable is not None:
+        _keep_timetable(schedule, timetable, last_slot=now())
     _keep_awake(schedule)
     _edited(db, schedule, job)
     note(db, "schedule.edit", str(schedule.id), actor=user.username, before=before, after=_said_of(schedule))
@@ -281,12 +283,16 @@ def _keep_inputs(schedule: Schedule, inputs: _Inputs, job: JobRecord, user: User
     schedule.concurrency_key = inputs.concurrency_key
 
 
-def _keep_plan(schedule: Schedule, plan: Plan, last_slot: datetime | None = None) -> None:
-    if plan.times.interval not in INTERVALS or plan.missed not in MISSED or plan.overlap not in OVERLAPS:
-        raise ValueError("A plan is checked before it is kept.")
-    schedule.name, schedule.missed, schedule.overlap = plan.name, plan.missed, plan.overlap
-    keep_times(schedule, plan.times)
-    for name, value in cursor(schedule, plan.times, last_slot).items():
+def _keep_timetable(schedule: Schedule, timetable: Timetable, last_slot: datetime | None = None) -> None:
+    if (
+        timetable.times.interval not in INTERVALS
+        or timetable.missed not in MISSED
+        or timetable.overlap not in OVERLAPS
+    ):
+        raise ValueError("A timetable is checked before it is kept.")
+    schedule.name, schedule.missed, schedule.overlap = timetable.name, timetable.missed, timetable.overlap
+    keep_times(schedule, timetable.times)
+    for name, value in cursor(schedule, timetable.times, last_slot).items():
         setattr(schedule, name, value)
 
 

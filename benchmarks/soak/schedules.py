@@ -23,7 +23,7 @@ from benchmarks.soak.slots import Fired, Kept, Missed, Wish, check, overdue, slo
 from benchmarks.waiting import until
 from store.models import JobRecord, JobResult, MissedSlots, Schedule, now
 from store.timing.recurrence import Recurrence
-from worker.schedules import Plan
+from worker.schedules import Timetable
 
 SCHEDULERS = ("scheduler 1", "scheduler 2", "scheduler 3")
 
@@ -93,11 +93,11 @@ def _soak(site: Site, ground: Ground) -> Outcome:
     kept = _kept(site)
     findings: list[Finding] = []
     for schedule_id, one in by_id.items():
-        findings += check(one.plan.name, one, kept[schedule_id], begin, end)
+        findings += check(one.timetable.name, one, kept[schedule_id], begin, end)
     for words in [f"{finding.claim}: {finding.what}" for finding in findings] + crew.deserters:
         ground.say(words)
     return Outcome(
-        slots=sum(len(slots_of(one.plan, end)) for one in wishes),
+        slots=sum(len(slots_of(one.timetable, end)) for one in wishes),
         runs=sum(len(each.runs) for each in kept.values()),
         missed=sum(line.count for each in kept.values() for line in each.missed),
         overdue=sum(overdue(one, kept[key], begin, end) for key, one in by_id.items()),
@@ -118,8 +118,8 @@ def wish(chance: random.Random, number: int, begin: datetime, end: datetime) -> 
         times = Recurrence("hourly", slot - timedelta(hours=chance.randint(1, 4)), zone, end)
     else:
         times = _times(chance, slot, zone, begin, end)
-    plan = Plan(f"Schedule {number}", times, chance.choice(MISSED), chance.choice(OVERLAPS))
-    return Wish(plan, enabled=number % ONE_IN_DISABLED != 1)
+    timetable = Timetable(f"Schedule {number}", times, chance.choice(MISSED), chance.choice(OVERLAPS))
+    return Wish(timetable, enabled=number % ONE_IN_DISABLED != 1)
 
 
 def _times(chance: random.Random, slot: datetime, zone: str, begin: datetime, end: datetime) -> Recurrence:
@@ -139,7 +139,7 @@ def _store(site: Site, wishes: Sequence[Wish]) -> Mapping[UUID, Wish]:
     with site.platform.session() as db:
         db.execute(update(JobRecord).where(JobRecord.class_name == DISABLED_JOB).values(enabled=False))
         db.commit()
-    wanted = [Wanted(JOB if one.enabled else DISABLED_JOB, one.plan) for one in wishes]
+    wanted = [Wanted(JOB if one.enabled else DISABLED_JOB, one.timetable) for one in wishes]
     return dict(zip(add_schedules(site, wanted, queue=QUEUE), wishes, strict=True))
 
 

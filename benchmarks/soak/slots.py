@@ -15,7 +15,7 @@ from cronsim import CronSim
 from benchmarks.soak.check import Claim, Finding
 from store.models import Status
 from worker.firing import DOWN, STANDS_FOR
-from worker.schedules import Plan
+from worker.schedules import Timetable
 
 #: Why a slot was missed that passed before there was any scheduler.
 PASSED = {"skip": DOWN, "once": STANDS_FOR, "all": None}
@@ -23,9 +23,9 @@ PASSED = {"skip": DOWN, "once": STANDS_FOR, "all": None}
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A schedule that is to make runs: under which plan, and whether its job can be run at all."""
+    """A schedule that is to make runs: under which timetable, and whether its job can be run at all."""
 
-    plan: Plan
+    timetable: Timetable
     enabled: bool = True
 
 
@@ -58,9 +58,9 @@ class Kept:
     counted: int = 0
 
 
-def slots_of(plan: Plan, end: datetime) -> list[datetime]:
-    """Return the slots that a plan has up to `end` (UTC), in order."""
-    times = plan.times
+def slots_of(timetable: Timetable, end: datetime) -> list[datetime]:
+    """Return the slots that a timetable has up to `end` (UTC), in order."""
+    times = timetable.times
     if times.interval == "future":
         return [times.start] if times.start <= end else []
     if times.interval == "hourly":
@@ -84,7 +84,7 @@ def check(name: str, wish: Wish, kept: Kept, begin: datetime, end: datetime) -> 
 
     begin, end: in this time schedulers were there to fire; what passed before is to be missed, or made up for.
     """
-    slots = slots_of(wish.plan, end)
+    slots = slots_of(wish.timetable, end)
     yield from _check_runs(name, wish, kept, slots)
     lines: Counter[datetime] = Counter()
     for line in kept.missed:
@@ -107,9 +107,9 @@ def check(name: str, wish: Wish, kept: Kept, begin: datetime, end: datetime) -> 
                 Claim.DOUBLE, f"{name} has run {slot} {ran[slot]} times and missed it {lines[slot]} times."
             )
     passed = [slot for slot in slots if slot < begin and ran[slot]]
-    if (wish.plan.missed == "skip" and passed) or (wish.plan.missed == "once" and len(passed) > 1):
+    if (wish.timetable.missed == "skip" and passed) or (wish.timetable.missed == "once" and len(passed) > 1):
         yield Finding(
-            Claim.DOUBLE, f"{name} has made up for {len(passed)} slots, and was to: {wish.plan.missed}."
+            Claim.DOUBLE, f"{name} has made up for {len(passed)} slots, and was to: {wish.timetable.missed}."
         )
 
 
@@ -124,11 +124,11 @@ def _check_runs(name: str, wish: Wish, kept: Kept, slots: Sequence[datetime]) ->
         yield Finding(Claim.UNTRUE, f"{name} says it made {kept.counted} runs, and has {len(kept.runs)}.")
     # Nobody executes them here, so all of them wait, but for those that may not be beside another one.
     waiting = sum(run.status == Status.PENDING for run in kept.runs)
-    most = 1 if wish.plan.overlap in ("skip", "replace") else len(kept.runs)
+    most = 1 if wish.timetable.overlap in ("skip", "replace") else len(kept.runs)
     if waiting != min(most, len(kept.runs)):
         yield Finding(
             Claim.UNTRUE,
-            f"{name} has {waiting} runs of {len(kept.runs)} that wait, where an overlap is to: {wish.plan.overlap}.",
+            f"{name} has {waiting} runs of {len(kept.runs)} that wait, where an overlap is to: {wish.timetable.overlap}.",
         )
 
 
@@ -136,13 +136,13 @@ def _untruth(wish: Wish, line: Missed, slot: datetime, begin: datetime) -> str |
     """Return what is wrong about a slot's having been missed for this reason."""
     if not wish.enabled:
         return None if line.cause not in (DOWN, STANDS_FOR) and line.cause.strip() else "its job is disabled"
-    known = (DOWN, STANDS_FOR) if slot >= begin else (PASSED[wish.plan.missed],)
-    return None if line.cause in known else f"it was to: {wish.plan.missed}"
+    known = (DOWN, STANDS_FOR) if slot >= begin else (PASSED[wish.timetable.missed],)
+    return None if line.cause in known else f"it was to: {wish.timetable.missed}"
 
 
 def overdue(wish: Wish, kept: Kept, begin: datetime, end: datetime) -> int:
     """Return how many slots were missed though there were schedulers: these were more than a minute behind."""
     if not wish.enabled:
         return 0
-    slots = [slot for slot in slots_of(wish.plan, end) if slot >= begin]
+    slots = [slot for slot in slots_of(wish.timetable, end) if slot >= begin]
     return sum(line.first <= slot <= line.last for line in kept.missed for slot in slots)

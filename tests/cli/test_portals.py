@@ -22,7 +22,7 @@ from webapp.api.tokens import HERE
 from webapp.app import create_app
 from webapp.cli import main
 from webapp.cli.portal import CANNOT, Elsewhere, Refusal
-from worker.schedules import Plan, create
+from worker.schedules import Timetable, create
 
 pytestmark = on_sqlite
 
@@ -356,8 +356,8 @@ def test_schedules_are_shown_paused_and_run(portal: Portal):
     with portal.platform.session() as db:
         job = db.scalars(select(JobRecord).where(JobRecord.class_name == "Passes")).one()
         root = db.scalars(select(User).where(User.username == "root")).one()
-        plan = Plan("each day", Recurrence("daily", NOON))
-        made = create(db, portal.settings, job=job, raw={}, user=root, plan=plan)
+        timetable = Timetable("each day", Recurrence("daily", NOON))
+        made = create(db, portal.settings, job=job, raw={}, user=root, timetable=timetable)
         key = str(made.id)
     (line,) = [row.split("\t") for row in errand("schedules", "list").stdout.splitlines()]
     assert (line[0], line[1], line[3], line[4], line[6]) == (key, "on", "root", job.class_path, "each day")

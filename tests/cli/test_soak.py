@@ -22,7 +22,7 @@ from store.timing.recurrence import Recurrence
 from webapp.cli import main
 from worker.firing import DOWN, STANDS_FOR
 from worker.markers import NOT_SAVED, SAVED, UNKNOWN
-from worker.schedules import Plan
+from worker.schedules import Timetable
 
 Soak = Callable[..., Result]
 
@@ -317,7 +317,7 @@ SLOTS = [BEGIN - timedelta(minutes=59), BEGIN + timedelta(minutes=1)]
 
 
 def hourly(missed: str = "all", overlap: str = "allow", *, enabled: bool = True) -> slots.Wish:
-    return slots.Wish(Plan("Hourly", Recurrence("hourly", SLOTS[0], end=END), missed, overlap), enabled)
+    return slots.Wish(Timetable("Hourly", Recurrence("hourly", SLOTS[0], end=END), missed, overlap), enabled)
 
 
 def ran(slot: datetime, status: str = "pending") -> slots.Fired:
@@ -393,7 +393,7 @@ def test_slots_missed_because_schedulers_were_behind_are_counted():
 def test_slots_are_worked_out_over_a_change_of_clocks(cron: str, dialect: str, minutes: list[int]):
     times = Recurrence("custom", BEGIN, "Europe/Berlin", END, cron, dialect)
     found = [BEGIN + timedelta(minutes=minute) for minute in minutes]
-    assert slots.slots_of(Plan("It", times), END) == found == times.next(BEGIN - timedelta(seconds=1), 9)
+    assert slots.slots_of(Timetable("It", times), END) == found == times.next(BEGIN - timedelta(seconds=1), 9)
 
 
 # --- poison -------------------------------------------------------------------------------------------------------

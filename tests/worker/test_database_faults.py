@@ -29,7 +29,7 @@ from tests.worker.engine import Engine as Rules
 from tests.worker.test_failpoints import assert_ended_once, rows
 from worker import schedules, supervisor
 from worker.ownership import end_lost
-from worker.schedules import Plan
+from worker.schedules import Timetable
 
 on_postgres = pytest.mark.parametrize(
     "live", [pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True
@@ -183,7 +183,7 @@ def test_schedules_fire_on_when_their_database_is_back(
             job=db.get_one(JobRecord, portal.jobs["Passes"].id),
             raw={},
             user=db.get_one(User, portal.cast["alice"].id),
-            plan=Plan("Each second", times, missed="all", overlap="allow"),
+            timetable=Timetable("Each second", times, missed="all", overlap="allow"),
         )
 
     def slots() -> list[datetime]:

@@ -34,7 +34,7 @@ from worker.asked import NotRunnable
 from worker.firing import Fired, fire_due
 from worker.keyring import ensure, rotate
 from worker.plan_runs import make_missing
-from worker.schedules import Plan
+from worker.schedules import Timetable
 from worker.submit import submit
 
 START = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
@@ -65,7 +65,7 @@ class Scheduling:
 
     def make(self, job: str = "Passes", user: str = "alice", raw: Any = None, **options: Any) -> Schedule:
         times = {"interval": "hourly", "start": START, **options.pop("times", {})}
-        plan = Plan(options.pop("name", "Each hour"), Recurrence(**times), **options)
+        timetable = Timetable(options.pop("name", "Each hour"), Recurrence(**times), **options)
         with self.portal.platform.session() as db:
             return schedules.create(
                 db,
@@ -73,7 +73,7 @@ class Scheduling:
                 job=db.get_one(JobRecord, self.portal.jobs[job].id),
                 raw=raw or {},
                 user=db.get_one(User, self.portal.cast[user].id),
-                plan=plan,
+                timetable=timetable,
             )
 
     def fire(self, moment: datetime | None = None) -> Fired:
@@ -331,8 +331,8 @@ def test_a_schedule_is_approved_once_for_all_its_runs(scheduling: Scheduling):
     with portal.platform.session() as db:
         schedule = db.get_one(Schedule, made.id)
         job = db.get_one(JobRecord, portal.jobs["Passes"].id)
-        plan = Plan("Each day", Recurrence("daily", hour(3)))
-        schedules.edit_plan(db, schedule, job, plan, db.get_one(User, portal.cast["alice"].id))
+        timetable = Timetable("Each day", Recurrence("daily", hour(3)))
+        schedules.edit_timetable(db, schedule, job, timetable, db.get_one(User, portal.cast["alice"].id))
         decisions = select(Approval.decision).where(Approval.result_id.is_(None)).order_by(Approval.id)
         assert db.scalars(decisions).all() == ["void", None]
     scheduling.fire(hour(3))
@@ -489,7 +489,7 @@ def test_schedulers_that_are_killed_anywhere_leave_no_slot_out_and_none_twice(po
 
 def test_schedules_fire_by_themselves_and_on_time(portal: Portal):
     soon = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=2)
-    plan = Plan(
+    timetable = Timetable(
         "Each second", Recurrence("custom", soon, cron="* * * * * *", dialect="jobschleuder"), overlap="allow"
     )
     with portal.platform.session() as db:
@@ -499,7 +499,7 @@ def test_schedules_fire_by_themselves_and_on_time(portal: Portal):
             job=db.get_one(JobRecord, portal.jobs["Passes"].id),
             raw={},
             user=db.get_one(User, portal.cast["alice"].id),
-            plan=plan,
+            timetable=timetable,
         )
 
     def fired() -> int:

@@ -18,8 +18,8 @@ from webapp.api.jobs import find_job
 from webapp.api.shapes.schedules import INTERVALS
 from webapp.database import reading
 from webapp.fresh import fresh
-from webapp.schedule_form import AGAIN, LATER, PREFIX, ScheduleForm, form_of, read_plan
-from worker.schedules import Plan
+from webapp.schedule_form import AGAIN, LATER, PREFIX, ScheduleForm, form_of, read_timetable
+from worker.schedules import Timetable
 
 IntervalName = Literal["once", "hourly", "daily", "weekly", "cron"]
 DialectName = Literal["nautobot", "jobschleuder", "bots"]
@@ -123,12 +123,12 @@ def form_of_change(body: ChangedSchedule, schedule: Schedule) -> ScheduleForm:
     return _form({**values, **given})
 
 
-def plan_of(form: ScheduleForm, schedule: Schedule | None = None) -> Plan:
+def timetable_of(form: ScheduleForm, schedule: Schedule | None = None) -> Timetable:
     """Raises InvalidRequest."""
-    plan = read_plan(form, schedule)
-    if plan is None:
+    timetable = read_timetable(form, schedule)
+    if timetable is None:
         raise refused(form)
-    return plan
+    return timetable
 
 
 def refused(form: ScheduleForm) -> InvalidRequest:

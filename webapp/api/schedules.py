@@ -28,8 +28,8 @@ from webapp.api.schedule_bodies import (
     form_of_new,
     fresh_job,
     inputs_of_change,
-    plan_of,
     refused,
+    timetable_of,
 )
 from webapp.api.shapes import Page
 from webapp.api.shapes import schedules as shapes
@@ -114,7 +114,7 @@ def create_schedule(query: Query, body: NewSchedule) -> Any:
     except NotFound as error:
         raise InvalidRequest({"job": [str(error.description)]}) from None
     require(user(), "run", job)
-    plan = plan_of(form_of_new(body, body.name or job.name))
+    timetable = timetable_of(form_of_new(body, body.name or job.name))
     with errors_of_inputs():
         made = acts.create(
             db.session(),
@@ -122,7 +122,7 @@ def create_schedule(query: Query, body: NewSchedule) -> Any:
             job=job,
             raw=body.data,
             user=user(),
-            plan=plan,
+            timetable=timetable,
             commit=body.commit,
             queue=body.queue,
         )
@@ -138,13 +138,15 @@ def change_schedule(query: Query, schedule_id: uuid.UUID, body: ChangedSchedule)
     # Before anything is asked on the request's own session (see there).
     job = fresh_job(_class_path_of(schedule_id)) if body.changes_inputs else None
     row = _to_change(schedule_id, body.version)
-    plan = plan_of(form_of_change(body, row), row) if body.changes_times else None
+    timetable = timetable_of(form_of_change(body, row), row) if body.changes_times else None
     if job is not None:
         given = inputs_of_change(body, row, job)
         with errors_of_inputs():
-            acts.edit_inputs(db.session(), _settings(), row, job=job, user=user(), plan=plan, **given)
-    elif plan is not None:
-        acts.edit_plan(db.session(), row, row.job, plan, user())
+            acts.edit_inputs(
+                db.session(), _settings(), row, job=job, user=user(), timetable=timetable, **given
+            )
+    elif timetable is not None:
+        acts.edit_timetable(db.session(), row, row.job, timetable, user())
     return _shape(find_schedule(schedule_id))
 
 

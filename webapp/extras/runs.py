@@ -23,7 +23,7 @@ from webapp.request_facts import request_facts
 from worker.asked import NotRunnable
 from worker.origins import A_PERSON
 from worker.queue_facts import listening_workers, present_workers
-from worker.schedules import Plan, checked_name, create
+from worker.schedules import Timetable, checked_name, create
 from worker.submit import submit
 
 Find = Callable[[Session], JobRecord | None]
@@ -46,7 +46,7 @@ class Asked:
     commit: bool | None
     queue: str | None
     #: None: it is to run now.
-    plan: Plan | None
+    timetable: Timetable | None
 
 
 def ask(find: Find) -> tuple[JobRecord, JobResult | Schedule]:
@@ -83,7 +83,7 @@ def _require_runnable(record: JobRecord, body: Body) -> None:
 
 
 def _read(body: Body, record: JobRecord, settings: Settings) -> Asked:
-    plan = _plan(body.schedule, settings.time_zone)
+    timetable = _timetable(body.schedule, settings.time_zone)
     try:
         commit = None if body.commit is None else boolean(body.commit)
     except ValueError as error:
@@ -93,10 +93,10 @@ def _read(body: Body, record: JobRecord, settings: Settings) -> Asked:
     queue = body.queues[0] if body.queues else None
     if queue is not None and queue not in record.allowed_queues:
         raise invalid(task_queue=[f'"{queue}" is not a valid choice.'])
-    return Asked(commit, queue, plan)
+    return Asked(commit, queue, timetable)
 
 
-def _plan(given: Any, zone: str) -> Plan | None:
+def _timetable(given: Any, zone: str) -> Timetable | None:
     """Return what a schedule says; None for a run at once."""
     if given is None:
         return None
@@ -117,7 +117,7 @@ def _plan(given: Any, zone: str) -> Plan | None:
         )
     except InvalidData as error:
         raise invalid(schedule=_by_field(error.errors)) from None
-    return Plan(name, times)
+    return Timetable(name, times)
 
 
 def _by_field(errors: Any) -> dict[str, list[str]]:
@@ -154,11 +154,11 @@ def _store(
         "commit": asked.commit,
         "queue": asked.queue,
     }
-    if asked.plan is None:
+    if asked.timetable is None:
         origin = replace(A_PERSON, claim=lambda session, result: _require_worker(session, result.queue))
         return submit(db.session(), settings, **chosen, origin=origin, request=request_facts())
     try:
-        return create(db.session(), settings, **chosen, plan=asked.plan, may_store=_require_worker)
+        return create(db.session(), settings, **chosen, timetable=asked.timetable, may_store=_require_worker)
     except NotRunnable as error:
         raise invalid(schedule={"interval": [str(error)]}) from None
 
