@@ -472,7 +472,7 @@ def test_a_key_that_was_used_for_something_else_is_refused(call, hello, plain):
     headers = {"Idempotency-Key": "3f1c"}
     call("POST", "/jobs/local/plain/Plain/run", json={}, headers=headers)
     answer = call("POST", "/jobs/local/hello/Hello/run", json={"data": {"text": "x"}}, headers=headers)
-    assert answer.status_code == 422
+    assert answer.status_code == 409
     assert list(answer.json["errors"]) == ["_idempotency_key"]
 
 

@@ -17,6 +17,7 @@ from worker.approvals import AlreadyDecided
 from worker.cancel import AlreadyFinished
 from worker.overrides import ChangedMeanwhile
 from worker.removal import NotEnded
+from worker.submit import KeyReused
 
 PROBLEM = "application/problem+json"
 
@@ -66,7 +67,7 @@ def answer(error: Exception) -> Response | HTTPException:
     if isinstance(error, ChangedMeanwhile):
         return problem(409, str(error))
     if isinstance(error, InvalidData | InvalidRequest):
-        return _refused(error.errors)
+        return _refused(error.errors, 409 if isinstance(error, KeyReused) else 422)
     if isinstance(error, NotVisible):
         return problem(404, "There is nothing here.")
     if isinstance(error, Forbidden):
@@ -126,12 +127,12 @@ def in_words(error: Exception) -> str:
     return " ".join(errors) if errors else str(error)
 
 
-def _refused(errors: Mapping[str, Sequence[str]] | Sequence[str]) -> Response:
+def _refused(errors: Mapping[str, Sequence[str]] | Sequence[str], status: int) -> Response:
     if not isinstance(errors, Mapping):
-        return problem(422, " ".join(errors))
+        return problem(status, " ".join(errors))
     names = list(errors)
     which = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-    return problem(422, f"This does not fit: {which}.", {name: list(errors[name]) for name in names})
+    return problem(status, f"This does not fit: {which}.", {name: list(errors[name]) for name in names})
 
 
 def problem(status: int, detail: str, errors: Mapping[str, Sequence[str]] | None = None) -> Response:
