@@ -130,7 +130,7 @@ def test_a_filter_is_saved_used_and_deleted(open_page: OpenPage, javascript: boo
     page.get_by_role("button", name="Save", exact=True).click()
     page.get_by_text("There is a tab of this name already.").wait_for()
     assert name.input_value() == "my runs"
-    assert page.evaluate("document.activeElement.id") == "filter-name"
+    page.wait_for_function("document.activeElement.id == 'filter-name'")
     name.fill("What failed")
     name.press("Enter")
     tabs.locator("[aria-current]", has_text="What failed").wait_for()

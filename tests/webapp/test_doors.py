@@ -46,7 +46,8 @@ def addresses(app: Flask):
         for rule in app.url_map.iter_rules():
             if rule.endpoint in PUBLIC:
                 continue
-            values = {name: EXAMPLES.get(name, "1") for name in rule.arguments}
+            numbers = re.findall(r"<int(?:\([^)]*\))?:(\w+)>", rule.rule)
+            values = {name: "1" if name in numbers else EXAMPLES.get(name, "1") for name in rule.arguments}
             built = app.url_map.bind("localhost").build(
                 rule.endpoint, values, method=next(iter(rule.methods))
             )
