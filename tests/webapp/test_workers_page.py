@@ -157,7 +157,8 @@ def test_a_worker_without_a_beat_is_silent_before_anybody_finds_it_lost(alice, b
     age(db, "w-1", seen_at=now() - timedelta(seconds=20))
     page = text(alice.get("/workers/"))
     assert "Silent" in line(page, "w-1")
-    assert "w-1 has not been heard from for 20s" in page
+    # A busy machine may take a second or two for the page.
+    assert re.search(r"w-1 has not been heard from for 2[0-5]s", page)
 
 
 def test_the_health_of_the_scheduler_and_the_reconcilers_is_told(alice, scheduler, db):
