@@ -72,6 +72,13 @@ def reading() -> Iterator[Session]:
 
 
 @contextmanager
+def looking() -> Iterator[Session]:
+    """Give a session of its own that only reads, all in one transaction: for what is read in pieces."""
+    with Session(db.engine.execution_options(sqlite_begin="DEFERRED")) as session:
+        yield session
+
+
+@contextmanager
 def writing() -> Iterator[Session]:
     """Give a session of its own for one short change, committed at the end, whatever becomes of the request."""
     with Session(db.engine, expire_on_commit=False) as session, session.begin():

@@ -69,7 +69,7 @@ def _limited(site: Site) -> str:
 
 def fuzzed(
     app: Flask, token: str, *, examples: int, seed: int = 0
-) -> Iterator[tuple[str, Counter[int] | Exception]]:
+) -> Iterator[tuple[str, Counter[int] | BaseException]]:
     """Ask for each operation in so many ways; yield its name with how many answers had which status, or what is wrong."""
     schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", app)
     for found in schema.get_all_operations():
@@ -79,7 +79,7 @@ def fuzzed(
         operation = found.ok()
         try:
             yield operation.label, _asked(operation, {"Authorization": f"Token {token}"}, examples, seed)
-        except Exception as error:
+        except (Exception, BaseExceptionGroup) as error:
             yield operation.label, error
 
 

@@ -10,10 +10,11 @@ from sqlalchemy import select
 
 from examples.inventory.models import Manufacturer
 from store.html import render
-from store.models import EntryGroup, JobRecord, JobResult, LogEntry, SignInLink, now
+from store.models import ApiToken, EntryGroup, JobRecord, JobResult, LogEntry, SignInLink, now
 from store.secrets import new_token
 from tests.conftest import load_fixture_jobs, make_cast
 from webapp import result_download
+from webapp.api.document import document
 from webapp.history import newest_runs
 from worker import helper
 
@@ -237,3 +238,18 @@ def test_a_form_shows_what_a_job_s_code_computes(root, live, live_platform):
         assert "could not be computed" in refused.text
     finally:
         helper.stop()
+
+
+def test_all_that_the_api_lists_is_answered(app, live_platform):
+    plain, token_hash = new_token("errand")
+    with live_platform.session() as db:
+        user = make_cast(db)["root"]
+        db.add(ApiToken(user_id=user.id, prefix=plain[:12], token_hash=token_hash))
+        db.commit()
+    headers = {"Authorization": f"Token {plain}"}
+    lists = [path for path, calls in document(app)["paths"].items() if "get" in calls and "{" not in path]
+    assert len(lists) > 20
+    # Of one question: what it is about has to be said.
+    for path in set(lists) - {"/api/v1/permissions/explain"}:
+        answer = app.test_client().get(path, headers=headers)
+        assert answer.status_code == 200, f"{path}: {answer.text}"

@@ -14,7 +14,7 @@ from webapp.api.paging import page
 from webapp.api.shapes import Page
 from webapp.api.shapes.people import AuditShape, VerdictShape, audit_record, verdict
 from webapp.api.tokens import user
-from webapp.database import db
+from webapp.database import db, looking
 
 ORDER = Order({"id": AuditRecord.id, "created_at": AuditRecord.created_at}, AuditRecord.id, "-id")
 
@@ -57,4 +57,5 @@ def audit(query: Audit) -> Any:
 def verify_audit(query: Verify) -> Any:
     """Look at every record of the chain: whether one was altered or taken out, or the expected head cut off."""
     require(user(), "view", User)
-    return verdict(verify(db.session(), expected=query.expected or None))
+    with looking() as session:
+        return verdict(verify(session, expected=query.expected or None))
