@@ -127,11 +127,14 @@ def _rules(form: AdminForm) -> list[Rule]:
     if len(lines) > MOST_RULES or len(form.text("rules")) > LONGEST_RULES:
         form.refuse("rules", f"Write at most {MOST_RULES} rules.")
         return rules
+    wrong: list[str] = []
     for number, text in lines:
         try:
             rules.append(read_rule(text))
         except BadRule as error:
-            form.refuse("rules", f"Line {number}: {error}")
+            wrong.append(f"Line {number}: {error}")
+    if wrong:
+        form.refuse("rules", " ".join(wrong))
     return rules
 
 

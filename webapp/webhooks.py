@@ -69,7 +69,7 @@ def _told(answer: Answer) -> Response:
     if answer.status == 404:
         return _answer(404, "There is no such webhook, or it is off.")
     if answer.result_id is None and answer.status >= 400:
-        told: dict[str, Any] = {"error": answer.reason}
+        told: dict[str, Any] = {"detail": answer.reason}
     else:
         told = {"result": answer.result_id and str(answer.result_id), "reason": answer.reason}
     if answer.errors is not None:
@@ -150,4 +150,4 @@ def _concerns(source: GitSource, payload: dict[str, Any]) -> bool:
 
 
 def _answer(status: int, sentence: str) -> Response:
-    return make_response(jsonify(error=sentence), status)
+    return make_response(jsonify(detail=sentence), status)

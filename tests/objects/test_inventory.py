@@ -9,6 +9,7 @@ import pytest
 from examples.inventory import plugin
 from examples.inventory.jobs.provisioning import NewBranch
 from examples.inventory.jobs.reports import DeviceConnectionsReport
+from examples.inventory.jobs.retiring import RetireSite
 from examples.inventory.models import (
     ConsolePort,
     Device,
@@ -114,6 +115,16 @@ def test_a_new_branch_refuses_a_site_that_exists_and_makes_nothing(demo):
         ("failure", "Zurich HQ", "This site exists already; nothing was made. Choose another name.")
     ]
     assert (Site.objects.count(), Device.objects.count()) == (30, 1500)
+
+
+def test_a_site_is_retired_as_planned_and_once(demo):
+    site, job = Site.objects.get(slug="bern"), in_run(RetireSite())
+    plan = job.plan(site)
+    assert plan[0] == "Bern: Active -> Decommissioning"
+    assert len(plan) == 1 + Device.objects.filter(site=site).count() > 5
+    job.run(site)
+    assert [f"{text}: " for _, text, _ in job._context] == [line[: line.index(": ") + 2] for line in plan]
+    assert (job.plan(site), site.status.slug) == ([], "decommissioning")
 
 
 def test_the_jobs_say_what_they_are():

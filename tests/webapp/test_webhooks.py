@@ -261,7 +261,7 @@ def test_what_is_refused_says_why(send: Sender, db: Any, cast: dict[str, User], 
         before = len(send.log())
         answer = send(body)
         row = send.log()[before]
-        assert (row.outcome, row.status, answer.json["error"]) == ("refused", answer.status_code, row.reason)
+        assert (row.outcome, row.status, answer.json["detail"]) == ("refused", answer.status_code, row.reason)
         assert send.runs() == []
         return answer.status_code, row.reason
 
@@ -346,6 +346,7 @@ def test_a_webhook_is_made_changed_and_deleted(root: Browser, app: Flask, db: An
         ({"rules": "headers.X-Gitlab-Token equals x"}, "X-Gitlab-Token may hold a secret"),
         ({"rules": "payload.x matches ("}, "This is not a regular expression"),
         ({"rules": "payload.x equals"}, "Say what follows equals."),
+        ({"rules": "payload.x equals\npayload.x exists y"}, "equals. Line 2: Nothing follows exists."),
         ({"rules": "payload.x exists y"}, "Nothing follows exists."),
         ({"rules": "payload.x exists\n" * 21}, "Write at most 20 rules."),
         ({"data": "place = x"}, "Line 1: Deploy has no variable place; it has: anything, count, site."),
