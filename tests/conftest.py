@@ -3,13 +3,14 @@
 import functools
 import gc
 import os
+import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import CodeType
 from typing import Any
+from zlib import crc32
 
 import pytest
 from argon2 import PasswordHasher
@@ -28,6 +29,7 @@ from store.oidc_settings import OIDC_VARIABLES
 from store.platform import Platform
 from store.settings import PROJECT_ROOT, Settings, environment, load_settings
 from tests import servers
+from tests.hatchery import Program
 from worker.discover import Found, discover
 from worker.lookups import close_data
 from worker.refresh import store_found
@@ -47,6 +49,31 @@ CHROMIUM_FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--both", action="store_true", help="run what is marked in_turn on both databases")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave each test that is `in_turn` one of its two databases, always the same one; each database gets half of them."""
+    if config.getoption("--both"):
+        return
+    there = {item.nodeid for item in items}
+    left_out = {
+        item
+        for item in items
+        if item.get_closest_marker("in_turn")
+        and (other := _on_the_other_database(item.nodeid)) in there
+        and (crc32(min(item.nodeid, other).encode()) % 2 == 0) == (item.nodeid < other)
+    }
+    config.hook.pytest_deselected(items=list(left_out))
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _on_the_other_database(test: str) -> str:
+    other = {"sqlite": "postgres", "postgres": "sqlite"}
+    return re.sub(r"(?<=[\[-])(sqlite|postgres)(?=[\]-])", lambda database: other[database[0]], test)
 
 
 def pytest_collection_finish() -> None:
@@ -310,9 +337,8 @@ def start_worker(live: Settings) -> Iterator[Callable[..., "subprocess.Popen[byt
     started: list[subprocess.Popen[bytes]] = []
 
     def start(*arguments: str, command: str = "worker", **variables: str) -> "subprocess.Popen[bytes]":
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "webapp.cli", command, *arguments],
-            env={**_bare_environment(), **environment(live), **variables},
+        worker = Program(
+            "webapp.cli", command, *arguments, env={**_bare_environment(), **environment(live), **variables}
         )
         started.append(worker)
         return worker

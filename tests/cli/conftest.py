@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +18,7 @@ from store.models import JobRecord, JobResult, User, now
 from store.platform import Platform
 from store.settings import PROJECT_ROOT, Settings, load_settings
 from tests.conftest import load_fixture_jobs, make_cast
+from tests.hatchery import Program
 from tests.waiting import until
 from webapp.cli import main
 from webapp.cli.following import TWICE_SECONDS
@@ -91,8 +91,8 @@ class Portal:
 
     def start(self, command: str, job: str, *arguments: str, **options: Any) -> "subprocess.Popen[str]":
         """Start a command in a process of its own."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", "webapp.cli", command, self.jobs[job], *arguments],
+        process = Program(
+            *("webapp.cli", command, self.jobs[job], *arguments),
             cwd=PROJECT_ROOT,
             text=True,
             **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},

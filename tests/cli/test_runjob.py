@@ -19,6 +19,8 @@ from tests.worker.conftest import on_sqlite
 from webapp.cli import main
 from worker.queues import listed_ids
 
+pytestmark = pytest.mark.in_turn
+
 
 def without_times(text):
     text = re.sub(r"(?m)^\[\d\d:\d\d:\d\d\]", "[T]", text)

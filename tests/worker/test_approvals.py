@@ -12,6 +12,8 @@ from store.permissions import Forbidden
 from tests.worker.conftest import Portal, StartWorker, on_sqlite
 from worker.approvals import AlreadyDecided, decide, expire
 
+pytestmark = pytest.mark.in_turn
+
 
 @pytest.fixture
 def asking(portal: Portal) -> Portal:

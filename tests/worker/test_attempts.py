@@ -13,6 +13,8 @@ from worker import attempts, ownership
 from worker.ownership import began, claim, end_for_worker
 from worker.reconciler import Report
 
+pytestmark = pytest.mark.in_turn
+
 # --- retries -----------------------------------------------------------------------------------------------------
 
 

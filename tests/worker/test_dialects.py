@@ -9,6 +9,8 @@ from store.models import Status
 from tests.worker.conftest import Portal, on_sqlite
 from tests.worker.engine import Engine
 
+pytestmark = pytest.mark.in_turn
+
 
 def names(portal: Portal) -> list[str]:
     data = Data(portal.settings.data_database_url)

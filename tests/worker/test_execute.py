@@ -10,6 +10,8 @@ from store.models import JobRecord, JobResult, User
 from tests.waiting import until
 from tests.worker.conftest import Portal, StartWorker
 
+pytestmark = pytest.mark.in_turn
+
 
 def test_a_run_that_passes_is_completed_with_its_return_value(portal: Portal):
     result = portal.run("Passes")

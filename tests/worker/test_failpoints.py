@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from store.data import Data
 from store.models import JobResult
 from store.settings import PROJECT_ROOT, environment
 from tests.conftest import _bare_environment
+from tests.hatchery import Program
 from tests.waiting import until
 from tests.worker.conftest import Portal, StartWorker
 from tests.worker.engine import Engine
@@ -68,8 +68,8 @@ def dies(process: "subprocess.Popen[Any]") -> None:
 
 
 def act(portal: Portal, *arguments: str, failpoint: str = "") -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.worker.one_act", *arguments],
+    return Program(
+        *("tests.worker.one_act", *arguments),
         env={**_bare_environment(), **environment(portal.settings), failpoints.VARIABLE: failpoint},
         stdout=subprocess.PIPE,
         text=True,

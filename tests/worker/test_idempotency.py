@@ -16,6 +16,8 @@ from worker import submit as door
 from worker.run_options import RunOptions
 from worker.submit import KeyReused
 
+pytestmark = pytest.mark.in_turn
+
 
 def rows(portal: Portal) -> int:
     with portal.platform.reading() as db:

@@ -14,6 +14,8 @@ from worker.job_values import ValueRefused, forget, remember
 from worker.kept_values import MOST_KEYS
 from worker.ownership import Fenced
 
+pytestmark = pytest.mark.in_turn
+
 
 def told(portal: Portal, *acts: list[Any], commit: bool = True) -> Any:
     result = portal.run("Remembers", raw={"acts": list(acts)}, commit=commit)

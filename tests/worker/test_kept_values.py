@@ -27,6 +27,8 @@ from worker.kept_values import (
 )
 from worker.values import Values
 
+pytestmark = pytest.mark.in_turn
+
 PATH = "local/remembering/Remembers"
 
 

@@ -15,6 +15,8 @@ from store.settings import Settings
 from tests.waiting import until
 from tests.worker.conftest import Portal, StartWorker
 
+pytestmark = pytest.mark.in_turn
+
 
 @pytest.fixture
 def data(live: Settings) -> Iterator[Data]:

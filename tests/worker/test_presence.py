@@ -24,6 +24,8 @@ from worker.presence import Presence, RollCall, drain_worker, forget_gone, is_li
 from worker.queue_facts import present_workers, queue_facts, redis_facts
 from worker.queues import push
 
+pytestmark = pytest.mark.in_turn
+
 #: On a machine that nobody here can see into.
 ELSEWHERE = dataclasses.replace(this_process(), host="elsewhere")
 #: A pid of this machine that was given to somebody else since.

@@ -14,6 +14,8 @@ from worker import helper
 from worker.lookups import object_lookup
 from worker.questions import Questions
 
+pytestmark = pytest.mark.in_turn
+
 
 @pytest.fixture(autouse=True)
 def helpers_end(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:

@@ -15,6 +15,8 @@ from tests.worker.conftest import Portal, StartWorker, Web, on_sqlite
 from tests.worker.engine import Engine
 from worker.host import start_time
 
+pytestmark = pytest.mark.in_turn
+
 T = TypeVar("T")
 
 #: No request may take longer, whatever Redis does.

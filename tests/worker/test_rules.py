@@ -18,6 +18,8 @@ from worker.ownership import Fenced, beat, began, claim
 from worker.queues import listed_ids, waiting_ids
 from worker.reconciler import Report
 
+pytestmark = pytest.mark.in_turn
+
 # --- priorities and wake-ups -------------------------------------------------------------------------------------
 
 

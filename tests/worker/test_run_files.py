@@ -22,6 +22,8 @@ from worker.host import this_process
 from worker.ownership import Claim, claim
 from worker.scheduler import tidy
 
+pytestmark = pytest.mark.in_turn
+
 
 def upload(
     content: bytes = b"name,size\ncore,3\n", name: str = "hosts.csv", kind: str = "text/csv"

@@ -30,6 +30,8 @@ from worker.overrides import override
 from worker.scheduler import forget_sealed
 from worker.submit import NotRunnable, reusable, submit
 
+pytestmark = pytest.mark.in_turn
+
 PASSWORD = "correct horse; battery"
 
 

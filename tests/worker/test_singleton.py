@@ -13,6 +13,8 @@ from tests.worker.conftest import Portal, StartWorker, on_sqlite
 from tests.worker.engine import Engine
 from worker.run_options import RunOptions
 
+pytestmark = pytest.mark.in_turn
+
 IGNORE = RunOptions(ignore_singleton_lock=True)
 
 REFUSED = ("failed", "Job 'One of a kind' is a singleton and already running.")

@@ -28,6 +28,8 @@ from worker.refresh import RefreshReport, refresh
 from worker.snapshots import NoSnapshot, Snapshot, TooLarge, keep, materialise, take
 from worker.sources import snapshot_of, sources_for_run
 
+pytestmark = pytest.mark.in_turn
+
 JOB = "from jobs import Job\nclass Greets(Job):\n    def run(self):\n        return {value!r}\n"
 
 #: What a child of a worker does to have a job's class.

@@ -8,6 +8,8 @@ from jobs import Job
 from store.models import EntryGroup
 from tests.worker.conftest import Portal, on_sqlite
 
+pytestmark = pytest.mark.in_turn
+
 
 def seconds(group: EntryGroup) -> float:
     return (group.last_at - group.started_at).total_seconds()

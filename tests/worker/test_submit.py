@@ -16,6 +16,8 @@ from worker.queues import waiting_ids
 from worker.reconciler import Reconciler
 from worker.submit import NotRunnable, submit
 
+pytestmark = pytest.mark.in_turn
+
 
 def results(portal: Portal) -> list[JobResult]:
     with portal.platform.reading() as db:

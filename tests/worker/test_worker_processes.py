@@ -26,6 +26,8 @@ from worker.queues import connect_blocking
 from worker.reconciler import Reconciler
 from worker.rq_worker import Worker
 
+pytestmark = pytest.mark.in_turn
+
 
 def pid_of(folder: Path) -> int:
     """Wait until the job has begun, and return the pid of its process."""
