@@ -224,6 +224,20 @@ def migrated_postgres(postgres_server: str, tmp_path_factory: pytest.TempPathFac
         yield str(make_url(url).database)
 
 
+@pytest.fixture(scope="session")
+def postgres_copies(postgres_server: str, migrated_postgres: str) -> Iterator[servers.Copies]:
+    copies = servers.Copies(postgres_server, migrated_postgres)
+    yield copies
+    copies.end()
+
+
+@pytest.fixture
+def postgres_copy(postgres_copies: servers.Copies) -> Iterator[str]:
+    """A migrated PostgreSQL database of this test's own."""
+    with postgres_copies.one() as url:
+        yield url
+
+
 @pytest.fixture
 def settings(tmp_path: Path, migrated_sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """An instance of its own on SQLite, whose Redis nobody has started."""
@@ -254,11 +268,8 @@ def live(
             shutil.copy(migrated_sqlite / name, instance)
         yield load_settings()
         return
-    server = request.getfixturevalue("postgres_server")
-    template = request.getfixturevalue("migrated_postgres")
-    with servers.database(server, template=template) as url:
-        monkeypatch.setenv("DATABASE_URL", url)
-        yield load_settings()
+    monkeypatch.setenv("DATABASE_URL", request.getfixturevalue("postgres_copy"))
+    yield load_settings()
 
 
 @pytest.fixture

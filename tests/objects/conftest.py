@@ -42,11 +42,13 @@ def tables_on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tables_on_postgres(postgres_server: str) -> Iterator[str]:
-    """The name of a database with the inventory's tables to make others from."""
+def tables_on_postgres(postgres_server: str) -> Iterator[servers.Copies]:
+    """Databases with the inventory's tables."""
     with servers.database(postgres_server) as url:
         _make_tables(_with_driver(url))
-        yield str(make_url(url).database)
+        copies = servers.Copies(postgres_server, str(make_url(url).database))
+        yield copies
+        copies.end()
 
 
 def _make_tables(url: str) -> None:
@@ -67,8 +69,7 @@ def data(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> Itera
         path = shutil.copy(request.getfixturevalue("tables_on_sqlite"), tmp_path)
         yield from _opened(f"sqlite:///{path}")
         return
-    server, template = (request.getfixturevalue(name) for name in ("postgres_server", "tables_on_postgres"))
-    with servers.database(server, template=template) as url:
+    with request.getfixturevalue("tables_on_postgres").one() as url:
         yield from _opened(_with_driver(url))
 
 

@@ -13,7 +13,6 @@ from store.decisions import Asker, BadPermission, Facts, Grant, check, decide, m
 from store.models import Group, JobRecord, JobResult, Permission, User, now
 from store.permissions import EVERYONE, allowed, asker_of, decision, visible
 from store.platform import Platform
-from tests import servers
 
 
 def grant(
@@ -272,9 +271,8 @@ def db(request: pytest.FixtureRequest, settings: Any) -> Any:
     if request.param == "sqlite":
         yield from _session(settings.database_url)
         return
-    server, template = (request.getfixturevalue(name) for name in ("postgres_server", "migrated_postgres"))
-    with servers.database(server, template=template) as url:
-        yield from _session(make_url(url).set(drivername="postgresql+psycopg").render_as_string(False))
+    url = make_url(request.getfixturevalue("postgres_copy"))
+    yield from _session(url.set(drivername="postgresql+psycopg").render_as_string(False))
 
 
 def _session(url: str) -> Any:

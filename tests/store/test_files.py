@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from sqlalchemy import event, insert, make_url, select
 
-from store import migrate
 from store.files import (
     CHUNK_BYTES,
     DatabaseFiles,
@@ -30,10 +29,8 @@ NO_KEY = "0" * 40
 def platform_on(kind: str, request: pytest.FixtureRequest, settings: Settings) -> Platform:
     if kind == "sqlite":
         return Platform(settings.database_url)
-    given = make_url(request.getfixturevalue("postgres_url"))
-    url = given.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
-    migrate.upgrade_platform(url)
-    return Platform(url)
+    given = make_url(request.getfixturevalue("postgres_copy"))
+    return Platform(given.set(drivername="postgresql+psycopg").render_as_string(hide_password=False))
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

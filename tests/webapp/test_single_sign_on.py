@@ -501,9 +501,9 @@ def test_the_last_superuser_stays_one(make_app, provider, db, cast):
 
 
 @pytest.mark.postgres
-def test_of_two_who_stop_being_superusers_in_one_moment_one_stays(postgres_server, migrated_postgres):
+def test_of_two_who_stop_being_superusers_in_one_moment_one_stays(postgres_copies):
     """On SQLite one of them does not even begin before the other is done."""
-    with servers.database(postgres_server, template=migrated_postgres) as url:
+    with postgres_copies.one() as url:
         platform = Platform(url.replace("postgresql:", "postgresql+psycopg:"))
 
         def is_last(username: str) -> bool:

@@ -64,6 +64,13 @@ def migrated_postgres(postgres_server: str, tmp_path_factory: pytest.TempPathFac
         yield str(make_url(url).database)
 
 
+@pytest.fixture(scope="module")
+def postgres_copies(postgres_server: str, migrated_postgres: str) -> Iterator[servers.Copies]:
+    copies = servers.Copies(postgres_server, migrated_postgres)
+    yield copies
+    copies.end()
+
+
 @pytest.fixture
 def server(own_server: servers.Postgres) -> Iterator[servers.Postgres]:
     """The server, which is there again when the test is over."""
