@@ -44,10 +44,8 @@ class Program(subprocess.Popen):
         order = [self._module, asked["args"][3:], dict(environment), str(asked["cwd"] or os.getcwd())]
         self.pid = hatchery().hatch(order, descriptors)
         self._child_created = True
-        for name in ("p2cread", "c2pwrite", "errwrite"):
-            if asked[name] != -1:
-                with contextlib.suppress(OSError):
-                    os.close(asked[name])
+        pipes = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
+        self._close_pipe_fds(*(asked[name] for name in pipes))
 
     # What Popen asks the kernel of its own children, the hatchery is asked of its.
 
