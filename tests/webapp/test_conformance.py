@@ -74,6 +74,8 @@ CASES = [
     Case("TagDevices", {"site": 1, "first_tag": " a-01501"}, {"site": 1, "first_tag": "A01501"}),
     Case("TagDevices", {"site": 1, "first_tag": "12"}, refused={"first_tag": "An asset tag is up to three letters, and then 3 to 8 digits: A01501."}),
     Case("TagDevices", {"site": 1}, refused={"first_tag": REQUIRED}),
+    Case("RetireSite", {"site": 1}, {"site": 1}),
+    Case("RetireSite", {}, refused={"site": REQUIRED}),
     Case("Moves", {}, NOTHING),
     Case("Moves", {"note": "x", "site": "zug"}, {**NOTHING, "note": "x", "site": "zug"}),
     # Defaults are computed from what was given, and from other defaults; what is not asked for has none.
