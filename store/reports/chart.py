@@ -6,6 +6,7 @@ from typing import Any
 from markupsafe import Markup
 
 from jobs.report.writing import plain_text
+from store.text import clean_text
 
 WIDTH = 640
 ROW, BAR = 29, 16
@@ -30,9 +31,11 @@ def svg(chart: dict[str, Any], *, alone: bool = False) -> Markup:
     body, height = _lines(chart) if chart["chart"] == "lines" else _bars(chart)
     more = Markup(' xmlns="http://www.w3.org/2000/svg"') if alone else Markup(' class="chart"')
     style = Markup(ALONE) if alone else Markup("")  # noqa: S704  (a constant of ours)
-    return Markup(
+    drawn = Markup(
         '<svg{} viewBox="0 0 {} {}" width="{}" height="{}" role="img" aria-label="{}" font-size="12" fill="currentColor">{}{}</svg>'
     ).format(more, WIDTH, height, WIDTH, height, label(chart), style, body)
+    # XML takes no control characters, and they are in names.
+    return Markup(clean_text(drawn))  # noqa: S704  (it is what it was, and has no markup more)
 
 
 def label(chart: dict[str, Any]) -> str:
