@@ -11,6 +11,7 @@ from jobs.report import writing
 from store.models import JobResult, RunReport
 from store.permissions import NotVisible
 from store.reports import files
+from store.reports.code import MOST_CHARACTERS
 from store.reports.page import ON_REPORT, ON_RESULT, Look, Part, render_part, render_table
 from webapp.database import db
 from webapp.log import number
@@ -139,6 +140,7 @@ def _look(result: JobResult, here: str, room: int) -> Look:
         hosts=current_app.extensions["errand"].settings.image_hosts,
         icon=icon,
         room=room,
+        code=20_000 if room == ON_RESULT else MOST_CHARACTERS,
         table=-1 if table is None else table,
         sort=int(sort) if _SORT.fullmatch(sort) else 0,
         page=number(arguments.get("p")) or 1,

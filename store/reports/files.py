@@ -35,7 +35,7 @@ STYLE = (
 
 def as_html(report: dict[str, Any], title: str) -> str:
     """Return one file that is read without the portal, and printed."""
-    look = Look(rows=10_000_000, room=IN_FILE)
+    look = Look(rows=10_000_000, room=IN_FILE, code=IN_FILE)
     part = render_part({"pieces": writing.blocks(report)}, look)
     rest = (
         Markup("<p>The rest of the report is too long for this file.</p>")

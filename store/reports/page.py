@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 from jobs.report.writing import foot_of, head_of, plain_text, rows_of, table_of
 from store import html
 from store.reports import chart
-from store.reports.code import MOST_CHARACTERS, cut_code, highlight
+from store.reports.code import cut_code, highlight
 from store.reports.sorting import sorted_rows
 from store.text import clean_text
 
@@ -48,6 +48,8 @@ class Look:
     sort: int = 0
     page: int = 1
     rows: int = ROWS
+    #: Characters of a code that are shown.
+    code: int = 20_000
     #: Images that a mail carries beside itself, or that stand in a file, are shown; others are named.
     images: bool = True
 
@@ -211,7 +213,7 @@ class _Page:
         )
 
     def _code(self, piece: dict[str, Any], number: int, caption: Markup) -> Markup:
-        shown, more = cut_code(piece["content"], max(2_000, min(MOST_CHARACTERS, self.room // 3)))
+        shown, more = cut_code(piece["content"], max(2_000, min(self.look.code, self.room // 3)))
         code = highlight(
             clean_text(shown), piece["language"], marked=piece["hl_lines"], numbers=piece["line_numbers"]
         )
