@@ -291,7 +291,7 @@ class _Page:
     def _show_text(self, piece: dict[str, Any]) -> Markup:
         # What holds others is no paragraph: browsers would end it before them.
         tag = "div" if isinstance(piece["content"], dict | list) else _text_tag(piece["tag"])
-        return Markup("<{}{}>{}</{}>").format(tag, _looks(piece, "msg"), self.value(piece["content"]), tag)
+        return Markup("<{}{}>{}</{}>").format(tag, _looks(piece), self.value(piece["content"]), tag)
 
     def _show_blockquote(self, piece: dict[str, Any]) -> Markup:
         return Markup("<blockquote{}>{}</blockquote>").format(_looks(piece), self.value(piece["content"]))
