@@ -10,11 +10,15 @@ from uuid import UUID, uuid4
 from sqlalchemy import Connection, Text, cast, insert, literal, select, text
 
 from benchmarks.site import USERNAME, Site
-from store.models import EntryGroup, JobRecord, JobResult, LogEntry, Status, User, now
+from jobs.report import Chart, Code, Metric, Report, Section, Table
+from jobs.report.shape import fit
+from store.models import EntryGroup, JobRecord, JobResult, LogEntry, RunReport, Status, User, now
 
 BATCH = 2_000
 
 DAYS = 90
+
+REPORT_ROWS = 10_000
 
 #: Entries under one heading of the log.
 GROUP = 1_000
@@ -122,6 +126,27 @@ def add_result(site: Site, job: str, entries: int, **values: Any) -> UUID:
     settle(site)
     found: UUID = row["id"]
     return found
+
+
+def add_report(site: Site, result_id: UUID) -> None:
+    """Give a run a report that is nearly as large as one may be."""
+    rows = [
+        [number, f"switch-{number % 977:03}", "Zurich HQ", "Te1/1/4", number % 40, f"{number % 97} days"]
+        for number in range(REPORT_ROWS)
+    ]
+    report = Report(
+        Metric("Rows", len(rows)),
+        Chart({f"Site {number}": number % 17 for number in range(30)}, title="Devices by site"),
+        Section("Connections"),
+        Table(rows, column_headers=["No", "Device", "Site", "Port", "Load", "Since"]),
+        Code(
+            "def check(port):  # every port\n    return port.is_up and port.speed > 100\n" * 40_000, "python"
+        ),
+    )
+    data, _ = fit(report.as_data())
+    with site.platform.session() as db:
+        db.add(RunReport(result_id=result_id, data=data, pieces=len(data["pieces"])))
+        db.commit()
 
 
 def _add_entries(connection: Connection, result_id: UUID, count: int, moment: datetime) -> None:

@@ -64,6 +64,7 @@ BRANCH = {"site_name": "Basel", "switch_model": 1}
 MOVE = {"mode": "move", "site": "bern", "rack": "b-1"}
 CASES = [
     Case("DeviceConnectionsReport", {}, {}),
+    Case("SiteSummary", {}, {}),
     Case("NewBranch", BRANCH, {**BRANCH, "switch_count": 2, "manufacturer": None}),
     Case("NewBranch", {**BRANCH, "manufacturer": 1}, {**BRANCH, "switch_count": 2, "manufacturer": 1}),
     Case("NewBranch", {**BRANCH, "site_name": "B"}, refused={"site_name": "Ensure this value has at least 2 characters (it has 1)."}),
