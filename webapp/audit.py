@@ -7,12 +7,12 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, render_template, request, url_for
 from sqlalchemy import Select, select
 
+from jobs.spreadsheet import csv_rows
 from store.models import AuditRecord, User
 from store.text import clean_text
 from store.withdrawn import shown_audit
 from webapp.auth import require
 from webapp.database import db
-from webapp.spreadsheet import csv_rows
 
 blueprint = Blueprint("audit", __name__, url_prefix="/admin/audit")
 

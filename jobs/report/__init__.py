@@ -1,81 +1,56 @@
-"""What a run has to show, as data: pieces, nested at will."""
+"""What a run reports beside its log: pieces that are data, shown as pages, mails and files.
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from jobs.report import Section, Table
+self.report.append(Section("Sites"), Table(rows, column_headers=["Site", "Devices"]))
+"""
 
-
-class Piece:
-    """A part of a report."""
-
-    kind: ClassVar[str] = ""
-
-    def __init__(self, *content: Any, **options: Any) -> None:
-        self.content = content
-        self.options: dict[str, Any] = {
-            name: options[name] for name in ("size", "color", "style", "name") if name in options
-        }
-
-    def as_data(self) -> dict[str, Any]:
-        return {"kind": self.kind, "content": [_data(each) for each in self.content], **self.options}
-
-
-def _data(value: Any) -> Any:
-    if isinstance(value, Piece):
-        return value.as_data()
-    if isinstance(value, list | tuple | set):
-        return [_data(each) for each in value]
-    if isinstance(value, Mapping):
-        return {str(name): _data(each) for name, each in value.items()}
-    return value
-
-
-def _kind(name: str, base: type[Piece] = Piece) -> type[Piece]:
-    return type(name, (base,), {"kind": name.lower(), "__module__": __name__})
-
-
-class Title(Piece):
-    kind = "title"
-
-
-class Section(Title):
-    kind = "section"
-
-
-class Subsection(Title):
-    kind = "subsection"
-
-
-class Subsubsection(Title):
-    kind = "subsubsection"
-
-
-class Subsubsubsection(Title):
-    kind = "subsubsubsection"
-
-
-Text, Code, Data, Table, List = map(_kind, ("Text", "Code", "Data", "Table", "List"))
-Image, Blockquote, Rule, Header, Footer = map(_kind, ("Image", "Blockquote", "Rule", "Header", "Footer"))
-Chart, Metric, Markdown, ObjectLink, File, Html = map(
-    _kind, ("Chart", "Metric", "Markdown", "ObjectLink", "File", "Html")
+from jobs.report.figures import Chart, Metric
+from jobs.report.images import Image
+from jobs.report.links import File, ObjectLink
+from jobs.report.pieces import (
+    Blockquote,
+    Code,
+    Data,
+    Footer,
+    Header,
+    Html,
+    List,
+    Markdown,
+    Piece,
+    Rule,
+    Section,
+    Subsection,
+    Subsubsection,
+    Subsubsubsection,
+    Text,
+    Title,
 )
+from jobs.report.report import Report, report_of
+from jobs.report.table import Table
 
-
-class Report(list[Any]):
-    """Pieces in their order; what is none becomes a Text."""
-
-    def __init__(self, *pieces: Any, **_: Any) -> None:
-        super().__init__(each if isinstance(each, Piece) else Text(each) for each in pieces)
-
-    def as_data(self) -> list[dict[str, Any]]:
-        return [each.as_data() for each in self]
-
-
-def report_of(value: Any) -> Report | None:
-    """Return what `run` returned as a report; None: it is none."""
-    if isinstance(value, Report):
-        return value
-    if isinstance(value, Piece):
-        return Report(value)
-    if isinstance(value, list | tuple) and any(isinstance(each, Piece) for each in value):
-        return Report(*value)
-    return None
+__all__ = [
+    "Blockquote",
+    "Chart",
+    "Code",
+    "Data",
+    "File",
+    "Footer",
+    "Header",
+    "Html",
+    "Image",
+    "List",
+    "Markdown",
+    "Metric",
+    "ObjectLink",
+    "Piece",
+    "Report",
+    "Rule",
+    "Section",
+    "Subsection",
+    "Subsubsection",
+    "Subsubsubsection",
+    "Table",
+    "Text",
+    "Title",
+    "report_of",
+]

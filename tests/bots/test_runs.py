@@ -54,15 +54,19 @@ def test_what_run_returns_is_a_report_or_a_value(portal: Portal):
     assert odd.status == "failed"
     assert odd.cause == "What run returned does not fit into JSON: it is, or has in it, a value of type set."
     for job, how in (("BotsPlain", "tuple"), ("BotsReport", "tuple"), ("BotsReport", "item")):
-        assert _kinds(kept(job, how))[0] == "section"
+        assert _kinds(kept(job, how))[0] == "h2"
     assert _kinds(kept("BotsPlain", "html")) == ["html"]
-    assert _kinds(kept("BotsReport", "titled"))[0] == "title"
+    assert _kinds(kept("BotsReport", "titled"))[0] == "h1"
     assert kept("BotsReport", "none").status == "completed"
 
 
 def _kinds(result: JobResult) -> list[str]:
     assert result.status == "completed", result.cause
-    return [piece["kind"] for piece in result.return_value]
+    return [_kind(piece) for piece in result.return_value["pieces"]]
+
+
+def _kind(piece: dict[str, Any]) -> str:
+    return f"h{piece['level']}" if piece["kind"] == "heading" else str(piece["kind"])
 
 
 def test_an_exception_has_a_report_and_a_description(portal: Portal):
