@@ -32,6 +32,9 @@ class RunContext(Protocol):
     def create_file(self, name: str, content: bytes, content_type: str) -> str:
         """Keep a file with the result and return its address. Raises ValueError, with a sentence, if it is not kept."""
 
+    def keep_report(self, data: dict[str, Any]) -> None:
+        """Keep what the run reports (see jobs.report.shape), instead of what it has reported before."""
+
     def hot_functions(self, functions: list[list[Any]]) -> None:
         """Keep where a profiled run spent its time (see jobs.profiling.hottest)."""
 
@@ -62,6 +65,9 @@ class NoRun:
 
     def create_file(self, *_: Any) -> str:
         return ""
+
+    def keep_report(self, *_: Any) -> None:
+        return None
 
     def hot_functions(self, *_: Any) -> None:
         return None

@@ -69,6 +69,13 @@ class _Dotted:
         return str(getattr(owner, "class_path", "")).replace("/", ".")
 
 
+class _RunsReport:
+    """What the run reports. Not a property: a job file of another system may have a name of its own for it."""
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        return self if instance is None else instance._report
+
+
 class BaseJob:
     """What every job can do. Subclass `Job` instead, unless the class is only a base for others."""
 
@@ -105,6 +112,9 @@ class BaseJob:
     console_log_default: Any = _FromMeta(False)
     template_name: Any = _FromMeta("")
 
+    #: The run's report (see jobs.report): what is appended to it is shown with the result.
+    report: Any = _RunsReport()
+
     #: What subclasses may speak (see jobs.dialects).
     dialect: ClassVar[str] = "errand"
     #: "hook" or "button": what alone runs it; "": people do.
@@ -132,8 +142,7 @@ class BaseJob:
         self._steps: list[str] = []
         #: What it said when it first called `fail`.
         self._failed_because = ""
-        #: What its run has to show.
-        self._report: Report = Report()
+        self._report = Report()
         self.job_result = JobResultView()
         #: The web request that asked for the run; None: it was asked for by other ways.
         self.request: JobRequest | None = None
@@ -163,11 +172,6 @@ class BaseJob:
     def result(self) -> JobResultView:
         """The run, as Nautobot 1.1 calls it."""
         return self.job_result
-
-    @property
-    def report(self) -> Report:
-        """What the run has to show: the job may append to it, and `run` may return more of it."""
-        return self._report
 
     @property
     def results(self) -> dict[str, Any]:

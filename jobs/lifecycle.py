@@ -13,6 +13,8 @@ from jobs.errors import JobFailed, SoftTimeLimitExceeded, described, text_of
 from jobs.job import BaseJob
 from jobs.profiling import Profiling
 from jobs.report import report_of
+from jobs.report.images import with_made_files
+from jobs.report.shape import fit
 
 #: Texts whole, and brackets: nothing else tells how deep a JSON text is nested.
 _MARKS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
@@ -80,17 +82,20 @@ class Life:
             self.profiling.say_unused()
         return self._outcome()
 
-    def take(self, value: Any) -> Any:
-        """Take the report out of what `run` returned; return what is to be kept as its return value."""
-        made = report_of(value)
-        if made is None:
-            return value
-        self.job._report.extend(made)
-        return made.as_data()
-
     def around(self, method: str) -> AbstractContextManager[None]:
         """Return what surrounds the call of a method of the job: for "run" its profile, where one was asked for."""
         return self.profiling if self.profiling is not None and method == "run" else nullcontext()
+
+    def take(self, value: Any) -> Any:
+        """Take what a method returned as a report into the run's; return what is to be kept as the return value."""
+        report = report_of(value)
+        if report is None:
+            return value
+        if report is not self.job._report:
+            self.job._report.append(*report)
+            self.job._report.title = self.job._report.title or report.title
+            self.job._report.filename = self.job._report.filename or report.filename
+        return None
 
     def note(self, error: Exception) -> None:
         """Log what a method of the job raised, and keep it in mind for the verdict."""
@@ -111,7 +116,29 @@ class Life:
     def roll_back(self) -> None:
         self.job._context.rollback()
 
+    def _keep_report(self) -> None:
+        """Hand on what the run reports, cut to what is kept; what was cut, or cannot be shown, is said in the log."""
+        if not self.job._report:
+            return
+        try:
+            data = self.job._report.as_data()
+            problems = list(with_made_files(data["pieces"], self.job.create_file))
+            data, cut = fit(data)
+        except SoftTimeLimitExceeded:
+            raise
+        except Exception as error:  # Also what the texts of a job's own objects raise.
+            self.job.log_warning(message=f"The report was not kept: {described(error)}")
+            return
+        for sentence in [*problems, *cut]:
+            self.job.log_warning(message=sentence)
+        self.job._context.keep_report(data)
+
     def _outcome(self) -> Outcome:
+        # A dialect of a plugin may not have asked.
+        self.return_value = (
+            self.take(self.return_value) if report_of(self.return_value) else self.return_value
+        )
+        self._keep_report()
         value = self._keep(self.return_value, "The return value")
         data = self.job.job_result.data
         own = {key: data[key] for key in data if key != "output"} if isinstance(data, dict) else {}

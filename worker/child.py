@@ -17,6 +17,7 @@ worker as frames, in the order they are listed here.
                                                             ["value", {"text"}, {}, {"found"}, {"keys"} or {"refused"}]
                     ["profile", functions]                  where its time went (see jobs.profiling.hottest)
                     ["progress", done, total or null, text] how far the run is
+                    ["report", data]                        what the run reports (see jobs.report.shape)
                     ["end", outcome, what sticks]           the process can take another run unless something sticks
                     ["answer", value, what sticks]          to a question
                     ["refused", why not, traceback]         to a question; the process is of no use any more
@@ -425,6 +426,9 @@ class _Context:
 
     def progress(self, done: float, total: float | None, text: str) -> None:
         self._progress.say(done, total, text)
+
+    def keep_report(self, data: dict[str, Any]) -> None:
+        self._line.send("report", data)
 
     def hot_functions(self, functions: list[list[Any]]) -> None:
         self._line.send("profile", functions)

@@ -54,6 +54,7 @@ from worker.profiles import functions_of
 from worker.progress import LONGEST_TEXT, report_of
 from worker.pushes import release
 from worker.redaction import load_rules
+from worker.reporting import masked_report, write_report
 from worker.rights import may_still_run
 from worker.sources import source_of, sources_for_run
 from worker.steps import Step
@@ -268,6 +269,8 @@ class _Watch:
         self._log = RunLog(supervisor.writer, claimed, self._mask)
         self._outcome: dict[str, Any] | None = None
         self._sticks: list[str] = []
+        #: What it has reported.
+        self._report: dict[str, Any] | None = None
         self._stale = False
         #: The job's module has been loaded.
         self._loaded = False
@@ -684,6 +687,8 @@ class _Watch:
                 self._log.note(progress={**report, "text": text})
             case ["profile", list(rows)] if (functions := functions_of(rows, self._mask)) is not None:
                 self._log.note(hot_functions=functions)
+            case ["report", dict(report)]:
+                self._report = masked_report(report, self._mask)
             # A fresh child knows no old code; and what has begun must not begin again.
             case ["stale"] if child.runs > 1 and not self._loaded:
                 self._stale = True
@@ -821,6 +826,7 @@ class _Watch:
         # Something in it cannot be stored. The end itself can, and it must not be lost with the rest.
         logger.error("The end of %s cannot be stored whole.", self._claim.result_id, exc_info=ticket.error)
         cause = f"{cause} Not all of it could be stored: {type(ticket.error).__name__}."
+        self._report = None
         again = RunLog(self._supervisor.writer, self._claim, self._mask)
         ticket = again.finish(self._ending(status, cause))
         self._wait(ticket)
@@ -835,9 +841,19 @@ class _Watch:
             lost = self._reason is not None and self._reason.lost
             values = end_values(connection, self._claim, status, cause, lost=lost)
             self._ended_as = values["status"]
+            self._write_report(connection)
             return values
 
         return end
+
+    def _write_report(self, connection: Connection) -> None:
+        try:
+            write_report(connection, self._claim.result_id, self._report)
+        except OperationalError as error:
+            if is_full(error):
+                # The end fits in where megabytes do not: it is written next, without them.
+                self._report = None
+            raise
 
     def _released(self) -> str:
         """Let those start that waited for this end, or the run itself again."""

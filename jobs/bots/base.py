@@ -63,7 +63,6 @@ class JobBase(jobs.Job):
     result: Any = _Yielding(lambda job: job.job_result)
     results: Any = _Yielding(lambda job: job.job_result.data)
     store: Any = _Yielding(lambda job: job._context.values)
-    report: Any = _Yielding(lambda job: job._report)
 
     def __new__(cls, *_: Any, **__: Any) -> "JobBase":
         # Not in __init__: authors write one of their own, and need not call this one.
@@ -205,7 +204,8 @@ def headed(cls: type[JobBase], value: Any) -> Any:
     made = report_of(value)
     if made is None or not title or (made and isinstance(made[0], Title)):
         return value
-    return Report(Section(str(title)), *made)
+    made.prepend(Section(str(title)))
+    return made
 
 
 def ip2int(address: str) -> int:

@@ -56,7 +56,7 @@ class ClassicLife(Life):
         self.job.active_test = name
         method = getattr(self.job, name)
         with self.around(name):
-            value = method(**arguments)
+            value = self.take(method(**arguments))
         if text := _text_of_returned(value):
             self._add_output(text)
         return value

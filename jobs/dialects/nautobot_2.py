@@ -53,7 +53,7 @@ class Nautobot2Life(Life):
     def _start_and_run(self) -> None:
         self.return_value = self._call("before_start", *self._task)
         if not self.job.failed:
-            self.return_value = self._call("run", **self.data)
+            self.return_value = self.take(self._call("run", **self.data))
 
     def _ended_with(self, error: Exception | None) -> Any:
         return self.return_value if error is None else error

@@ -29,16 +29,20 @@ TOO_LARGE_IMAGE = (
 )
 
 
-def fit(data: Any, clean: Callable[[str], str] = str) -> tuple[dict[str, Any], list[str]]:
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def fit(data: Any, clean: Callable[[Any], Any] = _as_it_is) -> tuple[dict[str, Any], list[str]]:
     """Return what is kept of a report's data, and sentences on what was cut.
 
-    clean: what each text goes through on its way.
+    clean: what each text and each number goes through on its way.
     """
     return _Fitting(clean).report(data)
 
 
 class _Fitting:
-    def __init__(self, clean: Callable[[str], str]) -> None:
+    def __init__(self, clean: Callable[[Any], Any]) -> None:
         self._clean = clean
         self._bytes_left = MOST_BYTES
         self._pieces_left = MOST_PIECES
@@ -75,7 +79,7 @@ class _Fitting:
                 self._cut[TOO_DEEP] = None
                 return "…"
             return self._values(value, depth - 1)
-        return _number(value)
+        return self._number(value)
 
     def _values(self, given: Any, depth: int) -> list[Any]:
         found: list[Any] = []
@@ -152,7 +156,7 @@ class _Fitting:
         if isinstance(value, str):
             return self._text(value)
         if not isinstance(value, dict | list):
-            return _number(value)
+            return self._number(value)
         if depth <= 0:
             self._cut[TOO_DEEP] = None
             return "…"
@@ -228,7 +232,7 @@ class _Fitting:
         value = piece.get("value")
         return {
             "label": self._text(piece.get("label"), 200),
-            "value": self._text(value, 200) if isinstance(value, str) else _number(value),
+            "value": self._text(value, 200) if isinstance(value, str) else self._number(value),
             "unit": self._text(piece.get("unit"), 40),
             "note": self._text(piece.get("note"), 500),
         }
@@ -246,7 +250,7 @@ class _Fitting:
 
     def _series(self, series: Any, length: int) -> dict[str, Any]:
         series = series if isinstance(series, dict) else {}
-        values = [_finite(value) for value in _listed(series.get("values"))[:length]]
+        values = [_finite(self._number(value)) for value in _listed(series.get("values"))[:length]]
         self._bytes_left -= 20 * length
         return {
             "name": self._text(series.get("name"), 200),
@@ -263,11 +267,20 @@ class _Fitting:
 
     def _address(self, url: Any, longest: int) -> str:
         fits = isinstance(url, str) and len(url) <= longest and SAFE_URL.fullmatch(url)
-        return self._text(url, longest) if fits else ""
+        if not fits:
+            return ""
+        # What hides a part of an address would make it lead elsewhere.
+        address = self._text(url, longest)
+        return address if address == url else ""
+
+    def _number(self, value: Any) -> Any:
+        """Return a number, a yes or no, or None; what is none of these is nothing."""
+        number = value if isinstance(value, bool) else _finite(value)
+        return number if number is None or isinstance(number, bool) else self._clean(number)
 
     def _text(self, given: Any, longest: int = MOST_BYTES) -> str:
-        text = given if isinstance(given, str) else "" if given is None else str(_number(given) or "")
-        text = self._clean(text[:longest])
+        text = given if isinstance(given, str) else "" if given is None else str(self._number(given) or "")
+        text = str(self._clean(text[:longest]))[:longest]
         size = len(encode_basestring_ascii(text))
         if size > max(0, self._bytes_left):
             self._cut[TOO_LARGE] = None
@@ -300,13 +313,6 @@ _KINDS: dict[str, Callable[[_Fitting, dict[str, Any], int], dict[str, Any]]] = {
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
-
-
-def _number(value: Any) -> Any:
-    """Return a number, a yes or no, or None; what is none of these is nothing."""
-    if isinstance(value, bool):
-        return value
-    return _finite(value)
 
 
 def _finite(value: Any) -> int | float | None:

@@ -15,6 +15,7 @@ from store.models.identity import Identity
 from store.models.job import SINGLETON, JobRecord, JobSource, LoadError, SourceSnapshot, class_path_of
 from store.models.notice import Channel, Delivery, NoticeRule
 from store.models.permission import Group, Permission, group_members, permission_groups, permission_users
+from store.models.report import RunReport
 from store.models.result import JobResult, JobStart
 from store.models.schedule import MissedSlots, Schedule
 from store.models.states import FAMILIES, FAMILY_OF, FINAL, LEVELS, Status
@@ -58,6 +59,7 @@ __all__ = [
     "Permission",
     "Queue",
     "RunFile",
+    "RunReport",
     "SavedFilter",
     "Schedule",
     "SignInFailure",

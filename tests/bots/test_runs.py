@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from jobs.errors import InvalidData
-from store.models import AuditRecord, JobRecord, JobResult, User
+from store.models import AuditRecord, JobRecord, JobResult, RunReport, User
 from store.permissions import NotVisible, require, visible
 from store.positional import to_args, to_data
 from store.withdrawn import shown_audit
@@ -54,15 +54,17 @@ def test_what_run_returns_is_a_report_or_a_value(portal: Portal):
     assert odd.status == "failed"
     assert odd.cause == "What run returned does not fit into JSON: it is, or has in it, a value of type set."
     for job, how in (("BotsPlain", "tuple"), ("BotsReport", "tuple"), ("BotsReport", "item")):
-        assert _kinds(kept(job, how))[0] == "h2"
-    assert _kinds(kept("BotsPlain", "html")) == ["html"]
-    assert _kinds(kept("BotsReport", "titled"))[0] == "h1"
+        assert _kinds(portal, kept(job, how))[0] == "h2"
+    assert _kinds(portal, kept("BotsPlain", "html")) == ["html"]
+    assert _kinds(portal, kept("BotsReport", "titled"))[0] == "h1"
     assert kept("BotsReport", "none").status == "completed"
 
 
-def _kinds(result: JobResult) -> list[str]:
-    assert result.status == "completed", result.cause
-    return [_kind(piece) for piece in result.return_value["pieces"]]
+def _kinds(portal: Portal, result: JobResult) -> list[str]:
+    """Return what the report of a run is made of; nothing of it is its return value, too."""
+    assert result.return_value is None
+    with portal.platform.reading() as db:
+        return [_kind(piece) for piece in db.get_one(RunReport, result.id).data["pieces"]]
 
 
 def _kind(piece: dict[str, Any]) -> str:
@@ -76,6 +78,7 @@ def test_an_exception_has_a_report_and_a_description(portal: Portal):
     messages = [message for _, _, message in portal.messages(result)]
     assert messages[0].startswith("hostname: ")
     assert "It did not go well." in messages
+    assert _kinds(portal, result) == ["h1", "code"]
 
 
 def test_a_job_may_be_made_and_run_in_its_own_way(portal: Portal):
