@@ -55,11 +55,14 @@ VARIABLES = (
     "ERRAND_TIME_ZONE",
     "ERRAND_PASSWORDS",
     "ERRAND_GIT_ALLOW",
+    "ERRAND_IMAGE_HOSTS",
     *OIDC_VARIABLES,
     *NOTICE_VARIABLES,
 )
 
 MEGABYTE = 1024 * 1024
+
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?(:[0-9]{1,5})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,8 @@ class Settings:
     passwords: bool = True
     #: What git repositories may be besides https and ssh (see store.git_rules).
     git_allow: tuple[str, ...] = ()
+    #: Whose images reports may show, by https: names of hosts.
+    image_hosts: tuple[str, ...] = ()
     #: How messages leave the portal.
     notices: NoticeSettings = field(default_factory=NoticeSettings)
 
@@ -150,6 +155,7 @@ def load_settings(
         oidc=oidc,
         passwords=passwords_allowed(environ, oidc),
         git_allow=_git_allow(environ),
+        image_hosts=_image_hosts(environ),
         notices=notice_settings(environ),
     )
 
@@ -319,6 +325,16 @@ def _jobs_from_database(environ: Mapping[str, str]) -> bool:
     if given not in ("", "folders", "database"):
         raise SettingsError(f"ERRAND_JOBS_FROM is {given!r}; write folders or database.")
     return given == "database"
+
+
+def _image_hosts(environ: Mapping[str, str]) -> tuple[str, ...]:
+    hosts = tuple(filter(None, environ.get("ERRAND_IMAGE_HOSTS", "").lower().replace(",", " ").split()))
+    for host in hosts:
+        if not _HOST.fullmatch(host):
+            raise SettingsError(
+                f"ERRAND_IMAGE_HOSTS has {host!r}; it takes hosts, such as images.example.org."
+            )
+    return hosts
 
 
 def _git_allow(environ: Mapping[str, str]) -> tuple[str, ...]:

@@ -100,7 +100,7 @@ def create_app(settings: Settings) -> Flask:
     app.session_interface = DatabaseSessions(https=bool(settings.https), counts_as_use=auth.counts_as_use)
     for part in (htmx, auth, errors, assets, formats, fragments, looks, schedules, trusted):
         part.init_app(app)
-    headers.init_app(app, https=bool(settings.https))
+    headers.init_app(app, https=bool(settings.https), image_hosts=settings.image_hosts)
     for noun in (
         home,
         login,

@@ -25,7 +25,7 @@ from jobs.errors import InvalidData
 from jobs.lifecycle import LONGEST_CAUSE
 from store.models import EntryGroup, JobResult, Status
 from store.permissions import NotVisible, visible
-from webapp import htmx, log, log_download, result_download, saved_filters
+from webapp import htmx, log, log_download, result_download, result_report, saved_filters
 from webapp.advance import advance, mark
 from webapp.auth import allowed, current_user, polled, require, signed_in_user
 from webapp.database import db
@@ -226,6 +226,18 @@ def return_value(result_id: UUID) -> Response:
     return _attachment(body, f"{result.short_id}-return-value.json", "application/json")
 
 
+@blueprint.get("/<uuid:result_id>/report")
+def report(result_id: UUID) -> Response:
+    """Show the report by itself, or one of its tables, or give it as a file."""
+    result = _find(result_id)
+    if form := request.args.get("format"):
+        return result_report.download(result, form)
+    if htmx.wants_fragment() and "t" in request.args:
+        return make_response(result_report.one_table(result))
+    shown = result_report.on_page(result)
+    return make_response(render_template("results/report.html", result=result, report=shown))
+
+
 @blueprint.get("/<uuid:result_id>/plan.txt")
 def plan(result_id: UUID) -> Response:
     result = _find(result_id)
@@ -317,6 +329,7 @@ def _about(result: JobResult) -> dict[str, Any]:
         "job": job,
         "may_cancel": not result.finished and allowed("change", result),
         "files": made_files(result.id) if result.finished else (),
+        "report": result_report.on_result(result) if result.finished else None,
         "led_to": led_to(result) if result.finished else None,
         "asks_again": job is not None and bool(why_not_again(result, job, reusable(result, current_user()))),
         "may_run": job is not None and job.runnable and allowed("run", job),

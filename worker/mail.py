@@ -15,11 +15,17 @@ from worker.outside import STEP_SECONDS, WHOLE_SECONDS, shut, within
 from worker.sending import Trouble, Undeliverable
 
 
-def send(settings: SmtpSettings, delivery: Delivery, portal: str, secret: Mapping[str, str]) -> str:
+def send(
+    settings: SmtpSettings,
+    delivery: Delivery,
+    portal: str,
+    secret: Mapping[str, str],
+    report: tuple[str, str] = ("", ""),
+) -> str:
     """Hand the message to the mail server; return what that said. Raises Trouble, Undeliverable."""
     if not is_mail(delivery.receiver):
         raise Undeliverable("That is no mail address.")
-    message = compose(settings, delivery, portal, secret)
+    message = compose(settings, delivery, portal, secret, report)
     with _at_server(settings) as server:
         server.send_message(message)
     return "The mail server took it."
@@ -63,8 +69,13 @@ def _at_server(settings: SmtpSettings) -> Iterator[smtplib.SMTP]:
 
 
 def compose(
-    settings: SmtpSettings, delivery: Delivery, portal: str, secret: Mapping[str, str]
+    settings: SmtpSettings,
+    delivery: Delivery,
+    portal: str,
+    secret: Mapping[str, str],
+    report: tuple[str, str] = ("", ""),
 ) -> EmailMessage:
+    """Make the mail. report: what its run has reported, as text and as HTML that is safe."""
     message = EmailMessage()
     message["Subject"] = " ".join(delivery.title.split())
     message["From"] = settings.sender
@@ -74,8 +85,8 @@ def compose(
     message["Message-ID"] = f"<{delivery.mark}@{parseaddr(settings.sender)[1].partition('@')[2]}>"
     message["X-Errand-Delivery"] = str(delivery.mark)
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(messages.plain(delivery, portal, secret))
-    message.add_alternative(messages.as_html(delivery, portal, secret), subtype="html")
+    message.set_content(messages.plain(delivery, portal, secret, report[0]))
+    message.add_alternative(messages.as_html(delivery, portal, secret, report[1]), subtype="html")
     return message
 
 

@@ -22,19 +22,21 @@ def url_of(content: Mapping[str, Any], portal: str) -> str:
     return f"{portal}{path}" if portal and path else ""
 
 
-def plain(delivery: Delivery, portal: str, secret: Mapping[str, str]) -> str:
+def plain(delivery: Delivery, portal: str, secret: Mapping[str, str], report: str = "") -> str:
     content = delivery.content
     parts = [delivery.title, *_text_of(content)]
     parts += ["\n".join(f"{label}: {text}" for label, text in content.get("facts", ()))]
     if failures := content.get("failures"):
         parts.append("What failed:\n" + "\n".join(f"- {_indented(each)}" for each in failures))
+    if report:
+        parts.append(f"Report:\n{report}")
     if address := secret.get("link") or url_of(content, portal):
         parts.append(address)
     parts.append(f"-- \n{_foot(delivery, portal)}")
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def as_html(delivery: Delivery, portal: str, secret: Mapping[str, str]) -> str:
+def as_html(delivery: Delivery, portal: str, secret: Mapping[str, str], report: str = "") -> str:
     content, shown = delivery.content, html.escape
     rows = "".join(
         f'<tr><td style="padding:2px 16px 2px 0;color:#65686f;vertical-align:top">{shown(label)}</td>'
@@ -54,7 +56,7 @@ def as_html(delivery: Delivery, portal: str, secret: Mapping[str, str]) -> str:
     )
     return (
         '<!doctype html><html><body style="font:14px/1.5 sans-serif;color:#1a1c20">'
-        f'<h1 style="font-size:18px">{shown(delivery.title)}</h1>{texts}<table>{rows}</table>{failures}{link}'
+        f'<h1 style="font-size:18px">{shown(delivery.title)}</h1>{texts}<table>{rows}</table>{failures}{report}{link}'
         f'<p style="color:#65686f;font-size:12px">{shown(_foot(delivery, portal))}</p></body></html>'
     )
 

@@ -9,13 +9,14 @@ import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, joinedload, undefer
 
 from store.lockbox import CannotUnlock, unlock
-from store.models import Channel, Delivery, JobResult, User, now
+from store.models import Channel, Delivery, JobResult, RunReport, User, now
 from store.models.notice import DUE
 from store.permissions import allowed
 from store.platform import Platform
@@ -159,10 +160,26 @@ class Postman:
             raise Undeliverable(reason)
         if delivery.via == "mail" and settings.mail is not None:
             secret = unlock(key, delivery.box) if delivery.box else {}
-            return mail.send(settings.mail, delivery, settings.url, secret)
+            return mail.send(settings.mail, delivery, settings.url, secret, self._report(delivery))
         box = unlock(key, delivery.channel.box) if delivery.channel else {}
         send = channels.send_slack if delivery.via == "slack" else channels.send_webhook
         return send(settings, delivery, box)
+
+    def _report(self, delivery: Delivery) -> tuple[str, str]:
+        """Return what the run has reported, if the message tells of its end: text and HTML. It is copied nowhere."""
+        result_id = (delivery.content.get("result") or {}).get("id")
+        if delivery.event != "ended" or not result_id:
+            return "", ""
+        # Imported here: it brings all that makes HTML.
+        from store.reports.files import for_mail
+
+        try:
+            with self._platform.reading() as db:
+                query = select(RunReport.data).where(RunReport.result_id == UUID(result_id))
+                report = db.scalar(query)
+        except ValueError:
+            return "", ""
+        return for_mail(report) if report else ("", "")
 
     def _why_not(self, delivery: Delivery) -> str:
         """Say why a message is not to be sent any more; "" where it is. It may have waited for hours."""

@@ -27,6 +27,7 @@ plugin = Plugin(
     jobs=(
         f"{__name__}.jobs.provisioning",
         f"{__name__}.jobs.reports",
+        f"{__name__}.jobs.summary",
         f"{__name__}.jobs.importing",
         f"{__name__}.jobs.retiring",
         f"{__name__}.jobs.tagging",

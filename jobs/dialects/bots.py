@@ -4,7 +4,7 @@ import inspect
 import json
 import re
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from jobs.bots.arguments import positional
 from jobs.bots.base import JobBase, headed, running
@@ -25,7 +25,6 @@ class BotsLife(Life):
     """
 
     job: JobBase
-    dialect: ClassVar[str] = ""
 
     def live(self) -> None:
         token = running.set(self.job)

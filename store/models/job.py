@@ -136,7 +136,7 @@ class JobRecord(Base):
 
     @property
     def runnable(self) -> bool:
-        return self.installed and self.enabled
+        return self.installed and self.enabled and not self.withdrawn
 
     @property
     def effective_time_limit(self) -> float:

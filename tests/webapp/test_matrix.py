@@ -251,6 +251,7 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     ("GET", "/approvals/*"): ("approvals.show", SIGN_IN, 404, 404),
     ("GET", "/approvals/="): ("approvals.show", SIGN_IN, 404, 200),
     ("GET", "/results/*/plan.txt"): ("results.plan", SIGN_IN, 404, 200),
+    ("GET", "/results/*/report"): ("results.report", SIGN_IN, 404, 404),
     ("GET", "/approvals/"): ("approvals.index", SIGN_IN, 200, 200),
     ("POST", "/approvals/*"): ("approvals.decide_on", SIGN_IN, 404, 404),
     ("POST", "/approvals/="): ("approvals.decide_on", SIGN_IN, 404, 403),

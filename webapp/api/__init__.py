@@ -27,6 +27,7 @@ from webapp.api import (
     objects,
     permissions,
     rates,
+    reports,
     results,
     schedules,
     sources,
@@ -94,7 +95,7 @@ blueprint.add_url_rule("/results/<result_id>", "result", results.result)
 blueprint.add_url_rule("/results/<result_id>/entries", "entries", entries.entries)
 blueprint.add_url_rule("/results/<result_id>/files", "files", results.files)
 blueprint.add_url_rule("/results/<result_id>/files/<int:file_id>", "file", results.file)
-blueprint.add_url_rule("/results/<result_id>/report", "report", results.report)
+blueprint.add_url_rule("/results/<result_id>/report", "report", reports.report)
 blueprint.add_url_rule("/results/<result_id>/cancel", "cancel", results.cancel, methods=["POST"])
 blueprint.add_url_rule("/results/<result_id>", "delete_result", results.delete_result, methods=["DELETE"])
 blueprint.add_url_rule("/results/<result_id>/rerun", "rerun", results.rerun, methods=["POST"])

@@ -92,14 +92,6 @@ def file(query: Query, result_id: str, file_id: int) -> Response:
     return send_made_file(find_result(result_id).id, file_id)
 
 
-@call(answers={200: Content("text/html")}, tag="results")
-def report(query: Query, result_id: str) -> Any:
-    """Give the report of a run."""
-    find_result(result_id)
-    # No job can make a report yet, so no result has one.
-    raise NotFound("This result has no report.")
-
-
 @call(answers={202: shapes.ResultShape}, tag="results")
 def cancel(query: Query, result_id: str) -> Any:
     """Stop a run, or have it not start."""

@@ -55,6 +55,14 @@ class Portal:
         """Return the answer to a question. query: lists are given several times, None is left out."""
         return self._asked("GET", path, query)
 
+    def text(self, path: str, **query: Any) -> str:
+        """Return an answer that is no JSON. Raises Refusal."""
+        address = f"{BASE}{path}?{urlencode([(name, _text(value)) for name, value in query.items()])}"
+        answer = self._send("GET", address)
+        if answer.status >= 300:
+            return str(self._read("GET", path, answer))
+        return answer.body.decode()
+
     def post(self, path: str, body: Mapping[str, Any] | None = None, **more: Any) -> Any:
         return self._asked("POST", path, {}, body=body or {}, **more)
 

@@ -90,6 +90,31 @@ def show_result(portal: "Portal", result: str, as_json: bool) -> None:
         show_one(_facts(found))
 
 
+@results.command("report")
+@click.argument("result", shell_complete=a_result)
+@click.option(
+    "--format",
+    "form",
+    default="txt",
+    show_default=True,
+    type=click.Choice(("txt", "md", "html", "json", "csv")),
+    help="As what to print it.",
+)
+@click.option("--table", default=1, show_default=True, metavar="N", help="Which table csv gives.")
+@with_portal
+def print_report(portal: "Portal", result: str, form: str, table: int) -> None:
+    """Print the report of a run, as text or as a file for programs."""
+    from webapp.cli.asking import refusals
+
+    with refusals():
+        if form == "json":
+            from webapp.cli.printing import print_json
+
+            print_json(portal.get(f"/results/{result}/report", format=form))
+        else:
+            click.echo(portal.text(f"/results/{result}/report", format=form, table=table), nl=False)
+
+
 @results.command()
 @click.argument("result", shell_complete=a_result)
 @as_json_option

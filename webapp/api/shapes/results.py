@@ -4,7 +4,7 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
-from store.models import JobResult, LogEntry, RunFile
+from store.models import JobResult, LogEntry, RunFile, RunReport
 from webapp.api.shapes import moment, text_id, time
 
 UNREACHABLE = "The queue cannot be reached now: the run starts when Redis is back."
@@ -205,4 +205,23 @@ def line(row: Any) -> LineShape:
         "grouping": row.grouping,
         "message": row.message,
         "object": shown,
+    }
+
+
+class ReportShape(TypedDict):
+    """What a run reports: pieces, each with its `kind` and what it holds (docs/reports.md)."""
+
+    kind: str
+    title: str
+    filename: str
+    pieces: list[dict[str, Any]]
+
+
+def report(row: RunReport) -> ReportShape:
+    data = row.data
+    return {
+        "kind": "report",
+        "title": data["title"],
+        "filename": data["filename"],
+        "pieces": data["pieces"],
     }
