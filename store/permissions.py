@@ -310,11 +310,18 @@ def _grouping(result: JobResult | Schedule, db: Session | None) -> str | None:
     return rows[0][0] if rows else None
 
 
+def note_shown(result: JobResult) -> None:
+    """Note of a result that was just found by `visible` that its job is not switched off: nobody need ask again."""
+    result.__dict__["_job_is_shown"] = True
+
+
 def _is_withdrawn(subject: Any, asker: Asker, db: Session | None) -> bool:
     """Tell whether this is of a job that is switched off. The job itself is there for superusers: they asked for it."""
     if isinstance(subject, JobRecord):
         return bool(subject.withdrawn) and not asker.superuser
     if not isinstance(subject, JobResult | Schedule):
+        return False
+    if vars(subject).get("_job_is_shown"):
         return False
     job: JobRecord | None = vars(subject).get("job")
     if job is not None or db is None:
