@@ -1,0 +1,44 @@
+"""Jobs with a robot."""
+
+from bases import CheckBase
+from botscheduler import *
+from http_robot import StatusBot
+
+
+class HostsCheck(CheckBase):
+    info = {
+        "job_class_name": "Hosts that are down",
+        "notes": "Asks the status service about each host, and lists those that are not up.",
+        "arguments": [
+            {"type": "string", "description": "Address of the service"},
+            {"type": "list", "description": "Hosts"},
+        ],
+        "example_arguments": '["http://127.0.0.1:8080", ["web-1", "web-2"]]',
+        "report_title": "Hosts that are down",
+    }
+
+    @report
+    def run(self, url, hosts, **kwargs):
+        with StatusBot(url) as bot:
+            states = {host: bot.state(host) for host in hosts}
+        self._data = {host: state for host, state in states.items() if state and state["state"] != "up"}
+        rows = [[host, state["state"], state["since"]] for host, state in self._data.items()]
+        return [self.found(rows, ["Host", "State", "Since"]), Data({"asked": len(hosts), "down": len(rows)})]
+
+
+class LoadCheck(CheckBase):
+    info = {
+        "job_class_name": "Load over a limit",
+        "notes": "Says whether the load that is typed in is over the limit.",
+        "arguments": [
+            {"type": "string", "description": "Load"},
+            {"type": "range", "description": "Limit", "min": 1, "max": 64, "step": 1},
+            {"type": "bool", "description": "Fail if it is over"},
+        ],
+    }
+
+    def run(self, load, limit, strict=False, **kwargs):
+        over = float(load) > limit
+        if over and strict:
+            raise ValueError(f"The load of {load} is over {limit}.")
+        return {"over": over}
