@@ -111,6 +111,12 @@ KINDS: Mapping[str, Kind] = {
         ),
         Kind("hook", "job hooks", {"view": "see", "change": "make and change", "delete": "delete"}),
         Kind("button", "job buttons", {"view": "see", "change": "make and change", "delete": "delete"}),
+        Kind(
+            "datafile",
+            "data files",
+            {"view": "see and read", "add": "upload", "change": "replace", "delete": "delete"},
+            {"name": "what it is called", "owner": "who uploaded it last: a username, or me"},
+        ),
         Kind("user", "people and what they may do", {"view": "see", "change": "change", "delete": "delete"}),
     )
 }

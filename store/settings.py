@@ -47,6 +47,8 @@ VARIABLES = (
     "ERRAND_FILES_URL",
     "ERRAND_UPLOAD_MB",
     "ERRAND_CREATED_FILE_MB",
+    "ERRAND_DATA_FILES",
+    "ERRAND_DATA_FILE_MB",
     "ERRAND_REDACTION",
     "ERRAND_SECRETS",
     "ERRAND_SEALED_DAYS",
@@ -85,6 +87,9 @@ class Settings:
     #: The largest file that a run may be given, and the largest that it may make.
     upload_bytes: int = 100 * MEGABYTE
     created_file_bytes: int = 10 * MEGABYTE
+    #: The folder in which data files lie (see store.data_files), and the largest one.
+    data_files: Path = Path("data-files")
+    data_file_bytes: int = 10 * MEGABYTE
     #: Rules that take credentials out of what runs say (see worker.redaction); None: the default ones.
     redaction_file: Path | None = None
     #: Files, or folders of files, that hold values which no run may tell (see worker.known_secrets).
@@ -141,6 +146,8 @@ def load_settings(
         files_url=_files_url(environ),
         upload_bytes=_megabytes(environ, "ERRAND_UPLOAD_MB", 100),
         created_file_bytes=_megabytes(environ, "ERRAND_CREATED_FILE_MB", 10),
+        data_files=_data_files(environ, folder),
+        data_file_bytes=_megabytes(environ, "ERRAND_DATA_FILE_MB", 10),
         redaction_file=_redaction_file(environ),
         secrets_paths=_paths(environ, "ERRAND_SECRETS"),
         sealed_days=_days(environ, "ERRAND_SEALED_DAYS", 30),
@@ -307,6 +314,11 @@ def _time_zone(environ: Mapping[str, str]) -> str:
 def _paths(environ: Mapping[str, str], name: str) -> tuple[Path, ...]:
     parts = filter(None, environ.get(name, "").split(os.pathsep))
     return tuple(Path(part).expanduser().absolute() for part in parts)
+
+
+def _data_files(environ: Mapping[str, str], folder: Path) -> Path:
+    given = environ.get("ERRAND_DATA_FILES", "").strip()
+    return Path(given).expanduser().absolute() if given else folder / "data-files"
 
 
 def _redaction_file(environ: Mapping[str, str]) -> Path | None:

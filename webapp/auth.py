@@ -10,7 +10,7 @@ from werkzeug.exceptions import BadRequest
 
 from store import audit, permissions
 from store.decisions import Asker
-from store.models import User
+from store.models import DataFile, User
 from webapp.database import SAFE_METHODS, db
 from webapp.sessions import BrowserSession
 from webapp.uploads import expect_files
@@ -55,7 +55,9 @@ def init_app(app: Flask) -> None:
     app.before_request(_say_who_acts)
     app.before_request(_refuse_strangers)
     app.before_request(_refuse_foreign_pages)
-    app.context_processor(lambda: {"user": current_user(), "allowed": allowed, "people": User})
+    app.context_processor(
+        lambda: {"user": current_user(), "allowed": allowed, "people": User, "data_file": DataFile}
+    )
 
 
 def current_user() -> User | None:

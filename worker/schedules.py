@@ -263,7 +263,7 @@ def _checked(
     check_commit(job, commit)
     chosen = chosen_queue(job, queue)
     questions = questions or Questions(settings, job, username=user.username)
-    data = check_inputs(db, settings, job, raw, form=form, questions=questions, sealed=())
+    data = check_inputs(db, settings, job, raw, form=form, questions=questions, sealed=(), user=user)
     in_the_open = readable(job, data)
     require_inputs(user, job, in_the_open, chosen)
     box = seal_inputs(db, settings, job, data)

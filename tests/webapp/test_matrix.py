@@ -19,6 +19,7 @@ from sqlalchemy import select, update
 from werkzeug.routing import Map
 
 from examples.inventory.models import Site, Status
+from store.data_files import Folder, sync
 from store.lockbox import lock
 from store.models import (
     ApiToken,
@@ -259,6 +260,21 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     ("GET", "/objects/inventory.site/"): ("objects.search", SIGN_IN, 404, 200),
     ("GET", "/objects/inventory.site/1"): ("objects.show", SIGN_IN, 404, 200),
     ("POST", f"/objects/inventory.site/1/buttons/{BUTTON}"): ("objects.press", SIGN_IN, 404, 303),
+    # Data files.
+    **{
+        (method, f"/data-files/{path}"): (f"data_files.{endpoint}", SIGN_IN, 404, member)
+        for method, path, endpoint, member in (
+            ("GET", "", "index", 200),
+            ("GET", "new", "new", 403),
+            ("POST", "new", "create", 403),
+            ("GET", "x.lst", "show", 200),
+            ("GET", "x.lst/content", "content", 200),
+            ("GET", "x.lst/replace", "ask_for_content", 403),
+            ("POST", "x.lst/replace", "replace", 403),
+            ("GET", "x.lst/delete", "confirm", 403),
+            ("POST", "x.lst/delete", "delete", 403),
+        )
+    },
     ("GET", "/plugins/inventory/"): ("plugins.inventory.index", SIGN_IN, 404, 200),
     ("GET", "/workers/"): ("workers.index", SIGN_IN, 404, 200),
     ("GET", "/workers/live"): ("workers.live", SIGN_IN, 404, 200),
@@ -342,6 +358,17 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
             ("GET", f"webhooks/{WEBHOOK}/deliveries", "webhook_deliveries"),
             ("GET", f"webhooks/{WEBHOOK}/deliveries/1", "webhook_delivery"),
             ("POST", f"webhooks/{WEBHOOK}/deliveries/1/again", "send_delivery_again"),
+        )
+    },
+    **{
+        (method, f"{API}/data-files{path}"): (f"api.{endpoint}", TOKEN, 404, member)
+        for method, path, endpoint, member in (
+            ("GET", "", "data_files", 200),
+            ("POST", "", "upload_data_file", 403),
+            ("GET", "/x.lst", "data_file", 200),
+            ("DELETE", "/x.lst", "delete_data_file", 403),
+            ("GET", "/x.lst/content", "data_file_content", 200),
+            ("PUT", "/x.lst/content", "replace_data_file", 403),
         )
     },
     ("GET", f"{API}/me"): ("api.me", TOKEN, 200, 200),
@@ -535,6 +562,15 @@ ADMIN: dict[tuple[str, str], int] = {
     ("GET", "/admin/deliveries/"): 200,
     ("GET", "/admin/deliveries/1"): 200,
     ("POST", "/admin/deliveries/1/again"): 303,
+    ("GET", "/data-files/new"): 200,
+    ("POST", "/data-files/new"): 422,
+    ("GET", "/data-files/x.lst/replace"): 200,
+    ("POST", "/data-files/x.lst/replace"): 422,
+    ("GET", "/data-files/x.lst/delete"): 200,
+    ("POST", "/data-files/x.lst/delete"): 303,
+    ("POST", f"{API}/data-files"): 415,
+    ("PUT", f"{API}/data-files/x.lst/content"): 415,
+    ("DELETE", f"{API}/data-files/x.lst"): 204,
     ("POST", "/jobs/refresh"): 303,
     ("POST", "/jobs/enable-all"): 303,
     ("POST", f"{JOB}/enable"): 303,
@@ -712,8 +748,9 @@ def fill(
         everyone = db.scalars(select(Group).where(Group.everyone)).one()
         everyone.everyone, everyone.members = False, [cast["alice"]]
         viewer = User(username="vera")
-        for kind in ("job", "result", "schedule", "object", "worker"):
+        for kind in ("job", "result", "schedule", "object", "worker", "datafile"):
             db.add(Permission(name=f"See {kind}", kind=kind, actions=["view"], users=[viewer]))
+        Folder(settings).write("x.lst", b"a\n", new=True)
         add(db, GitSource(slug="team", url="https://example.com/team/jobs.git"))
         db.add(
             Button(id=BUTTON, name="Press", object_types=["inventory.site"], text="Press", job_id=press.id)
@@ -737,6 +774,7 @@ def fill(
                 state="sent",
             )
         )
+    sync(settings, platform.engine)
     Presence(platform, kind="worker", name="w-1", queues=["default"], process=this_process()).enter()
     with db.begin():
         # Nobody beats for it, and the table is long.
