@@ -18,6 +18,11 @@ from sqlalchemy.exc import ArgumentError
 from store.git_rules import ALLOWANCES
 from store.given import SettingsError as SettingsError
 from store.given import flag
+from store.ndscheduler_settings import (
+    NDSCHEDULER_VARIABLES,
+    NdschedulerSettings,
+    ndscheduler_settings,
+)
 from store.notice_settings import NOTICE_VARIABLES, NoticeSettings, notice_settings
 from store.oidc_settings import OIDC_VARIABLES, OidcSettings, oidc_settings, passwords_allowed
 from store.timing.zones import BadZone, zone_named
@@ -59,6 +64,7 @@ VARIABLES = (
     "ERRAND_GIT_ALLOW",
     *OIDC_VARIABLES,
     *NOTICE_VARIABLES,
+    *NDSCHEDULER_VARIABLES,
 )
 
 MEGABYTE = 1024 * 1024
@@ -110,6 +116,8 @@ class Settings:
     git_allow: tuple[str, ...] = ()
     #: How messages leave the portal.
     notices: NoticeSettings = field(default_factory=NoticeSettings)
+    #: How schedules are made that come by the API of ndscheduler.
+    ndscheduler: NdschedulerSettings = field(default_factory=NdschedulerSettings)
 
 
 def load_settings(
@@ -158,6 +166,7 @@ def load_settings(
         passwords=passwords_allowed(environ, oidc),
         git_allow=_git_allow(environ),
         notices=notice_settings(environ),
+        ndscheduler=ndscheduler_settings(environ, _time_zone(environ)),
     )
 
 

@@ -35,6 +35,7 @@ from webapp import (
     kept_values,
     login,
     looks,
+    ndscheduler,
     notifications,
     objects,
     permissions,
@@ -135,5 +136,6 @@ def create_app(settings: Settings) -> Flask:
         app.register_blueprint(noun.blueprint)
     api.register(app, settings)
     extras.register(app)
+    ndscheduler.register(app)
     plugins.init_app(app, brought)
     return app

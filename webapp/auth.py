@@ -86,8 +86,8 @@ def counts_as_use() -> bool:
 
 
 def below_api() -> bool:
-    """Tell whether this request is the API's: it knows its callers by their token, and asks by itself."""
-    return request.path.startswith("/api/")
+    """Tell whether this request is an API's: it knows its callers by what they send, and asks by itself."""
+    return request.path.startswith(("/api/", "/ndscheduler/"))
 
 
 #: What somebody may do can be so old for a poll, which only reads. All else asks anew each time.
