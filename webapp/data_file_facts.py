@@ -7,7 +7,7 @@ from flask import current_app, request
 from sqlalchemy import String, cast, select
 from sqlalchemy.orm import undefer
 
-from jobs.data_files import data_file_names
+from jobs.data_files import data_file_names, problem_of_name
 from store import data_files
 from store.models import DataFile, JobRecord, Schedule, User
 from store.permissions import NotVisible, visible
@@ -49,6 +49,9 @@ def data_file_choices(user: User) -> Sequence[str]:
 
 def find_data_file(name: str, *, with_content: bool = False) -> DataFile:
     """Raises NotVisible."""
+    if problem_of_name(name):
+        # Nor could every database be asked for it.
+        raise NotVisible
     query = visible(select(DataFile), current_user(), DataFile).where(DataFile.name == name)
     if with_content:
         query = query.options(undefer(DataFile.content))

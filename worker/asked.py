@@ -69,7 +69,8 @@ def check_inputs(
     """
     variables = [variable for variable in job.variables if variable["name"] not in sealed]
     if questions.needed() or data_file_names(variables):
-        # The job's code, or the folder of data files, may take its time, and on SQLite whatever was read so far keeps every other writer waiting.
+        # The job's code may take its time, and what is new in the folder of data files is written down: on SQLite
+        # whatever was read so far keeps every other writer waiting.
         db.commit()
     with object_lookup(settings) as objects:
         complete = questions.of_submit(raw, form=form)

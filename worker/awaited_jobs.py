@@ -44,11 +44,8 @@ def find_class(query: Select[Any], named: str) -> Select[Any]:
     return query.where(JobRecord.class_name == class_name, JobRecord.module.in_(modules)).order_by(*order)
 
 
-def is_awaiting(schedule: Schedule) -> bool:
-    return schedule.job_id is None and "/" not in schedule.class_path
-
-
 def problem_of(class_path: str) -> str:
+    """Say why a schedule without a job makes no runs."""
     return f"There is no job {class_path}." if "/" not in class_path else "Its job was removed."
 
 

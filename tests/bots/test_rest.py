@@ -166,7 +166,7 @@ def test_jobs_are_added_listed_changed_paused_resumed_and_deleted(
         row = db.get_one(Schedule, UUID(job_id))
         assert row.next_slot_at is not None
         assert (row.next_slot_at.isoformat(), row.next_slot_at.weekday(), row.enabled) == (moment, 0, True)
-    only = added(call, hour="2", minute="")
+    only = added(call, hour="2", minute="", name="a\x00b\ud800", pub_args='["\\u0000\\ud800", "x"]')
     assert call("GET", f"/jobs/{only}").json["minute"] == "0"
     assert call("DELETE", f"/jobs/{job_id}").json == {"job_id": job_id}
     for method in ("GET", "PUT", "DELETE", "PATCH", "OPTIONS"):
@@ -357,7 +357,11 @@ def test_files(call: Call, live: Settings):
     assert words.pop("created_time").endswith("+00:00")
     assert words == {"filename": "w.lst", "user": "root", "entries": 2, "description": "Words"}
     assert up["filename"] == "up.lst"
-    assert [call("OPTIONS", f"/files/{name}").status_code for name in ("w.lst", "x.lst")] == [200, 404]
+    assert [call("OPTIONS", f"/files/{name}").status_code for name in ("w.lst", "x.lst", "%00.lst")] == [
+        200,
+        404,
+        404,
+    ]
     assert call("DELETE", "/files/w.lst").status_code == 403
     assert call("DELETE", "/files/w.lst", user="root").json == {"filename": "w.lst"}
     events = [(line["event"], line["job_name"]) for line in call("GET", "/logs", user="root").json["logs"]]

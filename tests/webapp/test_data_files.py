@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from flask import Flask
 from sqlalchemy import select
 
+from store.data_files import Folder
 from store.models import ApiToken, AuditRecord, DataFile, Permission, User
 from store.secrets import new_token
 from store.settings import Settings
@@ -133,6 +134,22 @@ def test_api(call: Any, db: Any, settings: Settings):
     assert call("alice", "DELETE", "/b.lst").status_code == 403
     assert call("alice", "DELETE", "/team-a.lst").status_code == 204
     assert call("alice", "GET", "/team-a.lst").status_code == 404
+
+
+def test_a_token_for_some_jobs_gives_them_data_files(
+    app: Flask, db: Any, cast: Any, make_job: Any, settings: Settings
+):
+    Folder(settings).write("a.lst", b"1\n", new=True)
+    make_job(variables=[described("DataFileVar", "hosts")])
+    token, token_hash = new_token("errand")
+    of_alice = {"user_id": cast["alice"].id, "prefix": token[:12], "token_hash": token_hash}
+    db.add(ApiToken(class_paths=["local/greetings/*"], **of_alice))
+    db.commit()
+    ask = {"headers": {"Authorization": f"Token {token}"}, "json": {"data": {"hosts": "a.lst"}}}
+    made = app.test_client().post("/api/v1/jobs/local/greetings/Greet/run", **ask)
+    assert made.status_code == 201, made.text
+    listed = app.test_client().get("/api/v1/jobs/local/greetings/Greet/variables", headers=ask["headers"])
+    assert listed.json["results"][0]["choices"] == [["a.lst", "a.lst"]]
 
 
 def test_at_the_shell(app: Flask, settings: Settings, cast: Any, tmp_path: Any):

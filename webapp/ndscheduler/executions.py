@@ -19,7 +19,7 @@ from webapp.ndscheduler.errors import Refused
 from webapp.ndscheduler.jobs import find, shown
 from webapp.ndscheduler.requests import MOST_ROWS, id_of, settings, time_range
 from worker import schedules as acts
-from worker.awaited_jobs import is_awaiting, problem_of
+from worker.awaited_jobs import problem_of
 
 #: Levels of entries that say what went wrong.
 _BAD = FAMILIES["failure"]
@@ -83,7 +83,7 @@ def run_job(job_id: str) -> Any:
     """Run a job at once."""
     schedule = find(job_id)
     require(user(), "change", schedule)
-    if is_awaiting(schedule) or schedule.job is None:
+    if schedule.job is None:
         return jsonify({"execution_id": _fail(schedule)})
     made = acts.run_now(db.session(), settings(), schedule, schedule.job, user())
     return jsonify({"execution_id": made.id.hex})

@@ -91,7 +91,7 @@ def _arguments(given: Any) -> list[Any] | None:
     if isinstance(given, str):
         # As it stands in the form of the original: JSON, in a text.
         try:
-            given = parse_json(given) if given.strip() else []
+            given = clean_json(parse_json(given)) if given.strip() else []
         except Unreadable as error:
             raise Refused(f"pub_args cannot be read as JSON: {error}") from None
     if given is None or isinstance(given, list):
