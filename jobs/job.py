@@ -14,6 +14,7 @@ from jobs.dialects import dialect_of
 from jobs.files import file_name
 from jobs.form import JobForm
 from jobs.levels import LOGGING_LEVEL
+from jobs.report import Report
 from jobs.request import JobRequest, RequestUser
 from jobs.task_logger import TaskLogger, get_task_logger, make_entry, text_of_record
 from jobs.variables import Variable
@@ -131,12 +132,29 @@ class BaseJob:
         self._steps: list[str] = []
         #: What it said when it first called `fail`.
         self._failed_because = ""
+        #: What its run has to show.
+        self._report: Report = Report()
         self.job_result = JobResultView()
         #: The web request that asked for the run; None: it was asked for by other ways.
         self.request: JobRequest | None = None
         #: The person who asked for it.
         self.user: RequestUser | None = None
         self.logger = self._make_logger()
+
+    @classmethod
+    def _of_run(cls, job_id: str, execution_id: str) -> "BaseJob":
+        """Return an object for one run. job_id: the id of what makes such runs; both are 32 digits."""
+        return cls()
+
+    @classmethod
+    def _is_withdrawn(cls) -> bool:
+        """Whether its author wants nothing of it to be seen at present."""
+        return False
+
+    @classmethod
+    def _advice(cls) -> list[str]:
+        """Return sentences for its author about what goes well enough, and could be better."""
+        return []
 
     def __str__(self) -> str:
         return str(self.name)
@@ -145,6 +163,11 @@ class BaseJob:
     def result(self) -> JobResultView:
         """The run, as Nautobot 1.1 calls it."""
         return self.job_result
+
+    @property
+    def report(self) -> Report:
+        """What the run has to show: the job may append to it, and `run` may return more of it."""
+        return self._report
 
     @property
     def results(self) -> dict[str, Any]:

@@ -100,6 +100,9 @@ def from_description(description: Mapping[str, Any]) -> Variable:
     options: dict[str, Any] = {name: description.get(name) for name in _arguments(kind)}
     variable = kind(**options)
     variable.name = description["name"]
+    for name in kind.seldom:
+        if name in description:
+            setattr(variable, name, description[name])
     if isinstance(variable, ChoiceVar):
         variable.names_choices = "choices" in description.get("computed", ())
     return variable

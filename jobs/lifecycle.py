@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 from jobs.errors import JobFailed, SoftTimeLimitExceeded, described, text_of
 from jobs.job import BaseJob
 from jobs.profiling import Profiling
+from jobs.report import report_of
 
 #: Texts whole, and brackets: nothing else tells how deep a JSON text is nested.
 _MARKS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
@@ -26,7 +27,7 @@ DEEPEST_VALUE = 100
 LONGEST_CAUSE = 1_000
 
 #: Modules whose frames tell an author nothing.
-_not_of_authors = ["jobs.lifecycle", "jobs.dialects", "jobs.functions"]
+_not_of_authors = ["jobs.lifecycle", "jobs.dialects", "jobs.functions", "jobs.bots"]
 
 Verdict = Literal["completed", "failed", "errored"]
 
@@ -78,6 +79,14 @@ class Life:
         if self.profiling is not None and not self.profiling.began:
             self.profiling.say_unused()
         return self._outcome()
+
+    def take(self, value: Any) -> Any:
+        """Take the report out of what `run` returned; return what is to be kept as its return value."""
+        made = report_of(value)
+        if made is None:
+            return value
+        self.job._report.extend(made)
+        return made.as_data()
 
     def around(self, method: str) -> AbstractContextManager[None]:
         """Return what surrounds the call of a method of the job: for "run" its profile, where one was asked for."""

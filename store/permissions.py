@@ -92,6 +92,8 @@ def decision(
     if isinstance(subject, type) and subject in KINDS_OF:
         return _any(asker, action, KINDS_OF[subject])
     db = object_session(user) if user is not None else None
+    if asker is not None and _is_withdrawn(subject, asker, db):
+        return Decision(False, "Its author has switched the job off.")
     return decide(asker, action, facts_of(subject, data=data, queue=queue, db=db))
 
 
@@ -110,15 +112,19 @@ def require(user: User | None, action: str, subject: Any = None, **asked: Any) -
     raise Forbidden(_refusal(action, subject, decided), decided, _question(action, subject))
 
 
-def visible(query: Select[Any], user: User | None, model: type[Any]) -> Select[Any]:
-    """Narrow `query` to the rows of `model` that `user` may view."""
-    return query.where(may_view(user, model))
+def visible(
+    query: Select[Any], user: User | None, model: type[Any], *, withdrawn: bool = False
+) -> Select[Any]:
+    """Narrow `query` to the rows of `model` that `user` may view (see `store.visibility.condition`)."""
+    return query.where(may_view(user, model, withdrawn=withdrawn))
 
 
-def may_view(user: User | None, model: type[Any]) -> ColumnElement[bool]:
+def may_view(user: User | None, model: type[Any], *, withdrawn: bool = False) -> ColumnElement[bool]:
     """Return what holds for the rows of `model` that `user` may view."""
     asker = asker_of(user)
-    return false() if asker is None or not asker.active else condition(asker, model)
+    if asker is None or not asker.active:
+        return false()
+    return condition(asker, model, withdrawn=withdrawn)
 
 
 # --- Who asks -------------------------------------------------------------------------------------------------
@@ -308,6 +314,19 @@ def _grouping(result: JobResult | Schedule, db: Session | None) -> str | None:
         return job.grouping if job is not None else None
     rows = _ask(db, select(JobRecord.grouping).where(JobRecord.id == _attribute(result, "job_id", db)))
     return rows[0][0] if rows else None
+
+
+def _is_withdrawn(subject: Any, asker: Asker, db: Session | None) -> bool:
+    """Tell whether this is of a job that is switched off. The job itself is there for superusers: they asked for it."""
+    if isinstance(subject, JobRecord):
+        return bool(subject.withdrawn) and not asker.superuser
+    if not isinstance(subject, JobResult | Schedule):
+        return False
+    job: JobRecord | None = vars(subject).get("job")
+    if job is not None or db is None:
+        return job is not None and bool(job.withdrawn)
+    rows = _ask(db, select(JobRecord.withdrawn).where(JobRecord.id == _attribute(subject, "job_id", db)))
+    return bool(rows and rows[0][0])
 
 
 def _ask(db: Session, query: Any) -> Sequence[Any]:

@@ -1,27 +1,43 @@
-"""Inputs as a list of positional arguments, as Bots Scheduler has them, and as the variables of a job have them."""
+"""Arguments by position, as jobs of Bots Scheduler take them, and inputs by name: of each other, without the job's code."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from jobs.errors import InvalidData
+from jobs.bots.arguments import ALL, MORE, REST
 
-#: The variable that takes what is left over.
-MORE = "more_arguments"
+Descriptions = Sequence[Mapping[str, Any]]
 
 
-def to_data(variables: Sequence[Mapping[str, Any]], pub_args: Sequence[Any]) -> dict[str, Any]:
-    """Return the inputs that a list of arguments gives. Raises InvalidData where there are more than the job takes."""
-    names = [variable["name"] for variable in variables]
-    own = [name for name in names if name != MORE]
-    data = dict(zip(own, pub_args, strict=False))
-    if surplus := list(pub_args[len(own) :]):
-        if MORE not in names:
-            raise InvalidData([f"There are {len(pub_args)} arguments, and the job takes {len(own)}."])
-        data[MORE] = surplus
+def to_data(variables: Descriptions, pub_args: Sequence[Any]) -> dict[str, Any]:
+    """Return the inputs that stand for arguments in their order. What is left out at the end is left out here, too.
+
+    variables: descriptions as a job's record has them.
+    """
+    rest = list(pub_args)
+    data: dict[str, Any] = {}
+    for name, place in _places(variables):
+        if place in (ALL, REST):
+            if rest or place == ALL:
+                data[name], rest = rest, []
+        elif rest:
+            data[name] = rest.pop(0)
+    if rest:
+        data[MORE] = rest  # Whoever checks inputs refuses it of a job that takes none.
     return data
 
 
-def to_args(variables: Sequence[Mapping[str, Any]], data: Mapping[str, Any]) -> list[Any]:
-    """Return the list of arguments that inputs stand for."""
-    own = [variable["name"] for variable in variables if variable["name"] != MORE]
-    return [*(data.get(name) for name in own), *(data.get(MORE) or ())]
+def to_args(variables: Descriptions, data: Mapping[str, Any]) -> list[Any]:
+    """Return inputs as arguments in their order."""
+    arguments: list[Any] = []
+    for name, place in _places(variables):
+        if place in (ALL, REST):
+            arguments += data.get(name) or []
+        else:
+            arguments.append(data.get(name))
+    return arguments
+
+
+def _places(variables: Descriptions) -> Iterator[tuple[str, Any]]:
+    """Yield names and places in the order of arguments; jobs of other dialects have them as their form has."""
+    for number, variable in enumerate(variables):
+        yield variable["name"], variable.get("place", number)

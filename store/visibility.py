@@ -33,6 +33,7 @@ from store.models import (
     WebhookDelivery,
     WorkerProcess,
 )
+from store.withdrawn import shown
 
 KINDS_OF: Mapping[type[Any], str] = {
     JobRecord: "job",
@@ -57,9 +58,14 @@ KINDS_OF: Mapping[type[Any], str] = {
 }
 
 
-def condition(asker: Asker, model: type[Any]) -> ColumnElement[bool]:
-    """Return what holds for the rows of `model` that `asker`, who has signed in, may view."""
+def condition(asker: Asker, model: type[Any], *, withdrawn: bool = False) -> ColumnElement[bool]:
+    """Return what holds for the rows of `model` that `asker`, who has signed in, may view.
+
+    withdrawn: a superuser has asked for what authors have switched off, too.
+    """
     within = true() if asker.limits is None else _within(asker.limits, model)
+    if not (withdrawn and asker.superuser):
+        within = and_(within, shown(model))
     if asker.superuser:
         return within
     grants = grants_of(asker, "view", KINDS_OF[model])

@@ -7,11 +7,12 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, render_template, request, url_for
 from sqlalchemy import Select, select
 
+from jobs.spreadsheet import csv_rows
 from store.models import AuditRecord, User
 from store.text import clean_text
+from store.withdrawn import shown_audit
 from webapp.auth import require
 from webapp.database import db
-from webapp.spreadsheet import csv_rows
 
 blueprint = Blueprint("audit", __name__, url_prefix="/admin/audit")
 
@@ -83,7 +84,7 @@ def _wanted() -> dict[str, str]:
 
 
 def _filtered(wanted: dict[str, str]) -> Select[Any]:
-    query = select(AuditRecord)
+    query = select(AuditRecord).where(shown_audit())
     for name, value in wanted.items():
         if value:
             query = query.where(getattr(AuditRecord, name).istartswith(value, autoescape=True))

@@ -59,7 +59,7 @@ def index() -> str:
     require("view", JobRecord)
     filters = read_filters(request.args)
     search = _cleaned("q")
-    everything = known_jobs()
+    everything = known_jobs(withdrawn=filters.flags.get("withdrawn", False) is not False)
     words = search.lower().split()
     groups = grouped(job for job in everything if filters.take(job) and job.matches(words))
     page = {

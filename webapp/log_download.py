@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 from flask import Response, stream_with_context
 from sqlalchemy import Row, Select, select
 
+from jobs.spreadsheet import csv_rows
 from store.models import JobResult, LogEntry
 from webapp.api.shapes import results as shapes
 from webapp.api.shapes import time
 from webapp.database import db, reading
 from webapp.log import Filter
-from webapp.spreadsheet import csv_rows
 
 #: Entries that are looked at together.
 PIECE = 1_000

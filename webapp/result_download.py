@@ -6,11 +6,11 @@ from typing import Any
 from flask import Response, stream_with_context
 from sqlalchemy import Select, tuple_
 
+from jobs.spreadsheet import csv_rows
 from store.models import FAMILIES, JobResult
 from webapp.api.shapes import time
 from webapp.database import db, reading
 from webapp.result_list import LISTED
-from webapp.spreadsheet import csv_rows
 
 #: Results that are read together.
 PIECE = 500

@@ -29,6 +29,8 @@ def require_runnable(job: JobRecord) -> None:
         raise NotRunnable(
             f"{job.name} is not installed any more: its class was not found at the last refresh."
         )
+    if job.withdrawn:
+        raise NotRunnable(f"{job.name} is switched off by its author.")
     if not job.enabled:
         raise NotRunnable(f"{job.name} is not enabled to be run.")
 

@@ -11,7 +11,6 @@ from uuid import uuid4
 from sqlalchemy import Select, case, select
 from sqlalchemy.orm import Session
 
-from jobs.errors import InvalidData
 from store.audit import note
 from store.models import JobRecord, Schedule, User, now
 from store.permissions import Forbidden, allowed, asker_of, may_of_kind
@@ -81,11 +80,7 @@ def adopt(db: Session) -> int:
         # Whoever may not run it is not told what it takes.
         if job is None or not allowed(owner, "run", job):
             continue
-        try:
-            schedule.data = to_data(job.variables, schedule.data.get(ARGUMENTS) or [])
-        except InvalidData as error:
-            schedule.problem = str(error)
-            continue
+        schedule.data = to_data(job.variables, schedule.data.get(ARGUMENTS) or [])
         schedule.job_id, schedule.class_path, schedule.queue = job.id, job.class_path, job.allowed_queues[0]
         schedule.commit = not job.read_only and job.commit_default
         schedule.problem, schedule.version = "", schedule.version + 1

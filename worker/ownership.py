@@ -60,6 +60,8 @@ class Run(NamedTuple):
     """
 
     class_path: str
+    job_id: UUID | None
+    origin_id: UUID | None
     username: str
     data: dict[str, Any]
     box: bytes | None
@@ -174,6 +176,8 @@ _TOLD = (
     JobResult.last_seq,
     JobResult.concurrency_key,
     JobResult.class_path,
+    JobResult.job_id,
+    JobResult.origin_id,
     JobResult.username,
     JobResult.data,
     func.coalesce(JobResult.sealed_data, JobResult.kept_box),

@@ -341,6 +341,7 @@ class _Watch:
         return frames.Order(
             result_id=str(self._claim.result_id),
             attempt=self._claim.attempt,
+            job_id=_hex(run.origin_id if run.origin == "schedule" else run.job_id),
             class_path=run.class_path,
             username=run.username,
             data=self._inputs(run),
@@ -881,6 +882,10 @@ def _said_of_lock(others: Sequence[UUID]) -> str:
         return "The singleton lock was to be ignored: no other run of this job is running."
     runs = f"run{'s' if len(others) > 1 else ''} {', '.join(map(_short, others))}"
     return f"The singleton lock was ignored: this run begins beside {runs}."
+
+
+def _hex(identifier: UUID | None) -> str:
+    return identifier.hex if identifier is not None else ""
 
 
 def _short(result_id: UUID) -> str:

@@ -39,10 +39,12 @@ class JobRecord(Base):
     grouping: Mapped[Name]
     #: Markdown, as the author wrote it.
     description: Mapped[LongText] = mapped_column(default="")
-    #: "classic", "2" or what a plugin brings (see jobs.dialects).
+    #: "classic", "2", "bots" or what a plugin brings (see jobs.dialects).
     dialect: Mapped[str] = mapped_column(String(10), default="classic")
     #: "hook" or "button": what alone runs it; "": people do.
     receives: Mapped[str] = mapped_column(String(10), default="")
+    #: True: its author has switched it off, and nothing of it is shown, nor of its runs and schedules.
+    withdrawn: Mapped[bool] = mapped_column(default=False)
     #: False: the class was not there at the last refresh.
     installed: Mapped[bool] = mapped_column(default=True)
     enabled: Mapped[bool] = mapped_column(default=False)
@@ -120,7 +122,7 @@ class JobRecord(Base):
     @property
     def always_commits(self) -> bool:
         """Whether no run can be asked to save nothing."""
-        return self.dialect == "2" and not self.read_only
+        return self.dialect in ("2", "bots") and not self.read_only
 
     @property
     def is_singleton(self) -> bool:

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from jobs.spreadsheet import csv_rows
 from webapp import result_download
-from webapp.spreadsheet import csv_rows
 
 from .conftest import NOON, text
 

@@ -44,6 +44,11 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "user": ("webapp.cli.user", "user", "Create users."),
     "workers": ("webapp.cli.workers", "workers", "List workers, and have one end after its run."),
     "doctor": ("webapp.cli.doctor", "doctor", "Check every moving part, and say what to do."),
+    "bots-scheduler": (
+        "webapp.cli.bots_scheduler",
+        "bots_scheduler",
+        "Run everything with the options of Bots Scheduler.",
+    ),
     "completion": ("webapp.cli.completion", "completion", "Print what has a shell complete commands."),
     "bench": ("webapp.cli.bench", "bench", "Measure how fast Errand is on this machine."),
     "soak": ("webapp.cli.soak", "soak", "Kill, poison and fuzz Errand for long, and count what broke."),

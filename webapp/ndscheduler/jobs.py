@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import jsonify
-from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import joinedload, undefer
 
 from store.audit import note
@@ -30,15 +30,8 @@ OF_BOTS = (Schedule.interval == "custom", Schedule.dialect == BOTS)
 
 
 def shown(query: Any) -> Select[Any]:
-    """Narrow a query to the schedules that are jobs here, and that the caller may see.
-
-    Those of a job that is disabled are hidden, with all that is about them.
-    """
-    return visible(query, user(), Schedule).where(*OF_BOTS, or_(Schedule.job_id.is_(None), _is_enabled()))
-
-
-def _is_enabled() -> ColumnElement[bool]:
-    return Schedule.job.has(JobRecord.enabled)
+    """Narrow a query to the schedules that are jobs here, and that the caller may see."""
+    return visible(query, user(), Schedule).where(*OF_BOTS)
 
 
 def find(job_id: str) -> Schedule:

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from store.models import AuditRecord, JobResult, Schedule, User
 from store.permissions import require, visible
 from store.timing.dialects import BOTS
+from store.withdrawn import shown_audit
 from webapp.api.tokens import user
 from webapp.database import db
 from webapp.ndscheduler import shapes
@@ -35,7 +36,10 @@ def list_logs() -> Any:
     require(user(), "view", User)
     since, until = time_range()
     query = select(AuditRecord).where(
-        AuditRecord.action.in_(EVENTS), AuditRecord.created_at >= since, AuditRecord.created_at <= until
+        AuditRecord.action.in_(EVENTS),
+        AuditRecord.created_at >= since,
+        AuditRecord.created_at <= until,
+        shown_audit(),
     )
     records = db.session.scalars(query.order_by(AuditRecord.id.desc()).limit(MOST_ROWS)).all()
     schedules = _schedules([record for record in records if record.action.startswith("schedule.")])
