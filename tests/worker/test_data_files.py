@@ -8,6 +8,7 @@ from jobs.errors import InvalidData
 from store.data_files import Folder
 from store.models import JobRecord, Permission, User, now
 from store.permissions import EVERYONE
+from store.positional import to_data
 from store.timing.recurrence import Recurrence
 from tests.worker.conftest import Portal
 from worker.firing import read
@@ -30,6 +31,14 @@ def test_a_run_reads_the_file_as_it_is_when_it_begins(portal: Portal):
         with pytest.raises(InvalidData, match="hosts") as refusal:
             portal.submit("ReadsADataFile", raw={"hosts": name})
         assert refusal.value.errors == {"hosts": [said]}
+
+
+def test_a_job_of_bots_scheduler_gets_the_path(portal: Portal):
+    Folder(portal.settings).write("a.lst", b"1\n2\n", new=True)
+    raw = to_data(portal.jobs["CountWords"].variables, ["a.lst", "all", "x", 1])
+    done = portal.run("CountWords", raw=raw)
+    said = {"path": "str", "lines": 2, "which": "all", "more": ["x", 1]}
+    assert (done.status, done.return_value) == ("completed", said), done.cause
 
 
 def test_a_run_whose_file_is_gone_does_not_begin(portal: Portal):
