@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jobs.addresses import IPAddressVar, IPAddressWithMaskVar, IPNetworkVar
+from jobs.data_files import DataFileVar
 from jobs.errors import InvalidValue
 from jobs.files import FileVar
 from jobs.json_text import JSONVar
@@ -45,6 +46,7 @@ KINDS: dict[str, type[Variable]] = {
         DateTimeVar,
         JSONVar,
         FileVar,
+        DataFileVar,
         SecretVar,
     )
 }

@@ -12,6 +12,7 @@ from store.models import (
     Button,
     Chain,
     Channel,
+    DataFile,
     Delivery,
     GitSource,
     Group,
@@ -42,6 +43,8 @@ EVERYONE: Sequence[tuple[str, str, Sequence[str], Sequence[Mapping[str, Any]]]] 
     ("Change own schedules", "schedule", ("change", "delete"), ({"owner": "me"},)),
     ("See all objects", "object", ("view",), ()),
     ("See workers and queues", "worker", ("view",), ()),
+    ("See all data files", "datafile", ("view",), ()),
+    ("Change own data files", "datafile", ("change", "delete"), ({"owner": "me"},)),
 )
 
 #: Kinds whose lists show what may be seen, be that nothing (see `visible`).
@@ -239,6 +242,9 @@ def facts_of(
             return Facts("button")
         case Webhook() | WebhookDelivery():
             return Facts("webhook")
+        case DataFile():
+            owner = subject.username if subject.user_id is not None else None
+            return Facts("datafile", {"name": subject.name, "owner": owner})
         case User() | Group() | Permission():
             return Facts("user")
     return Facts("object", {"model": getattr(subject, "object_type", "")})
@@ -364,7 +370,7 @@ def _question(action: str, subject: Any) -> Mapping[str, str]:
             name = subject.class_path
         case JobResult() | Schedule():
             name = str(subject.id)
-        case JobSource() | GitSource():
+        case JobSource() | GitSource() | DataFile():
             name = subject.name
         case _:
             name = str(getattr(subject, "object_type", ""))

@@ -16,6 +16,7 @@ from store.models import (
     Button,
     Chain,
     Channel,
+    DataFile,
     Delivery,
     GitSource,
     Group,
@@ -50,6 +51,7 @@ KINDS_OF: Mapping[type[Any], str] = {
     Button: "button",
     Webhook: "webhook",
     WebhookDelivery: "webhook",
+    DataFile: "datafile",
     User: "user",
     Group: "user",
     Permission: "user",
@@ -262,6 +264,10 @@ def _of_runs(model: type[JobResult] | type[Schedule]) -> Mapping[str, Column]:
     }
 
 
+def _owner_of_file(wanted: Sequence[Any], _: str) -> ColumnElement[bool]:
+    return and_(DataFile.user_id.is_not(None), _texts(DataFile.username, wanted))
+
+
 def _source_of_git(wanted: Sequence[Any], _: str) -> ColumnElement[bool]:
     return _texts(literal(GIT) + GitSource.slug, wanted)
 
@@ -294,4 +300,5 @@ _COLUMNS: Mapping[type[Any], Mapping[str, Column]] = {
     JobSource: {"source": _plain(JobSource.name)},
     LoadError: {"source": _plain(LoadError.source)},
     GitSource: {"source": _source_of_git},
+    DataFile: {"name": _plain(DataFile.name), "owner": _owner_of_file},
 }

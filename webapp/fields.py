@@ -123,6 +123,7 @@ def build_field(
     kinds: dict[str, Callable[[Field, Mapping[str, Any]], None]] = {
         "FileVar": _file,
         "SecretVar": _secret,
+        "DataFileVar": _data_file,
         "TextVar": _area,
         "IntegerVar": _number,
         "DecimalVar": _decimal,
@@ -161,6 +162,16 @@ def limit_file(made: Field, upload_bytes: int) -> None:
     most = min(made.limits.pop("most", upload_bytes), upload_bytes)
     made.limits |= {"data-most-bytes": most, "data-most": in_units(most)}
     made.help = f"{made.help} At most {in_units(most)}.".strip()
+
+
+def _data_file(made: Field, variable: Mapping[str, Any]) -> None:
+    _choice(made, variable)
+    if made.kind == "segments":
+        made.kind = "select"
+        if made.required and not any(option.chosen for option in made.options):
+            made.options.insert(0, Option("", "Choose…", True))
+    if not any(option.value for option in made.options):
+        made.help = f"{made.help} There is no data file yet.".strip()
 
 
 def _secret(made: Field, variable: Mapping[str, Any]) -> None:

@@ -20,6 +20,7 @@ from store.models import JobRecord, JobResult, LoadError, Schedule
 from store.permissions import visible
 from webapp import favourites, form_template, run_form
 from webapp.auth import allowed, current_user, signed_in_user
+from webapp.data_file_facts import data_file_choices
 from webapp.database import db
 from webapp.fields import PREFIX, SEARCH_PREFIX
 from webapp.history import newest_runs, usual_seconds
@@ -38,7 +39,12 @@ RECENT_RUNS_SHOWN = 4
 
 
 def questions_of(job: JobRecord) -> Questions:
-    return Questions(current_app.extensions["errand"].settings, job, username=signed_in_user().username)
+    return Questions(
+        current_app.extensions["errand"].settings,
+        job,
+        username=signed_in_user().username,
+        data_files=lambda: data_file_choices(signed_in_user()),
+    )
 
 
 def uploads() -> list[tuple[str, list[Upload]]]:

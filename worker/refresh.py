@@ -12,6 +12,7 @@ from jobs.loading import Source
 from store.models import GIT, JobRecord, JobSource, LoadError, now
 from store.settings import Settings
 from store.text import clean_text
+from worker.awaited_jobs import adopt
 from worker.commits import Commits
 from worker.discover import MODULE_SECONDS, Found, discover
 from worker.form_templates import kept_template
@@ -187,6 +188,8 @@ def store_records(
     ]
     db.execute(delete(LoadError).where(_part(LoadError, within)))
     db.add_all(report.errors)
+    db.flush()
+    adopt(db)
     return report
 
 

@@ -21,6 +21,7 @@ from webapp.api.shapes import Page
 from webapp.api.shapes import jobs as shapes
 from webapp.api.shapes import results as result_shapes
 from webapp.api.tokens import user
+from webapp.data_file_facts import data_file_choices
 from webapp.database import db, reading
 from webapp.fresh import fresh
 from webapp.request_facts import request_facts
@@ -101,7 +102,12 @@ def variables(query: Query, reference: str) -> Any:
 def _computed(record: JobRecord) -> tuple[list[dict[str, Any]], dict[str, list[str]]]:
     """Return the variables with what only the job's code can say of them, and why it could not."""
     settings = current_app.extensions["errand"].settings
-    questions = Questions(settings, record, username=user().username)
+    questions = Questions(
+        settings,
+        record,
+        username=user().username,
+        data_files=lambda: data_file_choices(user()),
+    )
     with object_lookup(settings) as objects:
         return questions.described(objects), questions.problems
 

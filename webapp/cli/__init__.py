@@ -40,6 +40,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "audit": ("webapp.cli.audit", "audit", "See who did what, and check that nobody has altered it."),
     "keys": ("webapp.cli.keys", "keys", "See and change the keys that sensitive inputs are sealed for."),
     "token": ("webapp.cli.token", "token", "Create API tokens."),
+    "data-files": ("webapp.cli.data_files", "data_files", "Look after text files that jobs read."),
     "user": ("webapp.cli.user", "user", "Create users."),
     "workers": ("webapp.cli.workers", "workers", "List workers, and have one end after its run."),
     "doctor": ("webapp.cli.doctor", "doctor", "Check every moving part, and say what to do."),
