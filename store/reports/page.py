@@ -176,7 +176,7 @@ class _Page:
     def _head(self, cell: Any, column: int, number: int, sort: int, numeric: Sequence[bool]) -> Markup:
         css = Markup(' class="num"') if column < len(numeric) and numeric[column] else Markup("")
         text = self.cell(cell)
-        if not self.look.address or number < 0 or "<a" in text:
+        if not self.look.address or number < 0 or not text or "<a" in text:
             return Markup('<th scope="col"{}>{}</th>').format(css, text)
         wanted = -(column + 1) if sort == column + 1 else column + 1
         mark, said = (
@@ -188,7 +188,7 @@ class _Page:
             wanted,
             1,
             Markup("{}{}").format(
-                text or "–", Markup(' <span aria-hidden="true">{}</span>').format(mark) if mark else ""
+                text, Markup(' <span aria-hidden="true">{}</span>').format(mark) if mark else ""
             ),
         )
         return Markup('<th scope="col"{}{}>{}</th>').format(css, order, link)

@@ -13,9 +13,11 @@ from jobs.report import Code, File, Html, Image, Metric, ObjectLink, Report, Sec
 from jobs.report.shape import fit
 from store.models import Delivery, JobResult, RunReport
 from store.notice_settings import SmtpSettings
+from store.platform import Platform
 from store.reports.files import for_mail
 from webapp import headers
 from worker.mail import compose
+from worker.postman import Postman
 
 from .conftest import text
 
@@ -112,6 +114,17 @@ def test_a_large_report_is_shown_in_part_and_at_once(alice, reported):
     assert len(page) < 300_000
     assert "Show all" in page
     assert seconds < 0.6  # Far from what ./errand bench measures: this machine may be busy.
+
+
+def test_whoever_carries_the_mails_reads_it_from_its_own_table(app, reported):
+    result = reported(Text("All is well."))
+    settings = app.extensions["errand"].settings
+    postman = Postman(settings, Platform(settings.database_url))
+    delivery = Delivery(event="ended", content={"result": {"id": str(result.id)}})
+    assert postman._report(delivery) == ("All is well.", "<p>All is well.</p>")
+    for event, content in (("asked", delivery.content), ("ended", {"result": {"id": "1"}}), ("ended", {})):
+        assert postman._report(Delivery(event=event, content=content)) == ("", "")
+    postman.end()
 
 
 def test_a_mail_carries_it(reported, db):
