@@ -53,6 +53,11 @@ def as_html(report: dict[str, Any], title: str) -> str:
     )
 
 
+def fragment(report: dict[str, Any], room: int = IN_FILE) -> str:
+    """Return the report as HTML to be put into a page of others, cut to about `room` characters."""
+    return str(render_part({"pieces": writing.blocks(report)}, Look(rows=10_000_000, room=room)).html)
+
+
 def for_mail(report: dict[str, Any]) -> tuple[str, str]:
     """Return the report as plain text and as HTML for a mail, both cut to what one carries."""
     blocks = {"pieces": writing.blocks(report)}

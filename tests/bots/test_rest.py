@@ -13,7 +13,8 @@ from flask import Flask
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from store.models import ApiToken, JobRecord, JobResult, LogEntry, MissedSlots, Schedule, User, now
+from jobs.report import Text
+from store.models import ApiToken, JobRecord, JobResult, LogEntry, MissedSlots, RunReport, Schedule, User, now
 from store.platform import Platform
 from store.secrets import hash_password, new_token
 from store.settings import Settings, SettingsError, load_settings
@@ -284,6 +285,14 @@ def test_executions(call: Call, job: JobRecord, live_platform: Platform):
     succeeded = lines[3]
     assert succeeded["result"] == '{\n    "a": "é",\n    "b": 1\n}'
     assert (lines[1]["hostname"], lines[1]["pid"]) == ("h", 7)
+    with live_platform.session() as db:
+        # What it has reported is what it has made.
+        pieces = [Text("<b>3</b> found").as_data()]
+        db.add(RunReport(result_id=UUID(succeeded["execution_id"]), data={"pieces": pieces}, pieces=1))
+        db.commit()
+    listed = call("GET", "/executions").json["executions"][3]
+    assert "&lt;b&gt;3&lt;/b&gt; found" in json.loads(listed["result"])
+    assert call("GET", f"/executions/{succeeded['execution_id']}").json["result"] == listed["result"]
     assert call("GET", f"/executions/{broken.id.hex}").json["result"] == "It broke.\n\nTraceback: x"
     start = (now() - timedelta(days=3)).isoformat().replace("+", "%2B")
     assert len(call("GET", f"/executions?time_range_start={start}").json["executions"]) == 11

@@ -9,8 +9,10 @@ from flask import jsonify
 from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.orm import aliased, defer, joinedload
 
-from store.models import FAMILIES, JobResult, LogEntry, MissedSlots, Schedule, Status, now
+from store.models import FAMILIES, JobResult, LogEntry, MissedSlots, RunReport, Schedule, Status, now
 from store.permissions import require, visible
+from store.reports.files import IN_MAIL, fragment
+from store.reports.page import IN_FILE
 from store.timing.dialects import BOTS
 from webapp.api.tokens import user
 from webapp.database import db
@@ -58,8 +60,9 @@ def _lines(query: Select[Any]) -> Iterator[tuple[datetime, dict[str, Any]]]:
     for start in range(0, len(found), AT_ONCE):
         ids = [key for key, _ in found[start : start + AT_ONCE]]
         part = select(JobResult).where(JobResult.id.in_(ids)).options(*map(defer, _UNSHOWN))
+        reports = _reports(ids, IN_MAIL)
         for row in db.session.scalars(part.order_by(JobResult.created_at.desc())):
-            line = shapes.execution(row, schedules.get(row.origin_id))
+            line = shapes.execution(row, schedules.get(row.origin_id), reports.get(row.id, ""))
             size += len(line["result"])
             yield shapes.updated_at(row), line
         if size > MOST_CHARACTERS:
@@ -75,7 +78,8 @@ def show_execution(execution_id: str) -> Any:
         raise _unknown(execution_id)
     require(user(), "view", row)
     of = _schedules([row.origin_id] if row.origin_id else [])
-    shown_row = shapes.execution(row, of.get(row.origin_id))
+    report = _reports([row.id], IN_FILE).get(row.id, "")
+    shown_row = shapes.execution(row, of.get(row.origin_id), report)
     return jsonify({**shown_row, "result": _with_trace(row, shown_row["result"])})
 
 
@@ -111,6 +115,14 @@ def _with_trace(row: JobResult, said: str) -> str:
     last = select(LogEntry.message).where(LogEntry.result_id == row.id, LogEntry.level.in_(_BAD))
     trace = db.session.scalar(last.order_by(LogEntry.seq.desc()).limit(1))
     return "\n\n".join(filter(None, (said, trace)))
+
+
+def _reports(ids: list[UUID], room: int) -> dict[UUID, str]:
+    """Return what runs have reported as HTML, by their ids."""
+    found = db.session.execute(
+        select(RunReport.result_id, RunReport.data).where(RunReport.result_id.in_(ids))
+    )
+    return {row.result_id: fragment(row.data, room) for row in found}
 
 
 def _schedules(ids: Iterable[UUID]) -> Mapping[UUID | None, Schedule]:

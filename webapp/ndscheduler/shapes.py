@@ -74,7 +74,8 @@ def _job_of(schedule: Schedule | None) -> dict[str, Any]:
     }
 
 
-def execution(result: JobResult, schedule: Schedule | None) -> dict[str, Any]:
+def execution(result: JobResult, schedule: Schedule | None, report: str = "") -> dict[str, Any]:
+    """report: what it has reported, as HTML."""
     return {
         "execution_id": result.id.hex,
         "state": state(result),
@@ -82,7 +83,7 @@ def execution(result: JobResult, schedule: Schedule | None) -> dict[str, Any]:
         "pid": result.worker_pid or 0,
         "task_id": result.id.hex,
         "description": result.cause or "",
-        "result": _outcome(result),
+        "result": _outcome(result, report),
         "scheduled_time": moment(result.slot_at or result.created_at),
         "updated_time": moment(updated_at(result)),
         **_job_of(schedule),
@@ -112,10 +113,10 @@ def state(result: JobResult) -> str:
     return FAILED
 
 
-def _outcome(result: JobResult) -> str:
+def _outcome(result: JobResult, report: str) -> str:
     if result.status != Status.COMPLETED:
         return result.cause or ""
-    return json.dumps(result.return_value, indent=4, sort_keys=True, ensure_ascii=False)
+    return json.dumps(report or result.return_value, indent=4, sort_keys=True, ensure_ascii=False)
 
 
 def missed_id(missed: MissedSlots) -> str:
