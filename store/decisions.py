@@ -184,6 +184,8 @@ class Asker:
     superuser: bool = False
     grants: tuple[Grant, ...] = ()
     limits: Limits | None = None
+    #: Whether authors may have switched jobs off, whose rows are to be hidden. Mostly none has, and lists are the faster.
+    some_withdrawn: bool = True
 
 
 @dataclass(frozen=True, slots=True)

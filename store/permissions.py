@@ -137,7 +137,8 @@ def asker_of(user: User | None) -> Asker | None:
     known: Asker | None = user.__dict__.get("_asker")
     if known is None:
         limits = user.__dict__.get("_limits")
-        known = Asker(user.username, bool(user.active), bool(user.superuser), _grants(user), limits)
+        who = (user.username, bool(user.active), bool(user.superuser))
+        known = Asker(*who, _grants(user), limits, _some_withdrawn(user))
         user.__dict__["_asker"] = known
     return known
 
@@ -163,6 +164,12 @@ def look_up(db: Session, user: User) -> User | None:
 def limit(user: User, limits: Limits) -> None:
     """Have a person who was just loaded do no more than a token lets them."""
     user.__dict__["_limits"] = limits
+
+
+def _some_withdrawn(user: User) -> bool:
+    db = object_session(user)
+    off = select(JobRecord.id).where(JobRecord.withdrawn).limit(1)
+    return db is None or not user.active or bool(_ask(db, off))
 
 
 def _grants(user: User) -> tuple[Grant, ...]:
@@ -316,18 +323,11 @@ def _grouping(result: JobResult | Schedule, db: Session | None) -> str | None:
     return rows[0][0] if rows else None
 
 
-def note_shown(result: JobResult) -> None:
-    """Note of a result that was just found by `visible` that its job is not switched off: nobody need ask again."""
-    result.__dict__["_job_is_shown"] = True
-
-
 def _is_withdrawn(subject: Any, asker: Asker, db: Session | None) -> bool:
     """Tell whether this is of a job that is switched off. The job itself is there for superusers: they asked for it."""
     if isinstance(subject, JobRecord):
         return bool(subject.withdrawn) and not asker.superuser
-    if not isinstance(subject, JobResult | Schedule):
-        return False
-    if vars(subject).get("_job_is_shown"):
+    if not isinstance(subject, JobResult | Schedule) or not asker.some_withdrawn:
         return False
     job: JobRecord | None = vars(subject).get("job")
     if job is not None or db is None:

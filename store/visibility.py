@@ -64,7 +64,7 @@ def condition(asker: Asker, model: type[Any], *, withdrawn: bool = False) -> Col
     withdrawn: a superuser has asked for what authors have switched off, too.
     """
     within = true() if asker.limits is None else _within(asker.limits, model)
-    if not (withdrawn and asker.superuser):
+    if asker.some_withdrawn and not (withdrawn and asker.superuser):
         within = and_(within, shown(model))
     if asker.superuser:
         return within

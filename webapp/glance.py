@@ -10,7 +10,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import load_only
 
 from store.models import LEVELS, EntryGroup, JobResult
-from store.permissions import NotVisible, note_shown, visible
+from store.permissions import NotVisible, visible
 from webapp.auth import current_user, require
 from webapp.database import db
 
@@ -96,5 +96,4 @@ def _look(result_id: UUID) -> Glance:
     if row is None:
         raise NotVisible
     db.session.expunge(row[0])
-    note_shown(row[0])
     return Glance(*row)
