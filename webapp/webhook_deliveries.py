@@ -59,7 +59,7 @@ def test(webhook_id: UUID) -> str:
 def try_it(webhook_id: UUID) -> Response:
     """Say step by step what would become of a sample."""
     webhook = find_webhook(webhook_id)
-    require("change", webhook)
+    require_send(webhook)
     form = AdminForm({name: clean_text(request.form.get(name, "")).strip() for name in ("headers", "body")})
     if len(form.text("body")) > LONGEST_BODY:
         form.refuse("body", f"Use at most {LONGEST_BODY:,} characters.")

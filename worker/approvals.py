@@ -118,8 +118,13 @@ def tried(subject: JobResult | Schedule, job: JobRecord, by: str) -> Approval:
 def require_approver(user: User, asked: JobResult | Schedule, job: JobRecord) -> None:
     """Raise Forbidden unless this user may decide on it."""
     require(user, "approve", job, data=asked.data or {}, queue=asked.queue)
-    if asked.user_id == user.id:
+    if has_asked(user.id, asked):
         raise Forbidden("You cannot approve your own job request!")
+
+
+def has_asked(user_id: int, asked: JobResult | Schedule) -> bool:
+    """Tell whether somebody has asked for it: as whom it runs, or who gave a schedule its times."""
+    return user_id == asked.user_id or (isinstance(asked, Schedule) and user_id == asked.asked_by_id)
 
 
 def checked_comment(decision: Decision, comment: str) -> str:

@@ -84,7 +84,7 @@ def adopt(db: Session) -> int:
         schedule.job_id, schedule.class_path, schedule.queue = job.id, job.class_path, job.allowed_queues[0]
         schedule.commit = not job.read_only and job.commit_default
         schedule.problem, schedule.version = "", schedule.version + 1
-        ask_for(db, schedule, job)
+        ask_for(db, schedule, job, owner)
         note(db, "schedule.edit", str(schedule.id), after={"job": job.class_path}, actor="")
         adopted += 1
     return adopted

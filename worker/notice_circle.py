@@ -16,6 +16,7 @@ from store.permissions import facts_of
 from store.rights import Rights
 from store.settings import Settings
 from worker import notice_facts
+from worker.approvals import has_asked
 from worker.notice_events import Event, by_hand
 
 logger = logging.getLogger("errand.notices")
@@ -143,7 +144,7 @@ def approvers(db: Session, rights: Rights, asked: JobResult | Schedule) -> Peopl
     if asked.job is None:
         return {}
     facts = facts_of(asked.job, data=asked.data or {}, queue=asked.queue)
-    ids = [person.id for person, _ in rights.who_may("approve", facts) if person.id != asked.user_id]
+    ids = [person.id for person, _ in rights.who_may("approve", facts) if not has_asked(person.id, asked)]
     users: Iterator[User] = (
         user
         for start in range(0, len(ids), 500)

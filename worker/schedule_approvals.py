@@ -32,9 +32,10 @@ EXPIRED = "Nobody approved it in time. Ask again."
 LATE = "It was to run before now, so it would run at once. Approve it all the same?"
 
 
-def ask_for(db: Session, schedule: Schedule, job: JobRecord) -> None:
-    """Have a schedule that is new, or was edited, wait for an approval if its job needs one. The caller commits."""
+def ask_for(db: Session, schedule: Schedule, job: JobRecord, user: User | None) -> None:
+    """Have a schedule that is new, or that `user` edited, wait for an approval if its job needs one. The caller commits."""
     _void(db, schedule)
+    schedule.asked_by_id = user.id if user is not None else None
     if not job.approval_required:
         return
     moment = now()

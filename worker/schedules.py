@@ -115,7 +115,7 @@ def create(
     _keep_inputs(schedule, inputs, job, user)
     db.add(schedule)
     db.flush()
-    ask_for(db, schedule, job)
+    ask_for(db, schedule, job, user)
     note(db, "schedule.create", str(schedule.id), actor=user.username, after=said_of(schedule))
     db.commit()
     return schedule
@@ -128,7 +128,7 @@ def edit_timetable(
     require(user, "change", schedule)
     before = said_of(schedule)
     keep_timetable(schedule, timetable, last_slot=now())
-    _edited(db, schedule, job)
+    _edited(db, schedule, job, user)
     note(db, "schedule.edit", str(schedule.id), actor=user.username, before=before, after=said_of(schedule))
     db.commit()
 
@@ -161,7 +161,7 @@ def edit_inputs(
     if timetable is not None:
         keep_timetable(schedule, timetable, last_slot=now())
     _keep_awake(schedule)
-    _edited(db, schedule, job)
+    _edited(db, schedule, job, user)
     note(db, "schedule.edit", str(schedule.id), actor=user.username, before=before, after=said_of(schedule))
     db.commit()
 
@@ -179,7 +179,7 @@ def take_over(db: Session, schedule: Schedule, job: JobRecord, user: User) -> No
     before = {"owner": schedule.username}
     schedule.user_id, schedule.username = user.id, user.username
     _keep_awake(schedule)
-    _edited(db, schedule, job)
+    _edited(db, schedule, job, user)
     note(
         db,
         "schedule.take-over",
@@ -233,7 +233,7 @@ def ask_again(db: Session, schedule: Schedule, job: JobRecord, user: User) -> No
     require(user, "change", schedule)
     require_runnable(job)
     _keep_awake(schedule)
-    _edited(db, schedule, job)
+    _edited(db, schedule, job, user)
     note(db, "schedule.ask", str(schedule.id), actor=user.username)
     db.commit()
 
@@ -317,11 +317,11 @@ def _from_now(schedule: Schedule, times: Recurrence) -> datetime | None:
     return max(filter(None, (schedule.last_slot_at, now())))
 
 
-def _edited(db: Session, schedule: Schedule, job: JobRecord | None) -> None:
+def _edited(db: Session, schedule: Schedule, job: JobRecord | None, user: User) -> None:
     schedule.version += 1
     schedule.updated_at, schedule.problem = now(), ""
     if job is not None:
-        ask_for(db, schedule, job)
+        ask_for(db, schedule, job, user)
 
 
 def _switch(db: Session, schedule: Schedule, user: User, *, enabled: bool) -> None:

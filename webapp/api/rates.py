@@ -1,4 +1,4 @@
-"""How many requests a token may make: a limit, and the headers that tell of it."""
+"""How many requests somebody may make by their tokens: a limit, and the headers that tell of it."""
 
 from flask import Flask, Response, current_app, g
 from werkzeug.exceptions import TooManyRequests
@@ -7,7 +7,7 @@ from store.settings import Settings
 from worker.rates import Hit, Rates
 
 TOO_MANY = (
-    "This token has made {limit:,} requests within a minute: that is all it may. Wait {seconds} seconds."
+    "Your tokens have made {limit:,} requests within a minute: that is all they may. Wait {seconds} seconds."
 )
 
 
@@ -18,11 +18,14 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def count() -> None:
-    """Count this request for its token (see webapp.api.tokens.identify). Raises TooManyRequests."""
+    """Count this request for whose token it has (see webapp.api.tokens.identify). Raises TooManyRequests.
+
+    Not for the token: people make as many as they like.
+    """
     rates: Rates | None = current_app.extensions["errand_rates"]
     if rates is None or "token" not in g:  # It comes from within this process.
         return
-    hit = g.rate = rates.hit(str(g.token.id))
+    hit = g.rate = rates.hit(f"user:{g.token.user_id}")
     if not hit.allowed:
         sentence = TOO_MANY.format(limit=hit.limit, seconds=hit.reset_seconds)
         raise TooManyRequests(sentence, retry_after=hit.reset_seconds)
