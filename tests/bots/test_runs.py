@@ -96,6 +96,12 @@ def test_what_its_author_has_switched_off_is_nowhere_until_it_is_back(portal: Po
         job.withdrawn = False
         db.add(AuditRecord(action="job.enable", subject=path, actor="root", via="", address=""))
         db.commit()
+    waiting = portal.submit("BotsOff")
+    _withdraw(portal, path)
+    ended = portal.execute(waiting)
+    assert (ended.status, ended.attempt) == ("canceled", 0)
+    assert ended.cause == "Off was switched off by its author while this run waited."
+    _withdraw(portal, path, off=False)
     result = portal.run("BotsOff")
     assert result.status == "completed"
     assert _seen(portal, result) == dict.fromkeys(("alice", "root"), (True, True, True, True, ""))
