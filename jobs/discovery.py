@@ -61,7 +61,7 @@ def discover(sources: list[Source], plugins: list[str], only: list[list[str]] | 
 
 def _describe_module(module: Module) -> dict[str, Any]:
     """Return the module's digest, what it imports beside it, its jobs, and what is wrong with it."""
-    report: dict[str, Any] = {"digest": module.digest, "siblings": {}, "jobs": [], "errors": []}
+    report: dict[str, Any] = {"digest": module.digest, "siblings": {}, "jobs": [], "errors": [], "advice": []}
     try:
         check_name(module)
         loaded = load_module(module)
@@ -84,7 +84,7 @@ def _describe_module(module: Module) -> dict[str, Any]:
             names.add(cls.__name__)
             grouping = grouping_of(module, loaded)
             report["jobs"].append(_describe_class(cls, module, grouping))
-            report["errors"] += map(_error, [*cut_texts(cls, grouping), *cls._advice()])
+            report["advice"] += map(_error, [*cut_texts(cls, grouping), *cls._advice()])
         except Exception as error:
             message = f"{cls.__name__} in {module.path} cannot be a job: {_said(error)}"
             report["errors"].append(_error(message, "" if isinstance(error, BadJob) else _trace(error)))

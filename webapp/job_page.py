@@ -128,7 +128,7 @@ def _why_broken(job: JobRecord) -> str:
     """Say what is wrong with the job's file, where it has changed and cannot be loaded any more."""
     if not is_broken(current_app.extensions["errand"].settings, job):
         return ""
-    of_module = (LoadError.source == job.source, LoadError.module == job.module)
+    of_module = (LoadError.source == job.source, LoadError.module == job.module, ~LoadError.advice)
     error = db.session.scalars(select(LoadError).where(*of_module).limit(1)).first()
     return error.message if error else ""
 

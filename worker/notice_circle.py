@@ -43,8 +43,9 @@ class Circle:
             select(Channel).where(Channel.enabled).order_by(Channel.id).options(joinedload(Channel.user))
         ).all()
 
-    def people_of_end(self, result: JobResult) -> People:
-        word = notice_facts.word_of(result)
+    def people_of_end(self, result: JobResult, word: str = "") -> People:
+        """Return who is told of a run, by default of how it ended."""
+        word = word or notice_facts.word_of(result)
         rules = [
             *self._rules.get(("run", str(result.id)), ()),
             *self._rules.get(("job", result.class_path), ()),
@@ -131,7 +132,9 @@ def _joined(owner: User | None, word: str, rules: Iterable[NoticeRule]) -> Peopl
 def _concerns(channel: Channel, event: Event) -> bool:
     paths = channel.class_paths
     return event.word in channel.words and (
-        not paths or any(matches(event.class_path, wanted) for wanted in paths)
+        not paths
+        or f"dialect:{event.dialect}" in paths
+        or any(matches(event.class_path, wanted) for wanted in paths)
     )
 
 

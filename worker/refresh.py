@@ -181,13 +181,22 @@ def store_records(
             record.installed = False
             report.gone.append(class_path)
     report.jobs = len(described)
-    report.errors = [
-        LoadError(source=module.source, module=module.module, path=module.path, seen_at=moment, **error)
+    rows = [
+        LoadError(
+            source=module.source,
+            module=module.module,
+            path=module.path,
+            seen_at=moment,
+            advice=advice,
+            **said,
+        )
         for module in found
-        for error in module.errors
+        for advice, sentences in ((False, module.errors), (True, module.advice))
+        for said in sentences
     ]
+    report.errors = [row for row in rows if not row.advice]
     db.execute(delete(LoadError).where(_part(LoadError, within)))
-    db.add_all(report.errors)
+    db.add_all(rows)
     db.flush()
     adopt(db)
     return report

@@ -196,7 +196,7 @@ class SourceSnapshot(Base):
 
 
 class LoadError(Base):
-    """A job file that could not be loaded, or a class in it that cannot be a job."""
+    """A job file that could not be loaded, a class in it that cannot be a job, or advice on one that is."""
 
     __tablename__ = "load_errors"
 
@@ -207,4 +207,6 @@ class LoadError(Base):
     #: One sentence.
     message: Mapped[LongText]
     traceback: Mapped[LongText] = mapped_column(default="")
+    #: The job is there, and its author had better change something.
+    advice: Mapped[bool] = mapped_column(default=False)
     seen_at: Mapped[datetime]

@@ -75,7 +75,8 @@ def test_leaf_classes_are_jobs_and_what_is_wrong_is_said(tmp_path: Path):
     assert found["older"].jobs[0]["description"] == "older.Plain, Text, True"
     sentences = {name: [error["message"] for error in each.errors] for name, each in found.items()}
     assert sentences["bases"] == []
-    assert sentences["elsewhere"] == [
+    assert sentences["elsewhere"] == []
+    assert [row["message"] for row in found["elsewhere"].advice] == [
         "Nameless says no job_class_name in its info: it is listed under the name of its class."
     ]
     assert sentences["broken"][0].endswith(

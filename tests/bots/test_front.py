@@ -7,11 +7,15 @@ from typing import Any
 import bcrypt
 import pytest
 from flask import Flask, Request
+from sqlalchemy import select
+from sqlalchemy.orm import undefer
 from werkzeug.exceptions import TooManyRequests
 from werkzeug.test import EnvironBuilder
 
-from store.models import User
-from store.settings import SettingsError, load_settings
+from store.lockbox import unlock
+from store.models import Channel, User
+from store.platform import Platform
+from store.settings import Settings, SettingsError, load_settings
 from tests.cli.conftest import Errand, errand
 from tests.servers import free_port
 from tests.webapp.conftest import app
@@ -115,6 +119,40 @@ def test_profiles_are_read(tmp_path: Path):
     ):
         with pytest.raises(SettingsError, match=sentence):
             read()
+
+
+def test_profiles_become_channels_that_mail_what_bots_report(
+    errand: Errand, started: list[dict[str, Any]], settings: Settings, tmp_path: Path
+):
+    smtp = tmp_path / "smtp.ini"
+    profile = "[{0}]\nhostname = 127.0.0.1\nport = {1}\nfrom = bots@example.com\nto = {2}\nuser = me\npassword = p@ss\n"
+    both = profile.format("mine", 2525, "a@example.com, b@example.com") + profile.format("odd", 25, "nobody")
+    smtp.write_text(both)
+    asked = ("bots-scheduler", "run", "-l", "-p", str(free_port()), "--smtp-config", str(smtp))
+    told = errand(*asked, "--smtp-profile", "mine", "--smtp-profile", "odd", on=settings)
+    assert told.exit_code == 0, told.output
+    assert "The profile odd makes no channel: nobody is not a mail address." in told.output
+    assert started[0]["settings"].notices.mail.port == 2525
+    platform = Platform(settings.database_url)
+    with platform.session() as db:
+        made = db.scalars(select(Channel).options(undefer(Channel.box))).one()
+        assert (made.name, made.kind, made.words, made.class_paths) == (
+            "mine",
+            "mail",
+            ["output"],
+            ["dialect:bots"],
+        )
+        assert (made.sender, made.receivers) == ("bots@example.com", ["a@example.com", "b@example.com"])
+        made.words = ["failed"]
+        db.commit()
+    smtp.write_text(both.replace("a@example.com", "c@example.com").replace("2525", "2526"))
+    assert errand(*asked, "--smtp-profile", "mine", on=settings).exit_code == 0
+    with platform.reading() as db:
+        made = db.scalars(select(Channel).options(undefer(Channel.box))).one()
+        box = unlock(settings.secret_key, made.box)
+        assert (made.words, made.receivers) == (["failed"], ["c@example.com", "b@example.com"])
+    platform.dispose()
+    assert box == {"url": "smtp://me:p%40ss@127.0.0.1:2526"}
 
 
 def test_users_of_an_htpasswd_file_sign_in_with_basic(app: Flask, db: Any, tmp_path: Path):

@@ -10,7 +10,7 @@ from store.models import AuditRecord, JobRecord, JobResult, RunReport, User
 from store.permissions import NotVisible, require, visible
 from store.positional import to_args, to_data
 from store.withdrawn import shown_audit
-from tests.worker.conftest import Portal
+from tests.worker.conftest import Portal, on_sqlite
 from worker.asked import NotRunnable
 
 
@@ -30,6 +30,7 @@ def test_a_run_gets_its_arguments_by_position(portal: Portal):
     assert refusal.value.errors == {"level": ["Enter 2, or that and a multiple of 3."]}
 
 
+@on_sqlite
 def test_a_lone_list_is_all_arguments(portal: Portal):
     variables = portal.jobs["BotsShell"].variables
     given = [
@@ -44,6 +45,7 @@ def test_a_lone_list_is_all_arguments(portal: Portal):
         assert to_args(variables, result.data) == args
 
 
+@on_sqlite
 def test_what_run_returns_is_a_report_or_a_value(portal: Portal):
     def kept(job: str, *args: Any) -> JobResult:
         return portal.run(job, raw={"more_arguments": list(args)})
@@ -71,6 +73,7 @@ def _kind(piece: dict[str, Any]) -> str:
     return f"h{piece['level']}" if piece["kind"] == "heading" else str(piece["kind"])
 
 
+@on_sqlite
 def test_an_exception_has_a_report_and_a_description(portal: Portal):
     result = portal.run("BotsBreaks")
     assert result.status == "errored"
@@ -81,6 +84,7 @@ def test_an_exception_has_a_report_and_a_description(portal: Portal):
     assert _kinds(portal, result) == ["h1", "code"]
 
 
+@on_sqlite
 def test_a_job_may_be_made_and_run_in_its_own_way(portal: Portal):
     result = portal.run("BotsOwnWay", raw={})
     assert (result.status, result.return_value) == ("completed", 4)
@@ -96,6 +100,12 @@ def test_what_its_author_has_switched_off_is_nowhere_until_it_is_back(portal: Po
         job.withdrawn = False
         db.add(AuditRecord(action="job.enable", subject=path, actor="root", via="", address=""))
         db.commit()
+    waiting = portal.submit("BotsOff")
+    _withdraw(portal, path)
+    ended = portal.execute(waiting)
+    assert (ended.status, ended.attempt) == ("canceled", 0)
+    assert ended.cause == "Off was switched off by its author while this run waited."
+    _withdraw(portal, path, off=False)
     result = portal.run("BotsOff")
     assert result.status == "completed"
     assert _seen(portal, result) == dict.fromkeys(("alice", "root"), (True, True, True, True, ""))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from configparser import ConfigParser, Error
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
@@ -13,8 +14,26 @@ _SECURITY = {"25": "unencrypted", "465": "ssl", "587": "starttls"}
 _DBMS = {"sqlite": "sqlite", "postgres": "postgresql", "postgresql": "postgresql"}
 
 
+@dataclass(frozen=True, slots=True)
+class MailProfile:
+    """By which server mail is sent, from whom and to whom."""
+
+    name: str
+    host: str
+    #: With name and password.
+    url: str = field(repr=False)
+    sender: str
+    receivers: list[str]
+
+
 def mail_settings(path: Path, profile: str | None) -> dict[str, str]:
     """Return the variables that have mail sent as a profile, by default the first one, says. Raises SettingsError."""
+    found = mail_profile(path, profile)
+    return {"ERRAND_SMTP_URL": found.url, "ERRAND_MAIL_FROM": found.sender}
+
+
+def mail_profile(path: Path, profile: str | None) -> MailProfile:
+    """Read a profile, by default the first one. Raises SettingsError."""
     name, facts = _profile(path, profile)
     for needed in ("hostname", "port", "from", "to"):
         if not facts.get(needed):
@@ -25,7 +44,9 @@ def mail_settings(path: Path, profile: str | None) -> dict[str, str]:
     scheme = "smtps" if security == "ssl" else "smtp"
     place = f"{facts['hostname']}:{facts['port']}"
     more = "?starttls=1" if security == "starttls" else ""
-    return {"ERRAND_SMTP_URL": f"{scheme}://{_login(facts)}{place}{more}", "ERRAND_MAIL_FROM": facts["from"]}
+    url = f"{scheme}://{_login(facts)}{place}{more}"
+    receivers = facts["to"].replace(",", " ").replace(";", " ").split()
+    return MailProfile(name, facts["hostname"], url, facts["from"], receivers)
 
 
 def database_url(path: Path, profile: str) -> str:

@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,10 @@ import click
 from webapp.cli import _instance_option, clear_settings
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from store.settings import Settings
+    from webapp.bots.config_files import MailProfile
 
 #: Options that say how Bots Scheduler keeps or does something, and the sentence on what becomes of it here.
 UNMAPPED = {
@@ -52,7 +55,10 @@ def bots_scheduler() -> None:
     "--smtp-config", type=_FILE, help="The file of SMTP profiles.  [default: conf/smtp.ini, if it is there]"
 )
 @click.option(
-    "--smtp-profile", multiple=True, metavar="NAME", help="The profile to send mail by; the first one counts."
+    "--smtp-profile",
+    multiple=True,
+    metavar="NAME",
+    help="A profile to mail what jobs report by; may be given again. The first one is the portal's mail server, too.",
 )
 @click.option("--db-config", type=_FILE, help="The file of database profiles.")
 @click.option("--db-profile", default="sqlite", show_default=True, metavar="NAME")
@@ -101,8 +107,7 @@ def run(instance: Path | None, **given: Any) -> None:
         _check(settings, host, given)
         with locked(settings.instance):
             settings = configured(settings, demo=False, jobs_folders=_folders(given["jobs_folders"]))
-            if given["htpasswd"]:
-                _keep_users(settings, given["htpasswd"])
+            _keep(settings, given["htpasswd"], _profiles(given))
             tls = given["certificate"] is not None and not given["local"]
             https = settings.https if settings.https is not None else False
             run_all(
@@ -136,13 +141,26 @@ def environment_of(given: Mapping[str, Any]) -> dict[str, str]:
     made |= _of_schedules(given)
     if given["db_config"] is not None:
         made["DATABASE_URL"] = database_url(given["db_config"], given["db_profile"])
-    smtp = given["smtp_config"] or Path("conf/smtp.ini")
+    smtp = _smtp_file(given)
     if given["smtp_config"] is not None or given["smtp_profile"] or smtp.is_file():
-        first, *others = given["smtp_profile"] or (None,)
-        if others:
-            click.echo(f"Mail is sent by the profile {first} alone: Errand has one mail server.", err=True)
-        made |= mail_settings(smtp, first)
+        made |= mail_settings(smtp, next(iter(given["smtp_profile"]), None))
+        # Whoever runs the portal has named these servers, so they may be inside.
+        hosts = [profile.host for profile in _profiles(given)[1:]]
+        if hosts:
+            known = os.environ.get("ERRAND_WEBHOOK_HOSTS", "").replace(",", " ").split()
+            made["ERRAND_WEBHOOK_HOSTS"] = " ".join(dict.fromkeys([*known, *hosts]))
     return made | _of_tls(given)
+
+
+def _smtp_file(given: Mapping[str, Any]) -> Path:
+    return given["smtp_config"] or Path("conf/smtp.ini")
+
+
+def _profiles(given: Mapping[str, Any]) -> "list[MailProfile]":
+    """Return the profiles that were named. Raises SettingsError."""
+    from webapp.bots.config_files import mail_profile
+
+    return [mail_profile(_smtp_file(given), name) for name in dict.fromkeys(given["smtp_profile"])]
 
 
 def _of_schedules(given: Mapping[str, Any]) -> dict[str, str]:
@@ -178,21 +196,38 @@ def _folders(given: tuple[Path, ...]) -> tuple[Path, ...]:
     return (PROJECT_ROOT / "jobs" / "local", *given) if given else ()
 
 
-def _keep_users(settings: "Settings", path: Path) -> None:
+def _keep(settings: "Settings", path: Path | None, profiles: "list[MailProfile]") -> None:
+    """Keep the users of an htpasswd file, and the profiles as channels."""
     from store.migrate import upgrade
     from store.platform import Platform
     from webapp.bots.htpasswd import keep_users
 
+    if path is None and not profiles:
+        return
     upgrade(settings)
     platform = Platform(settings.database_url)
     try:
         with platform.session() as db:
-            for sentence in keep_users(db, path):
+            sentences = keep_users(db, path) if path is not None else []
+            for sentence in (*sentences, *_keep_channels(db, settings, profiles)):
                 click.echo(sentence, err=True)
     except OSError as error:
         raise click.ClickException(f"{path} cannot be read: {error.strerror}.") from error
     finally:
         platform.dispose()
+
+
+def _keep_channels(db: "Session", settings: "Settings", profiles: "list[MailProfile]") -> Iterator[str]:
+    from webapp.bots.channels import keep_channels
+    from webapp.cli.up import first_admin
+
+    if not profiles:
+        return
+    owner = first_admin(db)
+    if owner is None:
+        yield "No profile mails anything yet: there is no superuser to answer for its channel."
+        return
+    yield from keep_channels(db, settings, profiles, owner)
 
 
 # --- Beginning anew ---
