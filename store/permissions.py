@@ -148,6 +148,12 @@ def give(user: User, asker: Asker) -> None:
     user.__dict__["_asker"] = asker
 
 
+def forget(user: User) -> None:
+    """Have it asked anew what a person may do."""
+    for known in ("_asker", "_limits"):
+        user.__dict__.pop(known, None)
+
+
 def look_up(db: Session, user: User) -> User | None:
     """Return somebody of no session as the database knows them now, with what they may do; None for nobody any more.
 

@@ -21,6 +21,7 @@ from webapp.api.shapes import Page
 from webapp.api.shapes import jobs as shapes
 from webapp.api.shapes import results as result_shapes
 from webapp.api.tokens import user
+from webapp.api.waits import wait_for
 from webapp.data_file_facts import data_file_choices
 from webapp.database import db, reading
 from webapp.fresh import fresh
@@ -144,7 +145,7 @@ def run(query: Waits, reference: str) -> Any:
     status = 200 if result.repeated else 201
     headers = {"Location": url_for("api.result", result_id=result.id)}
     if query.wait and not result.finished:
-        current_app.extensions["errand"].waiting.wait(result.id, query.wait, lambda seen: False)
+        wait_for(result.id, query.wait)
         db.session.refresh(result)
     return shown(result), status, headers
 
