@@ -182,7 +182,7 @@ def _one(
     plan: ShownPlan | None,
 ) -> Request:
     user, job = signed_in_user(), subject.job
-    own = has_asked(user.id, subject)
+    own = has_asked(db.session(), user.id, subject)
     waits = approval.decision is None and (
         isinstance(subject, Schedule) or subject.status == Status.AWAITING_APPROVAL
     )
@@ -233,7 +233,7 @@ def plan_again(request: Request) -> None:
     """
     if not request.waits or request.job is None:
         raise AlreadyDecided(OVER)
-    require_approver(signed_in_user(), request.subject, request.job)
+    require_approver(db.session(), signed_in_user(), request.subject, request.job)
     if request.plan is None:
         raise InvalidData({"plan": ["This job does not say beforehand what it will change."]})
     try:

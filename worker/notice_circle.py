@@ -147,7 +147,7 @@ def approvers(db: Session, rights: Rights, asked: JobResult | Schedule) -> Peopl
     if asked.job is None:
         return {}
     facts = facts_of(asked.job, data=asked.data or {}, queue=asked.queue)
-    ids = [person.id for person, _ in rights.who_may("approve", facts) if not has_asked(person.id, asked)]
+    ids = [person.id for person, _ in rights.who_may("approve", facts) if not has_asked(db, person.id, asked)]
     users: Iterator[User] = (
         user
         for start in range(0, len(ids), 500)

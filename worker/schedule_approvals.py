@@ -94,7 +94,7 @@ def decide(
     approval = approval_of(db, schedule.id)
     if job is None or approval is None:
         raise AlreadyDecided("There is nothing to decide on any more.")
-    require_approver(user, schedule, job)
+    require_approver(db, user, schedule, job)
     comment = checked_comment(decision, comment)
     if decision == "approved":
         require_unchanged(approval.asked, schedule, job)
