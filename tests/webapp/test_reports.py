@@ -128,7 +128,11 @@ def test_a_mail_carries_it(reported, db):
     )
     report = db.get_one(RunReport, result.id).data
     delivery = Delivery(
-        title="Completed: Greet", receiver="a@example.com", content={"texts": ["Done."]}, mark="m"
+        title="Completed: Greet",
+        receiver="a@example.com",
+        target="mail:1",
+        content={"texts": ["Done."]},
+        mark="m",
     )
     smtp = SmtpSettings(host="localhost", port=25, security="none", sender="errand@example.com")
     message = compose(
