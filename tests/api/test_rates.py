@@ -27,7 +27,7 @@ def test_a_token_has_a_limit_and_is_told_of_it(calls_of, alice, carol):
     assert left == [2, 1, 0]
     over = call("GET", "/jobs")
     assert (over.status_code, over.json["status"]) == (429, 429)
-    assert over.json["detail"].startswith("Your tokens have made 3 requests within a minute")
+    assert over.json["detail"].startswith("You have made 3 requests within a minute")
     assert 0 < int(over.headers["Retry-After"]) <= 60
     assert calls_of(alice)("GET", "/jobs").status_code == 429, "another token of hers gives her no more"
     assert calls_of(carol)("GET", "/jobs").status_code == 200, "others have their own"

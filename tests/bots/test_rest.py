@@ -217,7 +217,8 @@ def test_who_may_do_what(call: Call, app: Flask, job: JobRecord, cast: Any, live
         db.commit()
     basic = {"Authorization": f"Basic {b64encode(b'alice:change-this').decode()}"}
     assert client.patch(f"{BASE}/jobs/{job_id}", headers=basic).json == {"job_id": job_id}
-    assert client.get(f"{BASE}/jobs/{job_id}", headers=basic).json["next_run_time"] == ""
+    shown = client.get(f"{BASE}/jobs/{job_id}", headers=basic)
+    assert (shown.json["next_run_time"], "RateLimit-Remaining" in shown.headers) == ("", True)
     # A slash at the end is taken away where nothing is changed by that.
     sent_on = call("GET", "/jobs/")
     assert (sent_on.status_code, sent_on.location) == (301, f"{BASE}/jobs?sync=true")
