@@ -5,7 +5,16 @@ from botscheduler import *
 from http_robot import StatusBot
 
 
-class HostsCheck(CheckBase):
+class HostsBase(CheckBase):
+    def down(self, url, hosts):
+        with StatusBot(url) as bot:
+            states = {host: bot.state(host) for host in hosts}
+        self._data = {host: state for host, state in states.items() if state and state["state"] != "up"}
+        rows = [[host, state["state"], state["since"]] for host, state in self._data.items()]
+        return [self.found(rows, ["Host", "State", "Since"]), Data({"asked": len(hosts), "down": len(rows)})]
+
+
+class HostsCheck(HostsBase):
     info = {
         "job_class_name": "Hosts that are down",
         "notes": "Asks the status service about each host, and lists those that are not up.",
@@ -19,11 +28,24 @@ class HostsCheck(CheckBase):
 
     @report
     def run(self, url, hosts, **kwargs):
-        with StatusBot(url) as bot:
-            states = {host: bot.state(host) for host in hosts}
-        self._data = {host: state for host, state in states.items() if state and state["state"] != "up"}
-        rows = [[host, state["state"], state["since"]] for host, state in self._data.items()]
-        return [self.found(rows, ["Host", "State", "Since"]), Data({"asked": len(hosts), "down": len(rows)})]
+        return self.down(url, hosts)
+
+
+class HostsOfFile(HostsBase):
+    info = {
+        "job_class_name": "Hosts of a file that are down",
+        "notes": "Asks the status service about each host that stands in a data file, one a line.",
+        "arguments": [
+            {"type": "string", "description": "Address of the service"},
+            {"type": "file", "description": "Hosts"},
+        ],
+    }
+
+    @report
+    def run(self, url, path, **kwargs):
+        with open(path) as file:
+            lines = [line.strip() for line in file]
+        return self.down(url, [line for line in lines if line and not line.startswith("#")])
 
 
 class LoadCheck(CheckBase):

@@ -4,10 +4,12 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from jobs.data_files import DataFile
 from jobs.loading import Source
 from store.settings import PROJECT_ROOT
 from worker.discover import discover
@@ -42,6 +44,7 @@ def service() -> Iterator[str]:
 def test_its_jobs_are_found_and_what_is_missing_is_said():
     found = {each.module: each for each in discover([Source("local", (str(FOLDER),))])}
     assert {job["name"]: job["withdrawn"] for each in found.values() for job in each.jobs} == {
+        "Hosts of a file that are down": False,
         "Hosts that are down": False,
         "Load over a limit": False,
         "Shell command": False,
@@ -52,7 +55,7 @@ def test_its_jobs_are_found_and_what_is_missing_is_said():
     assert message.endswith("Install it beside Errand (`pip install pybots`), then refresh.")
 
 
-def test_a_robot_of_its_own_asks_a_service(run_here: Callable[..., Any], service: str):
+def test_a_robot_of_its_own_asks_a_service(run_here: Callable[..., Any], service: str, tmp_path: Path):
     outcome, pieces = run_here(FOLDER, "hosts/HostsCheck", service, ["web-1", "web-2", "gone"])
     assert outcome.status == "completed", outcome.cause
     heading, table, data = pieces
@@ -60,6 +63,11 @@ def test_a_robot_of_its_own_asks_a_service(run_here: Callable[..., Any], service
     assert table["rows"] == [["web-2", "down", "noon"]]
     assert data["content"] == {"asked": 3, "down": 1}
     assert outcome.results == {"notify": True}
+    (tmp_path / "hosts.lst").write_text("# ours\nweb-1\n\nweb-2\n")
+    listed = run_here(
+        FOLDER, "hosts/HostsOfFile", service, DataFile("hosts.lst", str(tmp_path / "hosts.lst"))
+    )[1]
+    assert [piece["content"] for piece in listed if piece["kind"] == "data"] == [{"asked": 2, "down": 1}]
     outcome, pieces = run_here(FOLDER, "hosts/HostsCheck", service, ["odd"])
     assert outcome.status == "errored"
     assert "answered 500 for odd" in outcome.cause
