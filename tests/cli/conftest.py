@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -154,8 +155,10 @@ def sites(portal: Portal) -> dict[str, str]:
 
 def ended(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
     """Wait for a command, and return its exit code and what it wrote that nobody has read yet."""
-    out, err = process.communicate(timeout=60)
-    return process.returncode, out, err
+    with ThreadPoolExecutor(2) as pool:
+        # Not by `communicate`: what has been read ahead of a line waits in these.
+        out, err = pool.map(lambda stream: stream.read() if stream else "", (process.stdout, process.stderr))
+    return process.wait(60), out, err
 
 
 def interrupt(process: "subprocess.Popen[str]") -> None:

@@ -58,7 +58,9 @@ class Parent:
         self.copy = int(self.said.readline().split()[1])
 
     def rest(self) -> str:
-        text, _ = self.process.communicate(timeout=60)
+        # Not by `communicate` alone: with the first line more may have been read, and wait in here.
+        text = self.said.read()
+        self.process.communicate(timeout=60)
         assert self.process.returncode == 0
         return text
 
