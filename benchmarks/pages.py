@@ -28,7 +28,7 @@ def pages(site: Site) -> Iterable[Figure]:
         f"result with {ENTRIES:,} entries": f"/results/{result_id}",
         f"results list, {site.plan.history:,} results": "/results/",
     }
-    report = f"result with a report of {REPORT_ROWS:,} rows and 3 MB of code"
+    report = f"result with a report of {REPORT_ROWS:,} rows and 5 MB of code"
     paths[report] = f"/results/{reported}"
     web = site.start_web()
     answers = web.ask_in_turns(["/healthz", *paths.values()], site.plan.requests)

@@ -1,6 +1,7 @@
 """What a job is. Authors import from here: `from jobs import Job, StringVar`."""
 
 from jobs.addresses import IPAddressVar, IPAddressWithMaskVar, IPNetworkVar
+from jobs.data_files import DataFile, DataFileVar
 from jobs.errors import AbortTransaction, InvalidData, InvalidValue, JobFailed, SoftTimeLimitExceeded
 from jobs.files import FileVar
 from jobs.functions import job
@@ -28,6 +29,8 @@ __all__ = [
     "BaseJob",
     "BooleanVar",
     "ChoiceVar",
+    "DataFile",
+    "DataFileVar",
     "DateTimeVar",
     "DateVar",
     "DecimalVar",

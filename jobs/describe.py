@@ -9,7 +9,7 @@ from typing import Any
 
 from jobs import showing
 from jobs.computed import has_validate, takes_values
-from jobs.dialects import HOOKS, Dialect, dialect_of
+from jobs.dialects import BOTS, HOOKS, Dialect, dialect_of
 from jobs.errors import BadJob
 from jobs.fieldsets import grouped
 from jobs.functions import FunctionJob
@@ -79,7 +79,7 @@ def describe(cls: type[BaseJob], *, grouping: str) -> dict[str, Any]:
     _check_function(cls)
     facts = {name: _fact(cls, name, types) for name, types in _TYPES.items()}
     dialect = dialect_of(cls)
-    if dialect == "2":
+    if dialect in ("2", BOTS):
         # Nobody is asked: such a job has an input of its own for dry runs, or none.
         facts["commit_default"] = True
     if facts["is_singleton"]:
@@ -99,6 +99,7 @@ def describe(cls: type[BaseJob], *, grouping: str) -> dict[str, Any]:
         "description": _description(cls, facts["description"]),
         "dialect": dialect,
         "receives": cls._receives,
+        "withdrawn": cls._is_withdrawn(),
         "commit_default": facts["commit_default"] and not facts["read_only"],
         "read_only": facts["read_only"],
         "hidden": facts["hidden"],
@@ -196,7 +197,10 @@ def _description(cls: type[BaseJob], given: str) -> str:
 def _variable(
     cls: type[BaseJob], variable: Variable, dialect: Dialect, *, dryrun_default: bool
 ) -> dict[str, Any]:
-    if variable.name in _NOT_FOR_VARIABLES or (dialect == "2" and variable.name in _NOT_IN_DIALECT_2):
+    # In that dialect they are no attributes of the class.
+    if (dialect != BOTS and variable.name in _NOT_FOR_VARIABLES) or (
+        dialect == "2" and variable.name in _NOT_IN_DIALECT_2
+    ):
         raise BadJob(f"A variable cannot be called {variable.name}: a job uses that name itself.")
     if variable.name.startswith("_"):
         raise BadJob(

@@ -17,9 +17,11 @@ from collections.abc import Callable
 from typing import Any
 
 from jobs.describe import cut_texts, describe, template_name
+from jobs.dialects import BOTS, dialect_of
 from jobs.errors import BadJob
 from jobs.form_template import read_template
 from jobs.job import BaseJob
+from jobs.leaves import is_leaf
 from jobs.loading import (
     Module,
     Source,
@@ -27,6 +29,7 @@ from jobs.loading import (
     find_modules,
     grouping_of,
     install,
+    installed,
     job_classes,
     load_module,
     loaded_siblings,
@@ -58,7 +61,7 @@ def discover(sources: list[Source], plugins: list[str], only: list[list[str]] | 
 
 def _describe_module(module: Module) -> dict[str, Any]:
     """Return the module's digest, what it imports beside it, its jobs, and what is wrong with it."""
-    report: dict[str, Any] = {"digest": module.digest, "siblings": {}, "jobs": [], "errors": []}
+    report: dict[str, Any] = {"digest": module.digest, "siblings": {}, "jobs": [], "errors": [], "advice": []}
     try:
         check_name(module)
         loaded = load_module(module)
@@ -67,19 +70,21 @@ def _describe_module(module: Module) -> dict[str, Any]:
         return report
     # A file may raise anything, SystemExit too.
     except BaseException as error:
-        message = f"Unable to load module {module.name} from {module.path}: {_said(error)}"
+        message = f"Unable to load module {module.name} from {module.path}: {_said(error)}{_needed(error)}"
         report["errors"].append(_error(message, _trace(error, module.path)))
         return report
     report["siblings"] = loaded_siblings(module)
     names: set[str] = set()
     for cls in job_classes(module, loaded):
         try:
+            if dialect_of(cls) == BOTS and not is_leaf(cls, module.name, _folders(module)):
+                continue  # A base for others.
             if cls.__name__ in names:
                 raise BadJob("another class of the module has the same name.")
             names.add(cls.__name__)
             grouping = grouping_of(module, loaded)
             report["jobs"].append(_describe_class(cls, module, grouping))
-            report["errors"] += map(_error, cut_texts(cls, grouping))
+            report["advice"] += map(_error, [*cut_texts(cls, grouping), *cls._advice()])
         except Exception as error:
             message = f"{cls.__name__} in {module.path} cannot be a job: {_said(error)}"
             report["errors"].append(_error(message, "" if isinstance(error, BadJob) else _trace(error)))
@@ -106,6 +111,30 @@ def _said(error: BaseException) -> str:
     if isinstance(error, SystemExit):
         return f"it calls exit({text})"
     return text if isinstance(error, BadJob) else f"{type(error).__name__}: {text}"
+
+
+#: Names of modules, and of the packages that bring them.
+_PACKAGES = {
+    "bs4": "beautifulsoup4",
+    "Crypto": "pycryptodome",
+    "dateutil": "python-dateutil",
+    "dns": "dnspython",
+    "OpenSSL": "pyOpenSSL",
+    "PIL": "Pillow",
+    "serial": "pyserial",
+}
+
+
+def _needed(error: BaseException) -> str:
+    """Say what to install where a package is missing."""
+    name = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if not name or name in sys.modules:
+        return ""
+    return f". Install it beside Errand (`pip install {_PACKAGES.get(name, name)}`), then refresh."
+
+
+def _folders(module: Module) -> tuple[str, ...]:
+    return next((source.folders for source in installed if source.name == module.source), ())
 
 
 def _trace(error: BaseException, path: str = "") -> str:

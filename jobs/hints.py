@@ -12,6 +12,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6
 from typing import IO, Annotated, Any, BinaryIO, Literal, Union, get_args, get_origin
 
 from jobs.addresses import IPAddressVar, IPAddressWithMaskVar, IPNetworkVar
+from jobs.data_files import DataFile, DataFileVar
 from jobs.errors import BadJob, InvalidValue
 from jobs.files import FileVar
 from jobs.form import NoObjects
@@ -180,6 +181,7 @@ _KINDS: dict[Any, Kind] = {
     bytes: Kind(FileVar, lambda file: file.read()),
     BinaryIO: Kind(FileVar),
     IO[bytes]: Kind(FileVar),
+    DataFile: Kind(DataFileVar),
     dict: _DICT,
     list: _LIST,
     Any: Kind(JSONVar),
@@ -216,7 +218,7 @@ def _list_of(item: Any = Any) -> Kind | None:
     if (model := _model_of(item)) is not None:
         return Kind(partial(MultiObjectVar, model=model), list, list)
     kind = _kind(item)
-    if kind is None or item is bool or kind.variable is FileVar:
+    if kind is None or item is bool or kind.variable in (FileVar, DataFileVar):
         return None
     variable = kind.variable()
     if isinstance(variable, ChoiceVar):

@@ -150,6 +150,21 @@ class BaseJob:
         self.user: RequestUser | None = None
         self.logger = self._make_logger()
 
+    @classmethod
+    def _of_run(cls, job_id: str, execution_id: str) -> "BaseJob":
+        """Return an object for one run. job_id: the id of what makes such runs; both are 32 digits."""
+        return cls()
+
+    @classmethod
+    def _is_withdrawn(cls) -> bool:
+        """Whether its author wants nothing of it to be seen at present."""
+        return False
+
+    @classmethod
+    def _advice(cls) -> list[str]:
+        """Return sentences for its author about what goes well enough, and could be better."""
+        return []
+
     def __str__(self) -> str:
         return str(self.name)
 

@@ -22,6 +22,10 @@ class Unreadable(ValueError):
 class JSONVar(Variable):
     """Any JSON value. The job gets it as Python has it: a dict, a list, a number..."""
 
+    seldom = ("place", "listed")
+    #: True: it is a list. Text that is no JSON stands for a list of that text alone, and so does any other value.
+    listed: bool | None = None
+
     def is_empty(self, raw: Any) -> bool:
         # An empty list is a value like others.
         return raw is None or (isinstance(raw, str) and not raw.strip())
@@ -32,13 +36,23 @@ class JSONVar(Variable):
                 text = text_of(raw)
                 if len(text) > LONGEST_JSON:
                     raise InvalidValue(f"Enter at most {LONGEST_JSON:,} characters.")
-                raw = parse_json(text)
+                raw = self._read(text)
+            if self.listed and not isinstance(raw, list):
+                raw = [raw]
             check_depth(raw)
         except Unreadable as error:
             raise InvalidValue(f"Enter valid JSON: {error}") from error
         for text in _texts(raw):
             text_of(text)  # Its escapes may name what no database takes.
         return raw
+
+    def _read(self, text: str) -> Any:
+        try:
+            return parse_json(text)
+        except Unreadable:
+            if not self.listed:
+                raise
+            return text.strip()
 
 
 def parse_json(text: str) -> Any:

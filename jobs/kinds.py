@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jobs.addresses import IPAddressVar, IPAddressWithMaskVar, IPNetworkVar
+from jobs.data_files import DataFileVar
 from jobs.errors import InvalidValue
 from jobs.files import FileVar
 from jobs.json_text import JSONVar
@@ -45,6 +46,7 @@ KINDS: dict[str, type[Variable]] = {
         DateTimeVar,
         JSONVar,
         FileVar,
+        DataFileVar,
         SecretVar,
     )
 }
@@ -98,6 +100,9 @@ def from_description(description: Mapping[str, Any]) -> Variable:
     options: dict[str, Any] = {name: description.get(name) for name in _arguments(kind)}
     variable = kind(**options)
     variable.name = description["name"]
+    for name in kind.seldom:
+        if name in description:
+            setattr(variable, name, description[name])
     if isinstance(variable, ChoiceVar):
         variable.names_choices = "choices" in description.get("computed", ())
     return variable

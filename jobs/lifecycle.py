@@ -29,7 +29,7 @@ DEEPEST_VALUE = 100
 LONGEST_CAUSE = 1_000
 
 #: Modules whose frames tell an author nothing.
-_not_of_authors = ["jobs.lifecycle", "jobs.dialects", "jobs.functions"]
+_not_of_authors = ["jobs.lifecycle", "jobs.dialects", "jobs.functions", "jobs.bots"]
 
 Verdict = Literal["completed", "failed", "errored"]
 

@@ -25,6 +25,7 @@ from jobs.job import BaseJob, Job
 from jobs.registration import registered
 from jobs.shims.finder import install_shims
 from jobs.siblings import siblings_of
+from jobs.variables import Variable
 
 PACKAGE = "errand_jobs"
 
@@ -201,9 +202,8 @@ def _tell_where(cls: type[BaseJob], module: Module, loaded: ModuleType) -> None:
         "file_path": module.path,
         "grouping": grouping_of(module, loaded),
     }
-    variables = cls._get_vars()
     for name, value in facts.items():
-        if name not in variables:
+        if not isinstance(getattr(cls, name, None), Variable):
             setattr(cls, name, value)
 
 

@@ -55,6 +55,10 @@ class Variable:
 
     #: Further options, as they appear in the description.
     options: ClassVar[tuple[str, ...]] = ()
+    #: Others, attributes that the description has only where they are set.
+    seldom: ClassVar[tuple[str, ...]] = ("place",)
+    #: Where it stands among the arguments of a `run` that takes them by position (see jobs.bots.arguments).
+    place: Any = None
     #: What the job gets when nothing was filled in.
     empty: ClassVar[Any] = None
     #: Whether a browser sends several values for it.
@@ -112,6 +116,7 @@ class Variable:
             "required": self.required,
             "default": None if "default" in computed else self.plain(self.default),
             **{option: getattr(self, option) for option in self.options},
+            **{option: value for option in self.seldom if (value := getattr(self, option)) is not None},
             **({"computed": computed} if computed else {}),
             **({"widget": widget} if widget else {}),
             **({"shown_if": dict(self.shown_if)} if self.shown_if else {}),
@@ -151,6 +156,9 @@ class StringVar(Variable):
     """A line of text."""
 
     options = ("min_length", "max_length", "regex")
+    seldom = ("place", "keeps_numbers")
+    #: True: a number, or true, that a program gives stays what it is.
+    keeps_numbers: bool | None = None
     empty = ""
 
     def __init__(
@@ -178,7 +186,9 @@ class StringVar(Variable):
             except (timed_regex.error, TypeError) as error:
                 raise BadJob(f"regex of {self.name} is not a regular expression: {error}.") from error
 
-    def parse(self, raw: Any) -> str:
+    def parse(self, raw: Any) -> Any:
+        if self.keeps_numbers and isinstance(raw, bool | int | float):
+            return raw
         text = text_of(raw).strip()
         self.check_text(text)
         return text
@@ -223,18 +233,30 @@ class SecretVar(StringVar):
 
 
 class IntegerVar(Variable):
-    """A whole number."""
+    """A whole number. With widget="range", from `min_value` to `max_value`, its input is a slider.
+
+    step: of the numbers from `min_value` on, only each so many.
+    """
 
     options = ("min_value", "max_value")
+    seldom = ("place", "step")
 
     def __init__(
-        self, min_value: int | None = None, max_value: int | None = None, *common: Any, **named: Any
+        self,
+        min_value: int | None = None,
+        max_value: int | None = None,
+        *common: Any,
+        step: int | None = None,
+        **named: Any,
     ) -> None:
         super().__init__(*common, **named)
         self.min_value = min_value
         self.max_value = max_value
+        self.step = step
 
     def check(self) -> None:
+        if self.step is not None and not (is_integer(self.step) and self.step > 0):
+            raise BadJob(f"step of {self.name} must be a whole number that is more than 0.")
         for option in self.options:
             if getattr(self, option) is not None and not is_integer(getattr(self, option)):
                 raise BadJob(f"{option} of {self.name} must be a whole number.")
@@ -245,6 +267,9 @@ class IntegerVar(Variable):
             raise InvalidValue(f"Ensure this value is greater than or equal to {self.min_value}.")
         if self.max_value is not None and number > self.max_value:
             raise InvalidValue(f"Ensure this value is less than or equal to {self.max_value}.")
+        first = self.min_value or 0
+        if self.step and (number - first) % self.step:
+            raise InvalidValue(f"Enter {first}, or that and a multiple of {self.step}.")
         return number
 
 

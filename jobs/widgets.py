@@ -12,6 +12,7 @@ _WIDGETS = {
     "radio": ("RadioSelect",),
     "select": ("Select", "SelectMultiple", "NullBooleanSelect"),
     "checkboxes": ("CheckboxSelectMultiple",),
+    "range": ("RangeInput",),
 }
 _NAME_OF = {name: widget for widget, names in _WIDGETS.items() for name in names}
 

@@ -205,6 +205,16 @@
     if (navigator.clipboard) all("[data-copy],[data-copy-text]").forEach(function (button) { button.hidden = false; });
   }
 
+  /* Sliders: the number that they stand at. */
+  function showSlides() {
+    all("[data-slide]").forEach(function (slide) {
+      var output = slide.querySelector("output");
+      output.textContent = slide.querySelector("input").value;
+      output.hidden = false;
+    });
+  }
+  document.addEventListener("input", function (event) { if (event.target.closest("[data-slide]")) showSlides(); });
+
   /* Tabs that have no room side by side: the current one is in sight. */
   function showCurrentTab() {
     all(".views .tabs [aria-current]").forEach(function (tab) {
@@ -378,7 +388,7 @@
   });
 
   /* What came in is made complete first, so that what follows measures all of it. */
-  document.addEventListener("htmx:afterSwap", function () { showTimes(); showCopy(); showCurrentTab(); });
+  document.addEventListener("htmx:afterSwap", function () { showTimes(); showCopy(); showSlides(); showCurrentTab(); });
 
   /* The end of a run puts its answer above the log. Whoever reads the log keeps their line where it is. */
   var readAt = null;
@@ -403,7 +413,7 @@
   });
 
   document.addEventListener("DOMContentLoaded", function () {
-    showTimes(); tick(); findLine(); showCopy(); showCurrentTab(); showAsk(); makeToasts(); sayNews();
+    showTimes(); tick(); findLine(); showCopy(); showSlides(); showCurrentTab(); showAsk(); makeToasts(); sayNews();
     setInterval(tick, 1000);
     setInterval(showTimes, 15000);
     all("[data-own-zone]").forEach(function (input) { input.value = Intl.DateTimeFormat().resolvedOptions().timeZone || input.value; });

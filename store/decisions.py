@@ -111,6 +111,12 @@ KINDS: Mapping[str, Kind] = {
         ),
         Kind("hook", "job hooks", {"view": "see", "change": "make and change", "delete": "delete"}),
         Kind("button", "job buttons", {"view": "see", "change": "make and change", "delete": "delete"}),
+        Kind(
+            "datafile",
+            "data files",
+            {"view": "see and read", "add": "upload", "change": "replace", "delete": "delete"},
+            {"name": "what it is called", "owner": "who uploaded it last: a username, or me"},
+        ),
         Kind("user", "people and what they may do", {"view": "see", "change": "change", "delete": "delete"}),
     )
 }
@@ -159,8 +165,9 @@ class Limits:
         """Say why an action on a whole kind is beyond them; "" where it is not."""
         if self.read_only and action != "view":
             return f"The token {self.name} may only read."
-        # To name an object among the inputs one has to find it.
-        if self.class_paths and kind not in OF_JOBS and (kind, action) != ("object", "view"):
+        # To name an object, or a data file, among the inputs one has to find it.
+        named = kind in ("object", "datafile") and action == "view"
+        if self.class_paths and kind not in OF_JOBS and not named:
             return f"The token {self.name} is for jobs only."
         return ""
 
@@ -177,6 +184,8 @@ class Asker:
     superuser: bool = False
     grants: tuple[Grant, ...] = ()
     limits: Limits | None = None
+    #: Whether authors may have switched jobs off, whose rows are to be hidden. Mostly none has, and lists are the faster.
+    some_withdrawn: bool = True
 
 
 @dataclass(frozen=True, slots=True)

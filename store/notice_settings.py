@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Literal
@@ -40,6 +40,8 @@ class SmtpSettings:
     password: str = field(default="", repr=False)
     #: A file of certificates to trust in place of the system's.
     ca: Path | None = None
+    #: The very address to go to, where the host was looked up before.
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,11 @@ def is_mail(text: str) -> bool:
     return len(text) <= LONGEST_MAIL and _MAIL.fullmatch(text) is not None
 
 
+def is_sender(text: str) -> bool:
+    """Tell whether mail can come from a text: an address, or a name with one."""
+    return is_mail(parseaddr(text)[1]) and text.isprintable()
+
+
 def _public_url(given: str) -> str:
     if not given:
         return ""
@@ -83,8 +90,11 @@ def _public_url(given: str) -> str:
 
 def _smtp(environ: Mapping[str, str]) -> SmtpSettings | None:
     given = environ.get("ERRAND_SMTP_URL", "").strip()
-    if not given:
-        return None
+    return replace(smtp_settings(given, ""), sender=_sender(environ)) if given else None
+
+
+def smtp_settings(given: str, sender: str, name: str = "ERRAND_SMTP_URL") -> SmtpSettings:
+    """Read the URL of a mail server, which sentences call `name`. Raises SettingsError."""
     parts = _split(given)
     # A password that was not percent-encoded makes another URL of it.
     if (
@@ -94,23 +104,23 @@ def _smtp(environ: Mapping[str, str]) -> SmtpSettings | None:
         or parts.fragment
     ):
         raise SettingsError(
-            "ERRAND_SMTP_URL is not the URL of a mail server. Write it like "
+            f"{name} is not the URL of a mail server. Write it like "
             "smtp://user:password@mail.example.com:587?starttls=1 or smtps://…, with the password percent-encoded."
         )
     options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     if set(options) - _OPTIONS:
         # Not by its name: that may be a part of a password.
-        raise SettingsError("ERRAND_SMTP_URL has an option that there is not; there are starttls and ca.")
+        raise SettingsError(f"{name} has an option that there is not; there are starttls and ca.")
     security = _security(parts, options)
     host, password = str(parts.hostname), unquote(parts.password or "")
     if password and security == "none" and host not in LOOPBACK:
         raise SettingsError(
-            "ERRAND_SMTP_URL would send the password for everybody to read: add ?starttls=1, or write smtps://."
+            f"{name} would send the password for everybody to read: add ?starttls=1, or write smtps://."
         )
     default = {"tls": 465, "starttls": 587, "none": 25}[security]
     ca = Path(options["ca"]).expanduser().absolute() if "ca" in options else None
     return SmtpSettings(
-        host, parts.port or default, security, _sender(environ), unquote(parts.username or ""), password, ca
+        host, parts.port or default, security, sender, unquote(parts.username or ""), password, ca
     )
 
 
@@ -122,7 +132,7 @@ def _security(parts: SplitResult, options: Mapping[str, str]) -> Literal["tls", 
 
 def _sender(environ: Mapping[str, str]) -> str:
     given = environ.get("ERRAND_MAIL_FROM", "").strip()
-    if not is_mail(parseaddr(given)[1]) or not given.isprintable():
+    if not is_sender(given):
         raise SettingsError(
             "ERRAND_MAIL_FROM is whom mail comes from, and has to be set with ERRAND_SMTP_URL: "
             "errand@example.com, or Errand <errand@example.com>."

@@ -14,10 +14,11 @@ OUTCOMES: Mapping[str, str] = {
     "canceled": "Canceled",
     "denied": "Denied",
 }
-ASKED, DECIDED, MISSED = "asked", "decided", "missed"
+ASKED, DECIDED, MISSED, OUTPUT = "asked", "decided", "missed", "output"
 
 #: What else there is to tell.
 OTHER: Mapping[str, str] = {
+    OUTPUT: "Has something to report",
     ASKED: "An approval is asked for",
     DECIDED: "A request was decided",
     MISSED: "A schedule missed runs, or cannot run",
@@ -27,6 +28,7 @@ OTHER: Mapping[str, str] = {
 #: its decision tells.
 OWN: Mapping[str, str] = {
     **{word: f"My run: {text.lower()}" for word, text in OUTCOMES.items() if word != "denied"},
+    OUTPUT: "My run has something to report",
     ASKED: "A run waits that I may approve",
     DECIDED: "My request was decided",
     MISSED: "My schedule missed runs, or cannot run",
@@ -43,8 +45,18 @@ UNSAID: Mapping[str, Sequence[str]] = {"browser": (ASKED, DECIDED), "mail": (ASK
 
 #: When somebody wants to be told of a job's or a schedule's runs.
 BAD = ("failed", "errored", MISSED)
-WHEN: Mapping[str, Sequence[str]] = {"bad": BAD, "any": (*OUTCOMES, MISSED)}
-WHEN_WORDS: Mapping[str, str] = {"any": "whenever a run ends", "bad": "when one fails"}
+WHEN: Mapping[str, Sequence[str]] = {"bad": BAD, "any": (*OUTCOMES, MISSED), OUTPUT: (OUTPUT,)}
+WHEN_WORDS: Mapping[str, str] = {
+    "any": "whenever a run ends",
+    "bad": "when one fails",
+    OUTPUT: "when one has something to report",
+}
+
+
+def when_of(words: Sequence[str]) -> str:
+    """Return which of WHEN somebody chose who is told on these words."""
+    chosen = set(words)
+    return next((when for when in (OUTPUT, "bad") if chosen <= set(WHEN[when])), "any")
 
 
 def wanted_by(user: User, word: str) -> list[str]:

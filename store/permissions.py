@@ -12,6 +12,7 @@ from store.models import (
     Button,
     Chain,
     Channel,
+    DataFile,
     Delivery,
     GitSource,
     Group,
@@ -42,6 +43,8 @@ EVERYONE: Sequence[tuple[str, str, Sequence[str], Sequence[Mapping[str, Any]]]] 
     ("Change own schedules", "schedule", ("change", "delete"), ({"owner": "me"},)),
     ("See all objects", "object", ("view",), ()),
     ("See workers and queues", "worker", ("view",), ()),
+    ("See all data files", "datafile", ("view",), ()),
+    ("Change own data files", "datafile", ("change", "delete"), ({"owner": "me"},)),
 )
 
 #: Kinds whose lists show what may be seen, be that nothing (see `visible`).
@@ -89,6 +92,8 @@ def decision(
     if isinstance(subject, type) and subject in KINDS_OF:
         return _any(asker, action, KINDS_OF[subject])
     db = object_session(user) if user is not None else None
+    if asker is not None and _is_withdrawn(subject, asker, db):
+        return Decision(False, "Its author has switched the job off.")
     return decide(asker, action, facts_of(subject, data=data, queue=queue, db=db))
 
 
@@ -107,15 +112,19 @@ def require(user: User | None, action: str, subject: Any = None, **asked: Any) -
     raise Forbidden(_refusal(action, subject, decided), decided, _question(action, subject))
 
 
-def visible(query: Select[Any], user: User | None, model: type[Any]) -> Select[Any]:
-    """Narrow `query` to the rows of `model` that `user` may view."""
-    return query.where(may_view(user, model))
+def visible(
+    query: Select[Any], user: User | None, model: type[Any], *, withdrawn: bool = False
+) -> Select[Any]:
+    """Narrow `query` to the rows of `model` that `user` may view (see `store.visibility.condition`)."""
+    return query.where(may_view(user, model, withdrawn=withdrawn))
 
 
-def may_view(user: User | None, model: type[Any]) -> ColumnElement[bool]:
+def may_view(user: User | None, model: type[Any], *, withdrawn: bool = False) -> ColumnElement[bool]:
     """Return what holds for the rows of `model` that `user` may view."""
     asker = asker_of(user)
-    return false() if asker is None or not asker.active else condition(asker, model)
+    if asker is None or not asker.active:
+        return false()
+    return condition(asker, model, withdrawn=withdrawn)
 
 
 # --- Who asks -------------------------------------------------------------------------------------------------
@@ -128,7 +137,8 @@ def asker_of(user: User | None) -> Asker | None:
     known: Asker | None = user.__dict__.get("_asker")
     if known is None:
         limits = user.__dict__.get("_limits")
-        known = Asker(user.username, bool(user.active), bool(user.superuser), _grants(user), limits)
+        who = (user.username, bool(user.active), bool(user.superuser))
+        known = Asker(*who, _grants(user), limits, _some_withdrawn(user))
         user.__dict__["_asker"] = known
     return known
 
@@ -136,6 +146,12 @@ def asker_of(user: User | None) -> Asker | None:
 def give(user: User, asker: Asker) -> None:
     """Have a person who was just loaded be `asker`, who was read a moment ago."""
     user.__dict__["_asker"] = asker
+
+
+def forget(user: User) -> None:
+    """Have it asked anew what a person may do."""
+    for known in ("_asker", "_limits"):
+        user.__dict__.pop(known, None)
 
 
 def look_up(db: Session, user: User) -> User | None:
@@ -154,6 +170,12 @@ def look_up(db: Session, user: User) -> User | None:
 def limit(user: User, limits: Limits) -> None:
     """Have a person who was just loaded do no more than a token lets them."""
     user.__dict__["_limits"] = limits
+
+
+def _some_withdrawn(user: User) -> bool:
+    db = object_session(user)
+    off = select(JobRecord.id).where(JobRecord.withdrawn).limit(1)
+    return db is None or not user.active or bool(_ask(db, off))
 
 
 def _grants(user: User) -> tuple[Grant, ...]:
@@ -233,6 +255,9 @@ def facts_of(
             return Facts("button")
         case Webhook() | WebhookDelivery():
             return Facts("webhook")
+        case DataFile():
+            owner = subject.username if subject.user_id is not None else None
+            return Facts("datafile", {"name": subject.name, "owner": owner})
         case User() | Group() | Permission():
             return Facts("user")
     return Facts("object", {"model": getattr(subject, "object_type", "")})
@@ -304,6 +329,19 @@ def _grouping(result: JobResult | Schedule, db: Session | None) -> str | None:
     return rows[0][0] if rows else None
 
 
+def _is_withdrawn(subject: Any, asker: Asker, db: Session | None) -> bool:
+    """Tell whether this is of a job that is switched off. The job itself is there for superusers: they asked for it."""
+    if isinstance(subject, JobRecord):
+        return bool(subject.withdrawn) and not asker.superuser
+    if not isinstance(subject, JobResult | Schedule) or not asker.some_withdrawn:
+        return False
+    job: JobRecord | None = vars(subject).get("job")
+    if job is not None or db is None:
+        return job is not None and bool(job.withdrawn)
+    rows = _ask(db, select(JobRecord.withdrawn).where(JobRecord.id == _attribute(subject, "job_id", db)))
+    return bool(rows and rows[0][0])
+
+
 def _ask(db: Session, query: Any) -> Sequence[Any]:
     """Read what has been committed, beside the session: on SQLite to ask there would take the write turn."""
     engine = db.get_bind().engine
@@ -338,7 +376,7 @@ def _question(action: str, subject: Any) -> Mapping[str, str]:
             name = subject.class_path
         case JobResult() | Schedule():
             name = str(subject.id)
-        case JobSource() | GitSource():
+        case JobSource() | GitSource() | DataFile():
             name = subject.name
         case _:
             name = str(getattr(subject, "object_type", ""))

@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import re
 import secrets
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,8 @@ def hash_password(password: str) -> str:
 
 def verify_password(password_hash: str | None, password: str) -> bool:
     """Compare in the same time whether or not there is such a user or password."""
+    if is_bcrypt(password_hash):
+        return _fits_bcrypt(str(password_hash), password)
     from argon2.exceptions import InvalidHashError, VerificationError
 
     if not _NOBODY:
@@ -35,6 +38,18 @@ def verify_password(password_hash: str | None, password: str) -> bool:
     except (VerificationError, InvalidHashError):
         return False
     return matches and password_hash is not None
+
+
+def is_bcrypt(password_hash: str | None) -> bool:
+    """Tell whether a hash came from an htpasswd file (see webapp.bots.htpasswd); ours are Argon2's."""
+    return bool(re.fullmatch(r"\$2[aby]\$(0[4-9]|1[0-6])\$[./A-Za-z0-9]{53}", password_hash or ""))
+
+
+def _fits_bcrypt(password_hash: str, password: str) -> bool:
+    import bcrypt
+
+    # It has never read more than 72 bytes.
+    return bcrypt.checkpw(password.encode("utf-8", "surrogatepass")[:72], password_hash.encode())
 
 
 def check_password_rules(password: str, username: str = "") -> None:

@@ -18,6 +18,11 @@ from sqlalchemy.exc import ArgumentError
 from store.git_rules import ALLOWANCES
 from store.given import SettingsError as SettingsError
 from store.given import flag
+from store.ndscheduler_settings import (
+    NDSCHEDULER_VARIABLES,
+    NdschedulerSettings,
+    ndscheduler_settings,
+)
 from store.notice_settings import NOTICE_VARIABLES, NoticeSettings, notice_settings
 from store.oidc_settings import OIDC_VARIABLES, OidcSettings, oidc_settings, passwords_allowed
 from store.timing.zones import BadZone, zone_named
@@ -47,6 +52,8 @@ VARIABLES = (
     "ERRAND_FILES_URL",
     "ERRAND_UPLOAD_MB",
     "ERRAND_CREATED_FILE_MB",
+    "ERRAND_DATA_FILES",
+    "ERRAND_DATA_FILE_MB",
     "ERRAND_REDACTION",
     "ERRAND_SECRETS",
     "ERRAND_SEALED_DAYS",
@@ -58,6 +65,7 @@ VARIABLES = (
     "ERRAND_IMAGE_HOSTS",
     *OIDC_VARIABLES,
     *NOTICE_VARIABLES,
+    *NDSCHEDULER_VARIABLES,
 )
 
 MEGABYTE = 1024 * 1024
@@ -88,6 +96,9 @@ class Settings:
     #: The largest file that a run may be given, and the largest that it may make.
     upload_bytes: int = 100 * MEGABYTE
     created_file_bytes: int = 10 * MEGABYTE
+    #: The folder in which data files lie (see store.data_files), and the largest one.
+    data_files: Path = Path("data-files")
+    data_file_bytes: int = 10 * MEGABYTE
     #: Rules that take credentials out of what runs say (see worker.redaction); None: the default ones.
     redaction_file: Path | None = None
     #: Files, or folders of files, that hold values which no run may tell (see worker.known_secrets).
@@ -110,6 +121,8 @@ class Settings:
     image_hosts: tuple[str, ...] = ()
     #: How messages leave the portal.
     notices: NoticeSettings = field(default_factory=NoticeSettings)
+    #: How schedules are made that come by the API of ndscheduler.
+    ndscheduler: NdschedulerSettings = field(default_factory=NdschedulerSettings)
 
 
 def load_settings(
@@ -146,6 +159,8 @@ def load_settings(
         files_url=_files_url(environ),
         upload_bytes=_megabytes(environ, "ERRAND_UPLOAD_MB", 100),
         created_file_bytes=_megabytes(environ, "ERRAND_CREATED_FILE_MB", 10),
+        data_files=_data_files(environ, folder),
+        data_file_bytes=_megabytes(environ, "ERRAND_DATA_FILE_MB", 10),
         redaction_file=_redaction_file(environ),
         secrets_paths=_paths(environ, "ERRAND_SECRETS"),
         sealed_days=_days(environ, "ERRAND_SEALED_DAYS", 30),
@@ -157,6 +172,7 @@ def load_settings(
         git_allow=_git_allow(environ),
         image_hosts=_image_hosts(environ),
         notices=notice_settings(environ),
+        ndscheduler=ndscheduler_settings(environ, _time_zone(environ)),
     )
 
 
@@ -313,6 +329,11 @@ def _time_zone(environ: Mapping[str, str]) -> str:
 def _paths(environ: Mapping[str, str], name: str) -> tuple[Path, ...]:
     parts = filter(None, environ.get(name, "").split(os.pathsep))
     return tuple(Path(part).expanduser().absolute() for part in parts)
+
+
+def _data_files(environ: Mapping[str, str], folder: Path) -> Path:
+    given = environ.get("ERRAND_DATA_FILES", "").strip()
+    return Path(given).expanduser().absolute() if given else folder / "data-files"
 
 
 def _redaction_file(environ: Mapping[str, str]) -> Path | None:

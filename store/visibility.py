@@ -16,6 +16,7 @@ from store.models import (
     Button,
     Chain,
     Channel,
+    DataFile,
     Delivery,
     GitSource,
     Group,
@@ -32,6 +33,7 @@ from store.models import (
     WebhookDelivery,
     WorkerProcess,
 )
+from store.withdrawn import shown
 
 KINDS_OF: Mapping[type[Any], str] = {
     JobRecord: "job",
@@ -49,15 +51,21 @@ KINDS_OF: Mapping[type[Any], str] = {
     Button: "button",
     Webhook: "webhook",
     WebhookDelivery: "webhook",
+    DataFile: "datafile",
     User: "user",
     Group: "user",
     Permission: "user",
 }
 
 
-def condition(asker: Asker, model: type[Any]) -> ColumnElement[bool]:
-    """Return what holds for the rows of `model` that `asker`, who has signed in, may view."""
+def condition(asker: Asker, model: type[Any], *, withdrawn: bool = False) -> ColumnElement[bool]:
+    """Return what holds for the rows of `model` that `asker`, who has signed in, may view.
+
+    withdrawn: a superuser has asked for what authors have switched off, too.
+    """
     within = true() if asker.limits is None else _within(asker.limits, model)
+    if asker.some_withdrawn and not (withdrawn and asker.superuser):
+        within = and_(within, shown(model))
     if asker.superuser:
         return within
     grants = grants_of(asker, "view", KINDS_OF[model])
@@ -256,6 +264,10 @@ def _of_runs(model: type[JobResult] | type[Schedule]) -> Mapping[str, Column]:
     }
 
 
+def _owner_of_file(wanted: Sequence[Any], _: str) -> ColumnElement[bool]:
+    return and_(DataFile.user_id.is_not(None), _texts(DataFile.username, wanted))
+
+
 def _source_of_git(wanted: Sequence[Any], _: str) -> ColumnElement[bool]:
     return _texts(literal(GIT) + GitSource.slug, wanted)
 
@@ -288,4 +300,5 @@ _COLUMNS: Mapping[type[Any], Mapping[str, Column]] = {
     JobSource: {"source": _plain(JobSource.name)},
     LoadError: {"source": _plain(LoadError.source)},
     GitSource: {"source": _source_of_git},
+    DataFile: {"name": _plain(DataFile.name), "owner": _owner_of_file},
 }

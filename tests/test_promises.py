@@ -1,4 +1,4 @@
-"""The table of docs/nautobot.md names every promise, and tests that are there."""
+"""The tables of docs/nautobot.md and docs/bots-scheduler.md name every promise, and tests that are there."""
 
 import re
 from collections.abc import Iterator
@@ -9,6 +9,15 @@ from store.settings import PROJECT_ROOT
 
 TEXT = (PROJECT_ROOT / "docs" / "nautobot.md").read_text("utf-8")
 ROWS = re.findall(r"^\| ((?:NB|CF)-.+?) \| .+? \| (.+) \|$", TEXT, re.MULTILINE)
+
+BOTS = (PROJECT_ROOT / "docs" / "bots-scheduler.md").read_text("utf-8")
+BOTS_ROWS = re.findall(r"^\| ((?:BS|CF|DC)-.+?) \| .+? \| (.*)\|$", BOTS, re.MULTILINE)
+
+PROMISED_BOTS = {
+    *(("BS", number) for number in range(1, 45)),
+    *(("CF", number) for number in range(13, 19)),
+    *(("DC", number) for number in range(9, 12)),
+}
 
 #: What the command line in the shape of Nautobot will bring is promised elsewhere.
 PROMISED = {
@@ -34,7 +43,15 @@ def test_every_promise_has_a_row_or_is_said_to_be_missing():
     assert sorted(PROMISED - said - {promise for cell in told for promise in promises(cell)}) == []
 
 
-@pytest.mark.parametrize("tests", [tests for _, tests in ROWS], ids=[cell for cell, _ in ROWS])
+def test_every_promise_of_bots_scheduler_has_a_row():
+    said = [promise for cell, _ in BOTS_ROWS for promise in promises(cell)]
+    assert sorted(said) == sorted(PROMISED_BOTS)
+
+
+ALL_ROWS = [*ROWS, *BOTS_ROWS]
+
+
+@pytest.mark.parametrize("tests", [tests for _, tests in ALL_ROWS], ids=[cell for cell, _ in ALL_ROWS])
 def test_what_the_table_names_is_there(tests: str):
     file = ""
     for name in re.findall(r"`([^`]+)`", tests):

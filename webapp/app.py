@@ -17,6 +17,7 @@ from webapp import (
     buttons,
     chains,
     channels,
+    data_files,
     database,
     deliveries,
     errors,
@@ -34,6 +35,7 @@ from webapp import (
     kept_values,
     login,
     looks,
+    ndscheduler,
     notifications,
     objects,
     permissions,
@@ -113,6 +115,7 @@ def create_app(settings: Settings) -> Flask:
         approvals,
         workers,
         objects,
+        data_files,
         users,
         identities,
         groups,
@@ -133,5 +136,6 @@ def create_app(settings: Settings) -> Flask:
         app.register_blueprint(noun.blueprint)
     api.register(app, settings)
     extras.register(app)
+    ndscheduler.register(app)
     plugins.init_app(app, brought)
     return app

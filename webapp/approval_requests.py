@@ -18,7 +18,7 @@ from webapp.database import db
 from webapp.inputs import ShownInput, shown_inputs
 from webapp.plans import ShownPlan, drift_in_words, plans_of
 from worker import schedule_approvals
-from worker.approvals import AlreadyDecided, Decision, decide, require_approver
+from worker.approvals import AlreadyDecided, Decision, decide, has_asked, require_approver
 from worker.dry_runs import dry_run, why_no_dry_run
 from worker.origins import REHEARSALS, Taken
 from worker.plan_runs import make as make_plan
@@ -182,7 +182,7 @@ def _one(
     plan: ShownPlan | None,
 ) -> Request:
     user, job = signed_in_user(), subject.job
-    own = subject.user_id == user.id
+    own = has_asked(db.session(), user.id, subject)
     waits = approval.decision is None and (
         isinstance(subject, Schedule) or subject.status == Status.AWAITING_APPROVAL
     )
@@ -233,7 +233,7 @@ def plan_again(request: Request) -> None:
     """
     if not request.waits or request.job is None:
         raise AlreadyDecided(OVER)
-    require_approver(signed_in_user(), request.subject, request.job)
+    require_approver(db.session(), signed_in_user(), request.subject, request.job)
     if request.plan is None:
         raise InvalidData({"plan": ["This job does not say beforehand what it will change."]})
     try:

@@ -10,6 +10,7 @@ from sqlalchemy import Select, select
 from jobs.spreadsheet import csv_rows
 from store.models import AuditRecord, User
 from store.text import clean_text
+from store.withdrawn import shown_audit
 from webapp.auth import require
 from webapp.database import db
 
@@ -83,7 +84,7 @@ def _wanted() -> dict[str, str]:
 
 
 def _filtered(wanted: dict[str, str]) -> Select[Any]:
-    query = select(AuditRecord)
+    query = select(AuditRecord).where(shown_audit())
     for name, value in wanted.items():
         if value:
             query = query.where(getattr(AuditRecord, name).istartswith(value, autoescape=True))

@@ -10,7 +10,7 @@ from werkzeug.exceptions import BadRequest
 
 from store import audit, permissions
 from store.decisions import Asker
-from store.models import User
+from store.models import DataFile, User
 from webapp.database import SAFE_METHODS, db
 from webapp.sessions import BrowserSession
 from webapp.uploads import expect_files
@@ -55,7 +55,9 @@ def init_app(app: Flask) -> None:
     app.before_request(_say_who_acts)
     app.before_request(_refuse_strangers)
     app.before_request(_refuse_foreign_pages)
-    app.context_processor(lambda: {"user": current_user(), "allowed": allowed, "people": User})
+    app.context_processor(
+        lambda: {"user": current_user(), "allowed": allowed, "people": User, "data_file": DataFile}
+    )
 
 
 def current_user() -> User | None:
@@ -84,8 +86,8 @@ def counts_as_use() -> bool:
 
 
 def below_api() -> bool:
-    """Tell whether this request is the API's: it knows its callers by their token, and asks by itself."""
-    return request.path.startswith("/api/")
+    """Tell whether this request is an API's: it knows its callers by what they send, and asks by itself."""
+    return request.path.startswith(("/api/", "/ndscheduler/"))
 
 
 #: What somebody may do can be so old for a poll, which only reads. All else asks anew each time.

@@ -11,7 +11,7 @@ from store import audit
 from store.models import Chain, JobRecord
 from store.permissions import NotVisible, visible
 from webapp.admin_forms import AdminForm, check_name
-from webapp.auth import allowed, current_user, require
+from webapp.auth import allowed, current_user, require, signed_in_user
 from webapp.database import db
 from webapp.mapped_inputs import read_inputs
 from worker.chains import begin
@@ -121,6 +121,7 @@ def _write(
     before = _told(chain) if known is not None else None
     chain.name, chain.on, chain.enabled = form.text("name"), form.text("on"), form.values["enabled"]
     chain.job, chain.next_job, chain.data = first, following, data
+    chain.set_up_by_id = signed_in_user().id
     after = _told(chain)
     db.session.add(chain)
     act = "chain.create" if known is None else "chain.change"

@@ -1,4 +1,4 @@
-"""Channels: places outside that are told what happens, Slack and webhooks of other programs."""
+"""Channels: places outside that are told what happens: Slack, webhooks of other programs, and people by mail."""
 
 from http import HTTPStatus
 
@@ -26,6 +26,7 @@ from store.text import clean_text
 from webapp.admin_forms import AdminForm, line
 from webapp.auth import allowed, require, signed_in_user
 from webapp.channel_form import KINDS, LONGEST_ADDRESS, drop, save, send_try, values_of
+from webapp.channel_form import new as new_values
 from webapp.channel_form import renew_secret as make_secret
 from webapp.database import db
 
@@ -48,7 +49,7 @@ def index() -> str:
 @blueprint.get("/new")
 def new() -> str:
     require("change", Channel)
-    return _page(None, AdminForm({"enabled": True, "kind": "slack", "words": {"failed", "errored"}}))
+    return _page(None, AdminForm(new_values("slack") | {"words": {"failed", "errored"}}))
 
 
 @blueprint.post("/new")
@@ -134,6 +135,8 @@ def _sent(channel: Channel | None) -> AdminForm:
             "kind": kind,
             "enabled": request.form.get("enabled") == "true",
             "class_paths": clean_text(request.form.get("class_paths", "")),
+            "sender": line(request.form, "sender"),
+            "receivers": clean_text(request.form.get("receivers", "")),
             "words": {word for word in request.form.getlist("words") if word in FOR_CHANNELS},
             # An address may hold what opens it, so it is not shown again; but what was refused was only typed.
             "address": line(request.form, "address")[: LONGEST_ADDRESS + 1],

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from flask import Flask, current_app, has_request_context, request
+from flask import Flask, current_app, g, has_request_context, request
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as RequestSession
 from sqlalchemy import Connection, Engine
@@ -21,13 +21,20 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class _Session(RequestSession):
-    """Reads without taking SQLite's only write turn, unless the request may change something."""
+    """Reads without taking SQLite's only write turn, unless the request may change something.
+
+    `g.changes` says so of one that does though its method is none for changes.
+    """
 
     def get_bind(self, *args: Any, **kwargs: Any) -> Engine | Connection:
         bind = super().get_bind(*args, **kwargs)
-        if has_request_context() and request.method in SAFE_METHODS and bind is db.engine:
+        if has_request_context() and _only_reads() and bind is db.engine:
             return _reading_engine()
         return bind
+
+
+def _only_reads() -> bool:
+    return request.method in SAFE_METHODS and not g.get("changes", False)
 
 
 # What was committed stays readable: to read it again would begin another transaction, and on SQLite that takes the

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from store.decisions import KINDS, Decision, Facts, decide
-from store.models import JobRecord, JobResult, User, class_path_of
+from store.models import DataFile, JobRecord, JobResult, User, class_path_of
 from store.permissions import allowed, asker_of, facts_of, visible
 from store.rights import Given, Person, Rights
 from webapp.job_key import as_id
@@ -54,5 +54,8 @@ def facts_named(db: Session, asks: User, kind: str, subject: str) -> Facts | Non
         query = visible(select(JobResult), asks, JobResult)
         result = db.scalar(query.where(JobResult.id == result_id)) if result_id else None
         return facts_of(result, db=db) if result is not None else None
+    if kind == "datafile" and subject:
+        file = db.scalar(visible(select(DataFile), asks, DataFile).where(DataFile.name == subject))
+        return facts_of(file) if file is not None else None
     values = dict.fromkeys(KINDS[kind].keys, subject) if subject else {}
     return Facts(kind, values)

@@ -23,7 +23,7 @@ MOST_CHECKBOXES = 8
 HIDEABLE = ("text", "number", "decimal", "date", "moment", "area", "json")
 
 #: Kinds that are one input, which its label can name.
-SINGLE = ("text", "number", "decimal", "date", "moment", "area", "json", "select", "file", "secret")
+SINGLE = ("text", "number", "slider", "decimal", "date", "moment", "area", "json", "select", "file", "secret")
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class Field:
     #: What the job's code should have computed for it, and why it did not.
     problems: list[str] = field(default_factory=list)
     options: list[Option] = field(default_factory=list)
-    #: min, max, minlength, maxlength.
+    #: min, max, step, minlength, maxlength.
     limits: dict[str, Any] = field(default_factory=dict)
     multiple: bool = False
     #: It is no input like the others, but says how the job is run.
@@ -123,6 +123,7 @@ def build_field(
     kinds: dict[str, Callable[[Field, Mapping[str, Any]], None]] = {
         "FileVar": _file,
         "SecretVar": _secret,
+        "DataFileVar": _data_file,
         "TextVar": _area,
         "IntegerVar": _number,
         "DecimalVar": _decimal,
@@ -163,6 +164,16 @@ def limit_file(made: Field, upload_bytes: int) -> None:
     made.help = f"{made.help} At most {in_units(most)}.".strip()
 
 
+def _data_file(made: Field, variable: Mapping[str, Any]) -> None:
+    _choice(made, variable)
+    if made.kind == "segments":
+        made.kind = "select"
+        if made.required and not any(option.chosen for option in made.options):
+            made.options.insert(0, Option("", "Choose…", True))
+    if not any(option.value for option in made.options):
+        made.help = f"{made.help} There is no data file yet.".strip()
+
+
 def _secret(made: Field, variable: Mapping[str, Any]) -> None:
     _line(made, variable)
     made.kind, made.value = "secret", ""
@@ -179,7 +190,9 @@ def _area(made: Field, variable: Mapping[str, Any]) -> None:
 def _number(made: Field, variable: Mapping[str, Any]) -> None:
     # An input for numbers empties itself when it is given anything else: what was typed must stay.
     made.kind = "number" if re.fullmatch(r"\s*(-?\d+)?\s*", str(made.value)) else "text"
-    made.limits = _limits(variable, min="min_value", max="max_value") if made.kind == "number" else {}
+    made.limits = (
+        _limits(variable, min="min_value", max="max_value", step="step") if made.kind == "number" else {}
+    )
     if not made.help:
         made.help = _range(variable.get("min_value"), variable.get("max_value"))
 
@@ -260,6 +273,8 @@ def _change_widget(made: Field, widget: str) -> None:
         made.kind = "area"
     elif widget == "password" and made.kind == "text":
         made.kind, made.value = "secret", ""
+    elif widget == "range" and _can_slide(made):
+        made.kind = "slider"
     elif widget == "hidden" and made.kind in HIDEABLE:
         made.kind = "hidden"
     elif widget == "radio" and made.kind == "select":
@@ -269,6 +284,16 @@ def _change_widget(made: Field, widget: str) -> None:
         made.kind = "select"
     elif widget in ("checkboxes", "select") and made.kind in ("checks", "list"):
         made.kind = "checks" if widget == "checkboxes" else "list"
+
+
+def _can_slide(made: Field) -> bool:
+    """Tell whether a slider can stand where its value says: it would move what does not fit."""
+    if made.kind != "number" or not {"min", "max"} <= made.limits.keys():
+        return False
+    if not str(made.value).strip():
+        return made.required
+    steps, rest = divmod(int(str(made.value)) - made.limits["min"], made.limits.get("step", 1))
+    return not rest and steps >= 0 and int(str(made.value)) <= made.limits["max"]
 
 
 def _limits(variable: Mapping[str, Any], **names: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from store.models import Hook, JobRecord, now
 from store.objects import models
 from store.permissions import NotVisible, visible
 from webapp.admin_forms import AdminForm, check_name
-from webapp.auth import current_user, require
+from webapp.auth import allowed, current_user, require
 from webapp.database import db
 
 ACTIONS = (CREATE, UPDATE, DELETE)
@@ -64,6 +64,9 @@ def _check(form: AdminForm, known: Hook | None) -> JobRecord | None:
     job = receivers(known).get(form.text("job"))
     if job is None:
         form.refuse("job", "Choose one of these jobs.")
+    elif _may_run_something(form, known, job) and not allowed("run", job):
+        # It runs as whoever makes a change; but what one may not run one has nobody else run.
+        form.refuse("job", f"You may not run {job.name} yourself.")
     types, actions = form.values["object_types"], form.values["actions"]
     if not types or not set(types) <= models().keys():
         form.refuse("object_types", "Choose at least one of these.")
@@ -74,6 +77,11 @@ def _check(form: AdminForm, known: Hook | None) -> JobRecord | None:
         if other is not known and set(types) & {*other.object_types} and set(actions) & {*other.actions}:
             form.refuse("object_types", f"The hook {other.name} runs this job already for such a change.")
     return job
+
+
+def _may_run_something(form: AdminForm, known: Hook | None, job: JobRecord) -> bool:
+    """Tell whether more comes of a form than that a hook runs nothing any more."""
+    return form.values["enabled"] or known is None or known.job is not job
 
 
 def _write(hook: Hook, known: Hook | None, form: AdminForm, job: JobRecord) -> None:

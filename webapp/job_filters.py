@@ -18,6 +18,7 @@ FLAGS = {
     "has_sensitive_variables": "Sensitive inputs",
     "is_job_hook_receiver": "Hook receiver",
     "is_job_button_receiver": "Button receiver",
+    "withdrawn": "Switched off by its author",
 }
 _VALUES = {"true": True, "false": False, "any": None}
 
@@ -27,6 +28,7 @@ _USUAL: Mapping[str, bool | None] = {
     "hidden": False,
     "is_job_hook_receiver": False,
     "is_job_button_receiver": False,
+    "withdrawn": False,
 }
 _OF_CHIP: dict[Show, Mapping[str, bool | None]] = {
     "favourites": {},
@@ -59,7 +61,7 @@ class Filters:
 
     def take(self, job: Filtered) -> bool:
         """Tell whether the list has this job."""
-        wanted = {**_OF_CHIP.get(self.show, _USUAL), **self.flags}
+        wanted = {"withdrawn": False, **_OF_CHIP.get(self.show, _USUAL), **self.flags}
         fits = all(getattr(job, name) == value for name, value in wanted.items() if value is not None)
         return fits and self._chip_takes(job)
 

@@ -42,6 +42,7 @@ class Known(NamedTuple):
     commit_default: bool
     has_sensitive_variables: bool
     receives: str
+    withdrawn: bool
 
     @property
     def is_job_hook_receiver(self) -> bool:
@@ -98,8 +99,8 @@ class Group:
         return self.lines[-1].job.class_path if self.lines else None
 
 
-def known_jobs() -> list[Known]:
-    """Return all jobs the reader may view, in the order of the list."""
+def known_jobs(*, withdrawn: bool = False) -> list[Known]:
+    """Return all jobs the reader may view, in the order of the list (see `store.visibility.condition`)."""
     columns: list[Any] = [
         JobRecord.class_path,
         _latest_end(),
@@ -114,8 +115,9 @@ def known_jobs() -> list[Known]:
         JobRecord.commit_default,
         JobRecord.has_sensitive_variables,
         JobRecord.receives,
+        JobRecord.withdrawn,
     ]
-    query = visible(select(*columns), current_user(), JobRecord)
+    query = visible(select(*columns), current_user(), JobRecord, withdrawn=withdrawn)
     rows = db.session.execute(query.order_by(JobRecord.grouping, JobRecord.name, JobRecord.class_path))
     running, favourites = _running(), favourite_paths()
     return [

@@ -20,6 +20,7 @@ from store.models import JobRecord, JobResult, LoadError, Schedule
 from store.permissions import visible
 from webapp import favourites, form_template, run_form
 from webapp.auth import allowed, current_user, signed_in_user
+from webapp.data_file_facts import data_file_choices
 from webapp.database import db
 from webapp.fields import PREFIX, SEARCH_PREFIX
 from webapp.history import newest_runs, usual_seconds
@@ -38,7 +39,12 @@ RECENT_RUNS_SHOWN = 4
 
 
 def questions_of(job: JobRecord) -> Questions:
-    return Questions(current_app.extensions["errand"].settings, job, username=signed_in_user().username)
+    return Questions(
+        current_app.extensions["errand"].settings,
+        job,
+        username=signed_in_user().username,
+        data_files=lambda: data_file_choices(signed_in_user()),
+    )
 
 
 def uploads() -> list[tuple[str, list[Upload]]]:
@@ -122,7 +128,7 @@ def _why_broken(job: JobRecord) -> str:
     """Say what is wrong with the job's file, where it has changed and cannot be loaded any more."""
     if not is_broken(current_app.extensions["errand"].settings, job):
         return ""
-    of_module = (LoadError.source == job.source, LoadError.module == job.module)
+    of_module = (LoadError.source == job.source, LoadError.module == job.module, ~LoadError.advice)
     error = db.session.scalars(select(LoadError).where(*of_module).limit(1)).first()
     return error.message if error else ""
 

@@ -59,7 +59,7 @@ def index() -> str:
     require("view", JobRecord)
     filters = read_filters(request.args)
     search = _cleaned("q")
-    everything = known_jobs()
+    everything = known_jobs(withdrawn=filters.flags.get("withdrawn", False) is not False)
     words = search.lower().split()
     groups = grouped(job for job in everything if filters.take(job) and job.matches(words))
     page = {
@@ -86,8 +86,9 @@ def index() -> str:
         **page,
         flags=FLAGS,
         source_count=db.session.scalar(select(func.count()).select_from(JobSource)) or 0,
-        load_errors=_load_errors(),
-        error_count=db.session.scalar(select(func.count()).select_from(LoadError)) or 0,
+        load_errors=_load_errors(advice=False),
+        advice=_load_errors(advice=True),
+        error_count=db.session.scalar(select(func.count(LoadError.id)).where(~LoadError.advice)) or 0,
         may_enable=allowed("change", JobRecord),
         may_see_sources=allowed("view", JobSource),
     )
@@ -269,8 +270,8 @@ def _mark(key: str, *, starred: bool) -> Response:
     return make_response(redirect(f"{back}#star-{job.id.hex}", HTTPStatus.SEE_OTHER))
 
 
-def _load_errors() -> Sequence[LoadError]:
-    shown = visible(select(LoadError), current_user(), LoadError)
+def _load_errors(*, advice: bool) -> Sequence[LoadError]:
+    shown = visible(select(LoadError), current_user(), LoadError).where(LoadError.advice.is_(advice))
     return db.session.scalars(shown.order_by(LoadError.source, LoadError.module)).all()
 
 

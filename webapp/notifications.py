@@ -32,7 +32,7 @@ from store.models import (
 )
 from store.models.notice import UNSEEN
 from store.notice_settings import is_mail
-from store.notices import BAD, OUTCOMES, OWN, UNSAID, WAYS, WHEN, WHEN_WORDS
+from store.notices import OUTCOMES, OUTPUT, OWN, UNSAID, WAYS, WHEN, WHEN_WORDS, when_of
 from store.permissions import NotVisible
 from webapp import htmx, wishes
 from webapp.admin_forms import AdminForm, line
@@ -171,8 +171,7 @@ def tell_of(about: str, subject: object) -> Tell:
     rule = db.session.scalars(select(NoticeRule).where(*own)).one_or_none()
     if rule is None:
         return Tell(about, str(subject))
-    on = "bad" if set(rule.words) <= set(BAD) else "any"
-    return Tell(about, str(subject), frozenset(rule.ways), on)
+    return Tell(about, str(subject), frozenset(rule.ways), when_of(rule.words))
 
 
 def unseen() -> Sequence[Delivery]:
@@ -200,7 +199,8 @@ def offer() -> dict[str, object]:
 
 def _look(delivery: Delivery) -> str:
     """Return the colour of a message."""
-    status = delivery.content.get("result", {}).get("status") if delivery.event == "ended" else None
+    ended = delivery.event in ("ended", OUTPUT)
+    status = delivery.content.get("result", {}).get("status") if ended else None
     return LOOKS[Status(status)].css if status in FINAL else "is-hold"
 
 
@@ -233,6 +233,6 @@ def _page(form: AdminForm) -> str:
         "notifications/show.html",
         form=form,
         own=OWN,
-        rules=[(rule, "bad" if set(rule.words) <= set(BAD) else "any") for rule in rules],
+        rules=[(rule, when_of(rule.words)) for rule in rules],
         deliveries=deliveries,
     )

@@ -63,7 +63,7 @@ def index() -> str:
     user = current_user()
     rows = db.session.scalars(visible(select(JobSource), user, JobSource).order_by(JobSource.name)).all()
     repositories = {row.name: row for row in db.session.scalars(visible(select(GitSource), user, GitSource))}
-    errors = db.session.scalars(
+    told = db.session.scalars(
         visible(select(LoadError), user, LoadError).order_by(LoadError.source, LoadError.path)
     ).all()
     counted = select(JobRecord.source, func.count()).where(JobRecord.installed).group_by(JobRecord.source)
@@ -72,7 +72,8 @@ def index() -> str:
         rows=rows,
         repositories=repositories,
         syncs=latest(db.session()),
-        errors=errors,
+        errors=[row for row in told if not row.advice],
+        advice=[row for row in told if row.advice],
         jobs=dict(db.session.execute(counted).all()),
         looks=LOOKS,
         may_add=allowed("change", JobSource),

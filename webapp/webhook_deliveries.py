@@ -12,7 +12,7 @@ from store.models import JobResult, Webhook, WebhookDelivery
 from store.permissions import NotVisible
 from store.text import clean_text
 from webapp.admin_forms import AdminForm
-from webapp.auth import allowed, require, signed_in_user
+from webapp.auth import allowed, signed_in_user
 from webapp.database import db
 from webapp.mapped_inputs import written
 from webapp.webhook_access import find_webhook, may_send, require_send, settings
@@ -45,7 +45,7 @@ def offer_words() -> dict[str, object]:
 def test(webhook_id: UUID) -> str:
     """Ask for a sample, or begin with what once came."""
     webhook = find_webhook(webhook_id)
-    require("change", webhook)
+    require_send(webhook)
     values = {"headers": "Content-Type: application/json", "body": "{}"}
     number = request.args.get("delivery", "")
     if number.isascii() and number.isdecimal() and len(number) < 10:
@@ -59,7 +59,7 @@ def test(webhook_id: UUID) -> str:
 def try_it(webhook_id: UUID) -> Response:
     """Say step by step what would become of a sample."""
     webhook = find_webhook(webhook_id)
-    require("change", webhook)
+    require_send(webhook)
     form = AdminForm({name: clean_text(request.form.get(name, "")).strip() for name in ("headers", "body")})
     if len(form.text("body")) > LONGEST_BODY:
         form.refuse("body", f"Use at most {LONGEST_BODY:,} characters.")

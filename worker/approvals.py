@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from jobs.errors import InvalidData
 from store.audit import note
-from store.models import Approval, JobRecord, JobResult, Schedule, Status, User, now
+from store.models import Approval, Chain, JobRecord, JobResult, Schedule, Status, User, now
 from store.permissions import Forbidden, require
 from store.platform import Platform
 from store.settings import Settings
@@ -58,8 +58,15 @@ def ask(db: Session, result: JobResult, job: JobRecord) -> None:
             created_at=moment,
             expires_at=moment + waits_for(job),
             asked=digests(result, job),
+            asked_by_id=_author_of_chain(db, result),
         )
     )
+
+
+def _author_of_chain(db: Session, result: JobResult) -> int | None:
+    if result.origin != "chain":
+        return None
+    return db.scalar(select(Chain.set_up_by_id).where(Chain.id == result.origin_id))
 
 
 def waits_for(job: JobRecord) -> timedelta:
@@ -69,7 +76,17 @@ def waits_for(job: JobRecord) -> timedelta:
 
 def bring_along(db: Session, approval: Approval, result: JobResult) -> None:
     """Have this new run be approved as its schedule is, in the transaction that stores it."""
-    kept = ("schedule_id", "asked", "decision", "decided_at", "decided_by", "comment", "planned_by", "drift")
+    kept = (
+        "schedule_id",
+        "asked",
+        "decision",
+        "decided_at",
+        "decided_by",
+        "comment",
+        "planned_by",
+        "drift",
+        "asked_by_id",
+    )
     copied = {name: getattr(approval, name) for name in kept}
     # Whom it concerns was told of the schedule's.
     db.add(Approval(result_id=result.id, created_at=result.created_at, told=2, **copied))
@@ -94,7 +111,7 @@ def decide(
     Raises Forbidden, InvalidData ({"comment": ...}) where a denial has no reason, AlreadyDecided.
     """
     job = _job_of(db, result)
-    require_approver(user, result, job)
+    require_approver(db, user, result, job)
     comment = checked_comment(decision, comment)
     approval = _approval_of(db, result)
     if decision == "approved":
@@ -115,11 +132,22 @@ def tried(subject: JobResult | Schedule, job: JobRecord, by: str) -> Approval:
     return Approval(asked=asked, decision="approved", decided_by=by, decided_at=now(), comment="A dry run.")
 
 
-def require_approver(user: User, asked: JobResult | Schedule, job: JobRecord) -> None:
+def require_approver(db: Session, user: User, asked: JobResult | Schedule, job: JobRecord) -> None:
     """Raise Forbidden unless this user may decide on it."""
     require(user, "approve", job, data=asked.data or {}, queue=asked.queue)
-    if asked.user_id == user.id:
+    if has_asked(db, user.id, asked):
         raise Forbidden("You cannot approve your own job request!")
+
+
+def has_asked(db: Session, user_id: int, asked: JobResult | Schedule) -> bool:
+    """Tell whether somebody has asked for it: as whom it runs, who gave a schedule its times, or set up its chain."""
+    if user_id == asked.user_id:
+        return True
+    if isinstance(asked, Schedule):
+        return user_id == asked.asked_by_id
+    if asked.origin != "chain":
+        return False
+    return user_id == db.scalar(select(Approval.asked_by_id).where(Approval.result_id == asked.id))
 
 
 def checked_comment(decision: Decision, comment: str) -> str:

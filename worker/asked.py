@@ -6,14 +6,15 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from jobs.data import clean
+from jobs.data_files import data_file_names
 from jobs.errors import InvalidData
 from jobs.kinds import secret_names
 from jobs.variables import DRY_RUN
-from store.models import JobRecord
+from store.models import JobRecord, User
 from store.permissions import Forbidden
 from store.sealing import Box, close
 from store.settings import Settings
-from worker import run_files
+from worker import data_files, run_files
 from worker.lookups import object_lookup
 from worker.questions import Questions
 
@@ -28,6 +29,8 @@ def require_runnable(job: JobRecord) -> None:
         raise NotRunnable(
             f"{job.name} is not installed any more: its class was not found at the last refresh."
         )
+    if job.withdrawn:
+        raise NotRunnable(f"{job.name} is switched off by its author.")
     if not job.enabled:
         raise NotRunnable(f"{job.name} is not enabled to be run.")
 
@@ -60,16 +63,22 @@ def check_inputs(
     form: bool,
     questions: Questions,
     sealed: Collection[str],
+    user: User | None,
 ) -> dict[str, Any]:
-    """Return the data of a run, without what is sealed. Raises InvalidData."""
+    """Return the data of a run, without what is sealed. Raises InvalidData.
+
+    user: who has to see the data files among them; None: nobody's permission is asked.
+    """
     variables = [variable for variable in job.variables if variable["name"] not in sealed]
-    if questions.needed():
-        # The job's code may take its time, and on SQLite whatever was read so far keeps every other writer waiting.
+    if questions.needed() or data_file_names(variables):
+        # The job's code may take its time, and what is new in the folder of data files is written down: on SQLite
+        # whatever was read so far keeps every other writer waiting.
         db.commit()
     with object_lookup(settings) as objects:
         complete = questions.of_submit(raw, form=form)
         data = clean(variables, raw, objects=objects, form=form, complete=complete)
     run_files.check_sizes(data, settings.upload_bytes)
+    data_files.check_chosen(settings, db.get_bind().engine, variables, data, user)
     # Of sealed inputs a worker judges the whole (see worker.rejudging).
     if questions.validates and not sealed:
         with run_files.on_disk(data) as readable:

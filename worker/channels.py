@@ -1,16 +1,19 @@
-"""Places outside that are told: Slack, and the webhooks of other programs."""
+"""Places outside that are told: Slack, webhooks of other programs, and people by a mail server of their own."""
 
 import hashlib
 import hmac
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from store.models import Delivery, now
-from store.notice_settings import NoticeSettings
-from worker import messages
-from worker.outside import Answer, BadAddress, NoAnswer, post
+from store.given import SettingsError
+from store.models import Channel, Delivery, now
+from store.notice_settings import NoticeSettings, smtp_settings
+from worker import mail, messages
+from worker.messages import Told
+from worker.outside import Answer, BadAddress, NoAnswer, post, resolve
 from worker.sending import Trouble, Undeliverable
 
 #: Where Slack's own API is.
@@ -69,6 +72,24 @@ def send_slack(settings: NoticeSettings, delivery: Delivery, box: Mapping[str, A
     headers["Authorization"] = f"Bearer {settings.slack_token}"
     body = json.dumps({**said, "channel": box.get("channel", "")}).encode()
     return _judged(_posted(SLACK_API, body, headers, settings))
+
+
+def send_mail(
+    settings: NoticeSettings, delivery: Delivery, channel: Channel, box: Mapping[str, Any], report: Told
+) -> str:
+    """Send a mail by the channel's own server. Raises Trouble, Undeliverable."""
+    try:
+        server = smtp_settings(str(box.get("url", "")), channel.sender, "The address")
+        own = settings.mail
+        if own is None or own.host != server.host:
+            server = replace(server, address=str(resolve(server.host, server.port, settings)))
+    except (SettingsError, BadAddress) as error:
+        raise Undeliverable(str(error)) from error
+    except NoAnswer as error:
+        raise Trouble(str(error), whole=True) from error
+    # The portal's own authority signs servers of its network, too.
+    server = replace(server, ca=own.ca if own is not None else None)
+    return mail.send(server, delivery, settings.url, {}, report, channel.receivers)
 
 
 def greet_slack(settings: NoticeSettings) -> str:

@@ -224,6 +224,8 @@ def _usual(variable: Mapping[str, Any]) -> Iterator[Any]:
         if variable.get(option) is not None:
             yield variable[option]
     yield from (1, "10.0.0.1", "10.0.0.0/24", "2026-01-31", "2026-01-31T14:30", {"a": 1}, True, [1])
+    if variable["type"] == "DataFileVar":
+        yield "example.txt"
     yield "x" * max(1, variable.get("min_length") or 1)
 
 

@@ -280,7 +280,7 @@ class _Child:
 
     def _dressed(self, cls: type[BaseJob], order: Order, context: "_Context") -> BaseJob:
         """Return a job with all that belongs to its run."""
-        job = cls()
+        job = cls._of_run(order["job_id"], UUID(order["result_id"]).hex)
         # An admin may have said otherwise than the class.
         job.read_only = order["read_only"]
         job._context = context

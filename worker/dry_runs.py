@@ -34,7 +34,7 @@ def dry_run(
 
     Raises Forbidden, NotRunnable or InvalidData.
     """
-    require_approver(user, subject, job)
+    require_approver(db, user, subject, job)
     require(user, "run", job)
     if problem := why_no_dry_run(subject, job):
         raise InvalidData({"comment": [problem]})

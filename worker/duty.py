@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from store.data_files import sync
 from store.platform import Platform
 from store.settings import Settings
 from worker import approvals, plan_runs, schedule_approvals
@@ -104,6 +105,7 @@ class Duty:
                 if number % FOLDERS_EVERY == 0:
                     remove_stale_folders(self._platform.engine, folders_of(self._settings))
                     remove_old_profiles()
+                    sync(self._settings, self._platform.engine)
                 number += 1
             except SQLAlchemyError as error:
                 # A database that restarts is back soon; what was missed is found in the next pass. The

@@ -24,7 +24,7 @@ from store.sealing import Box
 from store.settings import Settings
 from store.timing.recurrence import Recurrence
 from store.timing.saved import cursor, recurrence_of
-from worker import rules
+from worker import awaited_jobs, rules
 from worker.asked import NotRunnable, require_runnable
 from worker.attempts import ended
 from worker.failpoints import reach
@@ -146,7 +146,7 @@ def why_not_now(schedule: Schedule, approval: Approval | None) -> str:
         gone = "has no account any more" if schedule.user is None else "may not sign in any more"
         return f"{runs_as(schedule)} {gone}. Somebody has to take it over."
     if schedule.job is None:
-        return "Its job was removed."
+        return awaited_jobs.problem_of(schedule.class_path)
     try:
         require_runnable(schedule.job)
     except NotRunnable as refusal:

@@ -21,6 +21,8 @@ class Order(TypedDict):
 
     result_id: str
     attempt: int
+    #: Of the schedule that made the run, or of its job: 32 digits.
+    job_id: str
     class_path: str
     username: str
     data: dict[str, Any]

@@ -126,7 +126,7 @@ def _submit(db: Session, settings: Settings, hook: Hook, change: Row[Any]) -> No
         job=hook.job,
         raw={"object_change": change.id},
         user=_user(db, change),
-        # An admin has set up the hook: who changes an object need not be allowed to run the receiver.
+        # Who set up the hook may run the receiver: who changes an object need not.
         permitted=True,
         commit=True,
         origin=Origin(

@@ -7,6 +7,7 @@ from store.audit import note
 from store.models import JobRecord, JobSource, User
 from store.permissions import allowed, require, visible
 from store.settings import Settings
+from worker.awaited_jobs import adopt
 from worker.refresh import RefreshReport, refresh
 
 INSTALLED = "{name} is installed: the next refresh would make its record again. Disable it instead."
@@ -22,6 +23,8 @@ def switch(db: Session, job: JobRecord, *, enabled: bool) -> None:
         before={"enabled": before},
         after={"enabled": enabled},
     )
+    if enabled:
+        adopt(db)
 
 
 def remove(db: Session, job: JobRecord) -> None:

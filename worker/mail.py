@@ -3,7 +3,7 @@
 import smtplib
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
@@ -11,6 +11,7 @@ from email.utils import formatdate, parseaddr
 from store.models import Delivery
 from store.notice_settings import SmtpSettings, is_mail
 from worker import messages
+from worker.messages import NO_REPORT, Told
 from worker.outside import STEP_SECONDS, WHOLE_SECONDS, shut, within
 from worker.sending import Trouble, Undeliverable
 
@@ -20,15 +21,21 @@ def send(
     delivery: Delivery,
     portal: str,
     secret: Mapping[str, str],
-    report: tuple[str, str] = ("", ""),
+    report: Told = NO_REPORT,
+    receivers: Sequence[str] = (),
 ) -> str:
-    """Hand the message to the mail server; return what that said. Raises Trouble, Undeliverable."""
-    if not is_mail(delivery.receiver):
+    """Hand the message to the mail server; return what that said. Raises Trouble, Undeliverable.
+
+    receivers: of a channel, in place of the one of the message.
+    """
+    receivers = receivers or [delivery.receiver]
+    if not all(map(is_mail, receivers)):
         raise Undeliverable("That is no mail address.")
-    message = compose(settings, delivery, portal, secret, report)
+    message = compose(settings, delivery, portal, secret, report, receivers)
     with _at_server(settings) as server:
-        server.send_message(message)
-    return "The mail server took it."
+        refused = server.send_message(message)
+    told = [f"Not for {receiver}: {_answer(*said)}" for receiver, said in refused.items()]
+    return " ".join(["The mail server took it.", *told])
 
 
 def greet(settings: SmtpSettings) -> str:
@@ -73,32 +80,39 @@ def compose(
     delivery: Delivery,
     portal: str,
     secret: Mapping[str, str],
-    report: tuple[str, str] = ("", ""),
+    report: Told,
+    receivers: Sequence[str],
 ) -> EmailMessage:
-    """Make the mail. report: what its run has reported, as text and as HTML that is safe."""
+    """Make the mail. report: what its run has reported."""
     message = EmailMessage()
-    message["Subject"] = " ".join(delivery.title.split())
+    message["Subject"] = " ".join((report.subject or delivery.title).split())
     message["From"] = settings.sender
-    message["To"] = delivery.receiver
+    message["To"] = ", ".join(receivers)
     message["Date"] = formatdate(usegmt=True)
     # The same each time it is sent: whoever gets it twice can tell.
     message["Message-ID"] = f"<{delivery.mark}@{parseaddr(settings.sender)[1].partition('@')[2]}>"
     message["X-Errand-Delivery"] = str(delivery.mark)
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(messages.plain(delivery, portal, secret, report[0]))
-    message.add_alternative(messages.as_html(delivery, portal, secret, report[1]), subtype="html")
+    message.set_content(messages.plain(delivery, portal, secret, report))
+    message.add_alternative(messages.as_html(delivery, portal, secret, report), subtype="html")
     return message
 
 
 def _server(settings: SmtpSettings) -> smtplib.SMTP:
     # Named here, or smtplib asks the name service, which may take its time.
     name = socket.gethostname() or "localhost"
-    if settings.security == "tls":
-        context = _context(settings)
-        return smtplib.SMTP_SSL(
-            settings.host, settings.port, local_hostname=name, timeout=STEP_SECONDS, context=context
-        )
-    return smtplib.SMTP(settings.host, settings.port, local_hostname=name, timeout=STEP_SECONDS)
+    server = (
+        smtplib.SMTP_SSL(local_hostname=name, timeout=STEP_SECONDS, context=_context(settings))
+        if settings.security == "tls"
+        else smtplib.SMTP(local_hostname=name, timeout=STEP_SECONDS)
+    )
+    # Its certificate is that of the host, wherever we go to reach it.
+    server._host = settings.host  # type: ignore[attr-defined]
+    code, said = server.connect(settings.address or settings.host, settings.port)
+    if code != 220:
+        server.close()
+        raise smtplib.SMTPConnectError(code, said)
+    return server
 
 
 def _greet(server: smtplib.SMTP, settings: SmtpSettings) -> None:

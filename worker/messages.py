@@ -6,7 +6,7 @@ All are made of the content of a delivery (see worker.notice_facts), where every
 import html
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from store.models import Delivery
 
@@ -16,27 +16,58 @@ MOST_SECTION, MOST_HEADER = 3_000, 150
 _FOOT = "Errand sends this because you asked to be told. What you are told about is yours to choose"
 
 
+class Told(NamedTuple):
+    """A report on its way, as text and as HTML that is safe. With a subject, it is all that a mail says."""
+
+    text: str = ""
+    html: str = ""
+    subject: str = ""
+
+
+NO_REPORT = Told()
+
+
 def url_of(content: Mapping[str, Any], portal: str) -> str:
     """Return the address of what a message is about; "" where nobody said where the portal is."""
     path = str(content.get("path", ""))
     return f"{portal}{path}" if portal and path else ""
 
 
-def plain(delivery: Delivery, portal: str, secret: Mapping[str, str], report: str = "") -> str:
+def plain(delivery: Delivery, portal: str, secret: Mapping[str, str], report: Told) -> str:
     content = delivery.content
-    parts = [delivery.title, *_text_of(content)]
-    parts += ["\n".join(f"{label}: {text}" for label, text in content.get("facts", ()))]
-    if failures := content.get("failures"):
-        parts.append("What failed:\n" + "\n".join(f"- {_indented(each)}" for each in failures))
-    if report:
-        parts.append(f"Report:\n{report}")
+    parts = [report.text] if report.subject else _all_parts(delivery, report)
     if address := secret.get("link") or url_of(content, portal):
         parts.append(address)
     parts.append(f"-- \n{_foot(delivery, portal)}")
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def as_html(delivery: Delivery, portal: str, secret: Mapping[str, str], report: str = "") -> str:
+def _all_parts(delivery: Delivery, report: Told) -> list[str]:
+    content = delivery.content
+    parts = [delivery.title, *_text_of(content)]
+    parts += ["\n".join(f"{label}: {text}" for label, text in content.get("facts", ()))]
+    if failures := content.get("failures"):
+        parts.append("What failed:\n" + "\n".join(f"- {_indented(each)}" for each in failures))
+    return [*parts, f"Report:\n{report.text}"] if report.text else parts
+
+
+def as_html(delivery: Delivery, portal: str, secret: Mapping[str, str], report: Told) -> str:
+    content, shown = delivery.content, html.escape
+    facts = "" if report.subject else _facts_html(delivery)
+    address = secret.get("link") or url_of(content, portal)
+    link = (
+        f'<p><a href="{shown(address)}">{shown(str(content.get("act", "Open it")))}</a></p>'
+        if address
+        else ""
+    )
+    return (
+        '<!doctype html><html><body style="font:14px/1.5 sans-serif;color:#1a1c20">'
+        f"{facts}{report.html}{link}"
+        f'<p style="color:#65686f;font-size:12px">{shown(_foot(delivery, portal))}</p></body></html>'
+    )
+
+
+def _facts_html(delivery: Delivery) -> str:
     content, shown = delivery.content, html.escape
     rows = "".join(
         f'<tr><td style="padding:2px 16px 2px 0;color:#65686f;vertical-align:top">{shown(label)}</td>'
@@ -48,17 +79,7 @@ def as_html(delivery: Delivery, portal: str, secret: Mapping[str, str], report: 
         for each in content.get("failures", ())
     )
     texts = "".join(f"<p>{shown(each)}</p>" for each in _text_of(content))
-    address = secret.get("link") or url_of(content, portal)
-    link = (
-        f'<p><a href="{shown(address)}">{shown(str(content.get("act", "Open it")))}</a></p>'
-        if address
-        else ""
-    )
-    return (
-        '<!doctype html><html><body style="font:14px/1.5 sans-serif;color:#1a1c20">'
-        f'<h1 style="font-size:18px">{shown(delivery.title)}</h1>{texts}<table>{rows}</table>{failures}{report}{link}'
-        f'<p style="color:#65686f;font-size:12px">{shown(_foot(delivery, portal))}</p></body></html>'
-    )
+    return f'<h1 style="font-size:18px">{shown(delivery.title)}</h1>{texts}<table>{rows}</table>{failures}'
 
 
 def slack_blocks(delivery: Delivery, portal: str) -> dict[str, Any]:
@@ -105,6 +126,8 @@ def _text_of(content: Mapping[str, Any]) -> list[str]:
 def _foot(delivery: Delivery, portal: str) -> str:
     if delivery.event == "invitation":
         return "An administrator of Errand sent this."
+    if delivery.target.startswith("channel:"):
+        return f"Errand sends this by the channel {delivery.receiver}."
     return f"{_FOOT}{f': {portal}/account/notifications/' if portal else '.'}"
 
 

@@ -16,6 +16,7 @@ from store.permissions import facts_of
 from store.rights import Rights
 from store.settings import Settings
 from worker import notice_facts
+from worker.approvals import has_asked
 from worker.notice_events import Event, by_hand
 
 logger = logging.getLogger("errand.notices")
@@ -42,8 +43,9 @@ class Circle:
             select(Channel).where(Channel.enabled).order_by(Channel.id).options(joinedload(Channel.user))
         ).all()
 
-    def people_of_end(self, result: JobResult) -> People:
-        word = notice_facts.word_of(result)
+    def people_of_end(self, result: JobResult, word: str = "") -> People:
+        """Return who is told of a run, by default of how it ended."""
+        word = word or notice_facts.word_of(result)
         rules = [
             *self._rules.get(("run", str(result.id)), ()),
             *self._rules.get(("job", result.class_path), ()),
@@ -130,7 +132,9 @@ def _joined(owner: User | None, word: str, rules: Iterable[NoticeRule]) -> Peopl
 def _concerns(channel: Channel, event: Event) -> bool:
     paths = channel.class_paths
     return event.word in channel.words and (
-        not paths or any(matches(event.class_path, wanted) for wanted in paths)
+        not paths
+        or f"dialect:{event.dialect}" in paths
+        or any(matches(event.class_path, wanted) for wanted in paths)
     )
 
 
@@ -143,7 +147,7 @@ def approvers(db: Session, rights: Rights, asked: JobResult | Schedule) -> Peopl
     if asked.job is None:
         return {}
     facts = facts_of(asked.job, data=asked.data or {}, queue=asked.queue)
-    ids = [person.id for person, _ in rights.who_may("approve", facts) if person.id != asked.user_id]
+    ids = [person.id for person, _ in rights.who_may("approve", facts) if not has_asked(db, person.id, asked)]
     users: Iterator[User] = (
         user
         for start in range(0, len(ids), 500)

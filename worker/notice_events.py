@@ -1,7 +1,7 @@
 """What happened, as messages tell of it: a run ended, a request, a decision, trouble with a schedule, a word by hand."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from sqlalchemy.orm import Session
 
 from store.models import Approval, JobResult, MissedSlots, Schedule, User
-from store.notices import ASKED, DECIDED, MISSED
+from store.notices import ASKED, DECIDED, MISSED, OUTPUT
 from store.permissions import allowed
 from worker import notice_facts
 
@@ -18,7 +18,7 @@ from worker import notice_facts
 class Event:
     """Something that happened."""
 
-    #: "ended", "asked", "decided", "missed" or "problem".
+    #: "ended", "output", "asked", "decided", "missed" or "problem".
     kind: str
     #: Which one of them: nobody is told of the same twice.
     key: str
@@ -31,6 +31,8 @@ class Event:
     #: Whether somebody may see what it is about.
     seen_by: Callable[[User], bool]
     result_id: UUID | None = None
+    #: That of its job.
+    dialect: str = ""
 
 
 def end(db: Session, result: JobResult) -> Event:
@@ -43,7 +45,14 @@ def end(db: Session, result: JobResult) -> Event:
         partial(notice_facts.of_result, db, result),
         lambda user: allowed(user, "view", result),
         result.id,
+        _dialect(result),
     )
+
+
+def output(db: Session, result: JobResult) -> Event:
+    """It has something to report. The report itself is read when the message is sent."""
+    title = notice_facts.one_line(f"Report: {result.name}")
+    return replace(end(db, result), kind=OUTPUT, key=f"{OUTPUT}:{result.id}", word=OUTPUT, title=title)
 
 
 def request(approval: Approval, asked: JobResult | Schedule) -> Event:
@@ -72,6 +81,7 @@ def _of_approval(
         content,
         lambda user: allowed(user, "view", asked),
         asked.id if isinstance(asked, JobResult) else None,
+        _dialect(asked),
     )
 
 
@@ -83,7 +93,8 @@ def _trouble(
         return own or allowed(user, "view", schedule)
 
     title = notice_facts.one_line(f"{word}: {schedule.name}")
-    return Event(kind, key, MISSED, title, schedule.class_path, content, seen_by)
+    dialect = _dialect(schedule)
+    return Event(kind, key, MISSED, title, schedule.class_path, content, seen_by, dialect=dialect)
 
 
 def missed_slots(schedule: Schedule, missed: MissedSlots) -> Event:
@@ -100,3 +111,7 @@ def problem(schedule: Schedule) -> Event:
 def by_hand(kind: str, title: str, texts: list[str]) -> Event:
     content = {"texts": texts, "act": "Sign in"}
     return Event(kind, f"{kind}:{uuid4()}", kind, title, "", lambda: content, lambda user: True)
+
+
+def _dialect(about: JobResult | Schedule) -> str:
+    return about.job.dialect if about.job is not None else ""

@@ -21,12 +21,14 @@ from store.models import (
     JobResult,
     MissedSlots,
     NoticeRule,
+    RunReport,
     Schedule,
     Status,
 )
 from store.models.approval import UNTOLD as UNTOLD_APPROVAL
 from store.models.result import UNTOLD
 from store.models.schedule import UNTOLD_MISSED, UNTOLD_PROBLEM
+from store.notices import OUTPUT
 from store.platform import Platform
 from store.rights import Rights
 from store.settings import Settings
@@ -72,6 +74,7 @@ _ASKED_OF_JOB = load_only(
     JobRecord.enabled,
     JobRecord.hidden,
     JobRecord.read_only,
+    JobRecord.dialect,
 )
 
 _WITH = (joinedload(JobResult.user), joinedload(JobResult.job).options(_ASKED_OF_JOB))
@@ -102,8 +105,12 @@ def note_ended(platform: Platform, settings: Settings) -> int:
         if not results:
             return 0
         circle = Circle(db, settings, results)
+        with_output = _with_output(db, results)
         for result in results:
             deliveries = circle.deliveries(notice_events.end(db, result), circle.people_of_end(result))
+            if result.id in with_output:
+                people = circle.people_of_end(result, OUTPUT)
+                deliveries += circle.deliveries(notice_events.output(db, result), people)
             if deliveries:
                 taken = update(JobResult).where(JobResult.id == result.id, UNTOLD).values(told=True)
                 found.append(Found(taken, deliveries))
@@ -120,6 +127,17 @@ def note_ended(platform: Platform, settings: Settings) -> int:
         reach("notices.written")
         db.commit()
     return made
+
+
+def _with_output(db: Session, results: Iterable[JobResult]) -> set[UUID]:
+    """Return the runs with something to report; a job of Bots Scheduler has to wish that it is told, too."""
+    ids = [result.id for result in results]
+    found = set(db.scalars(select(RunReport.result_id).where(RunReport.result_id.in_(ids))))
+    bots = {result.id for result in results if result.job is not None and result.job.dialect == "bots"}
+    if asking := found & bots:
+        wishes = select(JobResult.id, JobResult.results["notify"]).where(JobResult.id.in_(asking))
+        found -= {result_id for result_id, wish in db.execute(wishes) if not wish}
+    return found
 
 
 def note_approvals(platform: Platform, settings: Settings) -> int:

@@ -210,7 +210,7 @@ def _say_where(module: Found, folder: str, path: str) -> None:
     """Name files as the repository does: where they lie just now is of no use to anybody."""
     prefix = f"{path}/" if path else ""
     module.path = module.path.replace(f"{folder}/", prefix)
-    for error in module.errors:
+    for error in (*module.errors, *module.advice):
         for key in ("message", "traceback"):
             error[key] = error[key].replace(f"{folder}/", prefix)
 

@@ -66,12 +66,20 @@ def check_url(url: str, settings: NoticeSettings) -> SplitResult:
     return parts
 
 
+def check_mail_host(host: str, settings: NoticeSettings) -> None:
+    """Raise BadAddress for a mail server that is inside by its very address, and not the portal's own."""
+    literal = literal_of(host)
+    own = settings.mail is not None and settings.mail.host == host
+    if not own and literal is not None and not _may_reach(literal, settings):
+        raise BadAddress(_inside(host))
+
+
 def post(url: str, body: bytes, headers: Mapping[str, str], settings: NoticeSettings) -> Answer:
     """Send it to the very address that was checked, and follow no redirect. Raises BadAddress, NoAnswer."""
     parts = check_url(url, settings)
     host = str(parts.hostname)
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    address = _resolve(host, port, settings)
+    address = resolve(host, port, settings)
     context = ssl.create_default_context() if parts.scheme == "https" else None
     connection = _Pinned(host, port, address, context)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -137,7 +145,8 @@ def _asked(connection: _Pinned, target: str, body: bytes, headers: Mapping[str, 
     return Answer(answer.status, text, int(given) if given.isdecimal() and len(given) < 6 else 0)
 
 
-def _resolve(host: str, port: int, settings: NoticeSettings) -> Address:
+def resolve(host: str, port: int, settings: NoticeSettings) -> Address:
+    """Return where a host is, if something may be sent there. Raises BadAddress, NoAnswer."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Update, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, String, Update, bindparam, cast, func, select, update
 from sqlalchemy.orm import Session
 
 from store.models import JobRecord, JobResult, Status, User, now
@@ -60,6 +60,8 @@ class Run(NamedTuple):
     """
 
     class_path: str
+    job_id: UUID | None
+    origin_id: UUID | None
     username: str
     data: dict[str, Any]
     box: bytes | None
@@ -81,6 +83,7 @@ class Run(NamedTuple):
     job_fresh_process: bool | None
     job_read_only: bool | None
     job_approval_required: bool | None
+    job_takes_data_files: bool | None
     job_code_digest: str | None
     job_code_commit: str | None
     user_active: bool | None
@@ -173,6 +176,8 @@ _TOLD = (
     JobResult.last_seq,
     JobResult.concurrency_key,
     JobResult.class_path,
+    JobResult.job_id,
+    JobResult.origin_id,
     JobResult.username,
     JobResult.data,
     func.coalesce(JobResult.sealed_data, JobResult.kept_box),
@@ -194,6 +199,7 @@ _TOLD = (
     _of_job(JobRecord.fresh_process),
     _of_job(JobRecord.read_only),
     _of_job(JobRecord.approval_required),
+    _of_job(cast(JobRecord.variables, String).contains('"DataFileVar"')),
     _of_job(JobRecord.code_digest),
     _of_job(JobRecord.code_commit),
     _of_user(User.active),

@@ -18,12 +18,14 @@ from sqlalchemy.orm import Session, joinedload, undefer
 from store.lockbox import CannotUnlock, unlock
 from store.models import Channel, Delivery, JobResult, RunReport, User, now
 from store.models.notice import DUE
+from store.notices import OUTPUT
 from store.permissions import allowed
 from store.platform import Platform
 from store.settings import Settings
 from store.text import clean_text
 from worker import notices
 from worker.failpoints import reach
+from worker.messages import NO_REPORT, Told
 from worker.outside import WHOLE_SECONDS
 from worker.sending import Trouble, Undeliverable
 
@@ -112,7 +114,9 @@ class Postman:
             # Another process may know the mail server.
             without = {*without, "mail"}
         for place in without:
-            query = query.where(Delivery.via != "mail" if place == "mail" else Delivery.target != place)
+            query = query.where(
+                Delivery.target.not_like("mail:%") if place == "mail" else Delivery.target != place
+            )
         with self._platform.reading() as db:
             rows = db.execute(query.order_by(Delivery.next_try_at).limit(5)).all()
         for number, attempts in rows:
@@ -158,36 +162,43 @@ class Postman:
         settings, key = self._settings.notices, self._settings.secret_key
         if reason := self._why_not(delivery):
             raise Undeliverable(reason)
-        if delivery.via == "mail" and settings.mail is not None:
+        if _is_to_person(delivery) and settings.mail is not None:
             secret = unlock(key, delivery.box) if delivery.box else {}
             return mail.send(settings.mail, delivery, settings.url, secret, self._report(delivery))
         box = unlock(key, delivery.channel.box) if delivery.channel else {}
+        if delivery.via == "mail" and delivery.channel:
+            return channels.send_mail(settings, delivery, delivery.channel, box, self._report(delivery))
         send = channels.send_slack if delivery.via == "slack" else channels.send_webhook
         return send(settings, delivery, box)
 
-    def _report(self, delivery: Delivery) -> tuple[str, str]:
-        """Return what the run has reported, if the message tells of its end: text and HTML. It is copied nowhere."""
+    def _report(self, delivery: Delivery) -> Told:
+        """Return what the run has reported, if the message tells of its end. It is copied nowhere."""
         result_id = (delivery.content.get("result") or {}).get("id")
-        if delivery.event != "ended" or not result_id:
-            return "", ""
+        if delivery.event not in ("ended", OUTPUT) or not result_id:
+            return NO_REPORT
         # Imported here: it brings all that makes HTML.
-        from store.reports.files import for_mail
+        from store.reports.files import first_line, for_mail
 
         try:
             with self._platform.reading() as db:
                 query = select(RunReport.data).where(RunReport.result_id == UUID(result_id))
                 report = db.scalar(query)
         except ValueError:
-            return "", ""
-        return for_mail(report) if report else ("", "")
+            return NO_REPORT
+        if not report:
+            return NO_REPORT
+        if delivery.event == "ended":
+            return Told(*for_mail(report))
+        _, *others = report["pieces"]
+        return Told(*for_mail({"pieces": others}), subject=first_line(report) or delivery.title)
 
     def _why_not(self, delivery: Delivery) -> str:
         """Say why a message is not to be sent any more; "" where it is. It may have waited for hours."""
-        if delivery.via != "mail" and (delivery.channel is None or not delivery.channel.enabled):
+        channel = delivery.channel
+        to_person = _is_to_person(delivery)
+        if not to_person and (channel is None or not channel.enabled):
             return "This channel is not there any more, or is off."
-        user_id = (
-            delivery.user_id if delivery.via == "mail" else delivery.channel and delivery.channel.user_id
-        )
+        user_id = delivery.user_id if to_person else channel and channel.user_id
         with self._platform.reading() as db:
             user = db.get(User, user_id) if user_id else None
             if user is None or not user.active:
@@ -226,7 +237,12 @@ _UNSYNCED = {"synchronize_session": False}
 
 def _place(delivery: Delivery) -> str:
     """Return what is unreachable when this message cannot be sent."""
-    return "mail" if delivery.via == "mail" else delivery.target
+    return "mail" if _is_to_person(delivery) else delivery.target
+
+
+def _is_to_person(delivery: Delivery) -> bool:
+    """Tell whether it goes by the portal's own mail server; a channel may have one of its own."""
+    return delivery.target.startswith("mail:")
 
 
 def send_again(db: Session, delivery: Delivery) -> bool:

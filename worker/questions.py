@@ -25,11 +25,19 @@ SHOWN = ("choices", "default", "description")
 class Questions:
     """The questions of one request: each is asked once, and all answers together wait for `seconds` at most.
 
+    data_files: tells which data files there are to choose from, for who is shown choices.
+
     A job that has nothing computed and no `validate` is asked nothing.
     """
 
     def __init__(
-        self, settings: Settings, job: JobRecord, *, username: str = "", seconds: float = helper.SECONDS
+        self,
+        settings: Settings,
+        job: JobRecord,
+        *,
+        username: str = "",
+        seconds: float = helper.SECONDS,
+        data_files: Callable[[], Sequence[str]] | None = None,
     ) -> None:
         self._settings = settings
         self._class_path = job.class_path
@@ -38,6 +46,7 @@ class Questions:
         self._discreet = job.has_sensitive_variables or bool(secret_names(job.variables))
         self._username = username
         self._seconds = seconds
+        self._data_files = data_files
         self._deadline: float | None = None
         self._known: dict[tuple[str, str, str], Any] = {}
         #: What could not be computed: sentences by variable, for everybody.
@@ -101,6 +110,8 @@ class Questions:
         for option in variable.get("computed") or ():
             if option in options:
                 described[option] = self._computed(option, variable, values, described[option])
+        if variable["type"] == "DataFileVar" and self._data_files is not None and "choices" in options:
+            described["choices"] = [[name, name] for name in self._data_files()]
         return described
 
     def of_submit(self, raw: Any, *, form: bool) -> Complete:

@@ -12,6 +12,7 @@ from jobs.loading import Source
 from store.models import GIT, JobRecord, JobSource, LoadError, now
 from store.settings import Settings
 from store.text import clean_text
+from worker.awaited_jobs import adopt
 from worker.commits import Commits
 from worker.discover import MODULE_SECONDS, Found, discover
 from worker.form_templates import kept_template
@@ -180,13 +181,24 @@ def store_records(
             record.installed = False
             report.gone.append(class_path)
     report.jobs = len(described)
-    report.errors = [
-        LoadError(source=module.source, module=module.module, path=module.path, seen_at=moment, **error)
+    rows = [
+        LoadError(
+            source=module.source,
+            module=module.module,
+            path=module.path,
+            seen_at=moment,
+            advice=advice,
+            **said,
+        )
         for module in found
-        for error in module.errors
+        for advice, sentences in ((False, module.errors), (True, module.advice))
+        for said in sentences
     ]
+    report.errors = [row for row in rows if not row.advice]
     db.execute(delete(LoadError).where(_part(LoadError, within)))
-    db.add_all(report.errors)
+    db.add_all(rows)
+    db.flush()
+    adopt(db)
     return report
 
 

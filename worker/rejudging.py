@@ -5,6 +5,7 @@ from typing import Any
 
 from jobs import computed
 from jobs.data import as_given, judge
+from jobs.data_files import data_file_names
 from jobs.errors import InvalidData
 from jobs.job import BaseJob
 from jobs.showing import read_values
@@ -26,6 +27,8 @@ def misfits(job: BaseJob, data: Mapping[str, Any], objects: Objects) -> list[str
             raise InvalidData({variable["name"]: [str(error)]}) from error
 
     known = {name: value for name, value in data.items() if name in type(job)._get_vars()}
+    # Its worker has put a copy in place of each name.
+    known |= {name: known[name]["name"] for name in data_file_names(descriptions) if known.get(name)}
     judged = judge(descriptions, as_given(descriptions, known), objects=objects, complete=complete)
     return list(judged.errors)
 

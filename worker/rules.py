@@ -181,7 +181,9 @@ def replace(db: Session, old: JobResult, by: str) -> bool:
 
 def free(at: Any) -> ColumnElement[bool]:
     """Say that a run waits, is due, and is under no rule for which other rows would have to be looked at."""
-    limited = exists().where(JobRecord.id == JobResult.job_id, JobRecord.rate_limit != "")
+    limited = exists().where(
+        JobRecord.id == JobResult.job_id, or_(JobRecord.rate_limit != "", JobRecord.withdrawn)
+    )
     return and_(
         due(at), JobResult.cancel_requested_at.is_(None), JobResult.concurrency_key.is_(None), ~limited
     )
@@ -199,6 +201,8 @@ def may_start(connection: Connection, result_id: UUID, at: datetime) -> bool:
         values = ended(Status.CANCELED, stop_cause(None, row.canceled_by))
     elif row.expires_at is not None and row.expires_at <= at:
         values = ended(Status.CANCELED, expired(row))
+    elif row.withdrawn:
+        values = ended(Status.CANCELED, f"{row.name} was switched off by its author while this run waited.")
     elif row.comes_after or (row.not_before is not None and row.not_before > at):
         values = {"pushed_at": None}
     else:
@@ -255,6 +259,7 @@ def _waiting(connection: Connection, result_id: UUID) -> Row[Any] | None:
             JobRecord.concurrency_limit,
             JobRecord.concurrency_policy,
             JobRecord.rate_limit,
+            JobRecord.withdrawn,
         )
         .outerjoin(JobRecord, JobRecord.id == JobResult.job_id)
         .where(JobResult.id == result_id, PENDING, SCHEMA_FITS)

@@ -32,9 +32,10 @@ EXPIRED = "Nobody approved it in time. Ask again."
 LATE = "It was to run before now, so it would run at once. Approve it all the same?"
 
 
-def ask_for(db: Session, schedule: Schedule, job: JobRecord) -> None:
-    """Have a schedule that is new, or was edited, wait for an approval if its job needs one. The caller commits."""
+def ask_for(db: Session, schedule: Schedule, job: JobRecord, user: User | None) -> None:
+    """Have a schedule that is new, or that `user` edited, wait for an approval if its job needs one. The caller commits."""
     _void(db, schedule)
+    schedule.asked_by_id = user.id if user is not None else None
     if not job.approval_required:
         return
     moment = now()
@@ -93,7 +94,7 @@ def decide(
     approval = approval_of(db, schedule.id)
     if job is None or approval is None:
         raise AlreadyDecided("There is nothing to decide on any more.")
-    require_approver(user, schedule, job)
+    require_approver(db, user, schedule, job)
     comment = checked_comment(decision, comment)
     if decision == "approved":
         require_unchanged(approval.asked, schedule, job)

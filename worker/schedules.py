@@ -111,12 +111,12 @@ def create(
     if may_store is not None:
         may_store(db, inputs.queue)
     schedule = Schedule(id=uuid4(), total_run_count=0, version=0, enabled=True, problem="", created_at=now())
-    _keep_timetable(schedule, timetable)
+    keep_timetable(schedule, timetable)
     _keep_inputs(schedule, inputs, job, user)
     db.add(schedule)
     db.flush()
-    ask_for(db, schedule, job)
-    note(db, "schedule.create", str(schedule.id), actor=user.username, after=_said_of(schedule))
+    ask_for(db, schedule, job, user)
+    note(db, "schedule.create", str(schedule.id), actor=user.username, after=said_of(schedule))
     db.commit()
     return schedule
 
@@ -126,10 +126,10 @@ def edit_timetable(
 ) -> None:
     """Have a schedule fire at other times. Commits `db`; raises Forbidden."""
     require(user, "change", schedule)
-    before = _said_of(schedule)
-    _keep_timetable(schedule, timetable, last_slot=now())
-    _edited(db, schedule, job)
-    note(db, "schedule.edit", str(schedule.id), actor=user.username, before=before, after=_said_of(schedule))
+    before = said_of(schedule)
+    keep_timetable(schedule, timetable, last_slot=now())
+    _edited(db, schedule, job, user)
+    note(db, "schedule.edit", str(schedule.id), actor=user.username, before=before, after=said_of(schedule))
     db.commit()
 
 
@@ -156,13 +156,13 @@ def edit_inputs(
     inputs = _checked(
         db, settings, job, raw, user, commit=commit, queue=queue, form=form, questions=questions
     )
-    before = _said_of(schedule)
+    before = said_of(schedule)
     _keep_inputs(schedule, inputs, job, user)
     if timetable is not None:
-        _keep_timetable(schedule, timetable, last_slot=now())
+        keep_timetable(schedule, timetable, last_slot=now())
     _keep_awake(schedule)
-    _edited(db, schedule, job)
-    note(db, "schedule.edit", str(schedule.id), actor=user.username, before=before, after=_said_of(schedule))
+    _edited(db, schedule, job, user)
+    note(db, "schedule.edit", str(schedule.id), actor=user.username, before=before, after=said_of(schedule))
     db.commit()
 
 
@@ -179,7 +179,7 @@ def take_over(db: Session, schedule: Schedule, job: JobRecord, user: User) -> No
     before = {"owner": schedule.username}
     schedule.user_id, schedule.username = user.id, user.username
     _keep_awake(schedule)
-    _edited(db, schedule, job)
+    _edited(db, schedule, job, user)
     note(
         db,
         "schedule.take-over",
@@ -212,7 +212,7 @@ def run_now(db: Session, settings: Settings, schedule: Schedule, job: JobRecord,
     approval = approval_of(db, schedule.id)
     if problem := why_not(approval, schedule, job):
         raise NotRunnable(problem)
-    note(db, "schedule.run", str(schedule.id), actor=user.username)
+    note_run(db, schedule, user)
     db.commit()
     origin = Origin(
         "schedule", schedule.id, schedule.name, approval=approval if job.approval_required else None
@@ -223,12 +223,17 @@ def run_now(db: Session, settings: Settings, schedule: Schedule, job: JobRecord,
         raise NotRunnable(sentence(refusal, runs_as(schedule))) from refusal
 
 
+def note_run(db: Session, schedule: Schedule, user: User) -> None:
+    """Write down that somebody has a schedule make one more run. The caller commits."""
+    note(db, "schedule.run", str(schedule.id), actor=user.username)
+
+
 def ask_again(db: Session, schedule: Schedule, job: JobRecord, user: User) -> None:
     """Ask for another approval of a schedule as it is now. Commits `db`; raises Forbidden."""
     require(user, "change", schedule)
     require_runnable(job)
     _keep_awake(schedule)
-    _edited(db, schedule, job)
+    _edited(db, schedule, job, user)
     note(db, "schedule.ask", str(schedule.id), actor=user.username)
     db.commit()
 
@@ -236,7 +241,7 @@ def ask_again(db: Session, schedule: Schedule, job: JobRecord, user: User) -> No
 def remove(db: Session, schedule: Schedule, user: User) -> None:
     """Delete a schedule; its results stay. Commits `db`; raises Forbidden."""
     require(user, "delete", schedule)
-    note(db, "schedule.delete", str(schedule.id), actor=user.username, before=_said_of(schedule))
+    note(db, "schedule.delete", str(schedule.id), actor=user.username, before=said_of(schedule))
     db.delete(schedule)
     db.commit()
 
@@ -263,7 +268,7 @@ def _checked(
     check_commit(job, commit)
     chosen = chosen_queue(job, queue)
     questions = questions or Questions(settings, job, username=user.username)
-    data = check_inputs(db, settings, job, raw, form=form, questions=questions, sealed=())
+    data = check_inputs(db, settings, job, raw, form=form, questions=questions, sealed=(), user=user)
     in_the_open = readable(job, data)
     require_inputs(user, job, in_the_open, chosen)
     box = seal_inputs(db, settings, job, data)
@@ -283,7 +288,7 @@ def _keep_inputs(schedule: Schedule, inputs: _Inputs, job: JobRecord, user: User
     schedule.concurrency_key = inputs.concurrency_key
 
 
-def _keep_timetable(schedule: Schedule, timetable: Timetable, last_slot: datetime | None = None) -> None:
+def keep_timetable(schedule: Schedule, timetable: Timetable, last_slot: datetime | None = None) -> None:
     if (
         timetable.times.interval not in INTERVALS
         or timetable.missed not in MISSED
@@ -312,11 +317,11 @@ def _from_now(schedule: Schedule, times: Recurrence) -> datetime | None:
     return max(filter(None, (schedule.last_slot_at, now())))
 
 
-def _edited(db: Session, schedule: Schedule, job: JobRecord | None) -> None:
+def _edited(db: Session, schedule: Schedule, job: JobRecord | None, user: User) -> None:
     schedule.version += 1
     schedule.updated_at, schedule.problem = now(), ""
     if job is not None:
-        ask_for(db, schedule, job)
+        ask_for(db, schedule, job, user)
 
 
 def _switch(db: Session, schedule: Schedule, user: User, *, enabled: bool) -> None:
@@ -336,7 +341,7 @@ def _switch(db: Session, schedule: Schedule, user: User, *, enabled: bool) -> No
     db.commit()
 
 
-def _said_of(schedule: Schedule) -> dict[str, Any]:
+def said_of(schedule: Schedule) -> dict[str, Any]:
     return {
         "name": schedule.name,
         "job": schedule.class_path,

@@ -159,7 +159,8 @@ def submit(
     chosen = chosen_queue(job, queue)
     questions = questions or Questions(settings, job, username=_name(user))
     reused = sealed.names if sealed else frozenset()
-    data = check_inputs(db, settings, job, raw, form=form, questions=questions, sealed=reused)
+    asks = None if permitted else user
+    data = check_inputs(db, settings, job, raw, form=form, questions=questions, sealed=reused, user=asks)
     if not permitted:
         require_inputs(user, job, readable(job, data), chosen)
     with run_files.keeping(settings, db, data) as kept:

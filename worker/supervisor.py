@@ -33,7 +33,7 @@ from store.platform import Platform, is_full
 from store.sealing import CannotOpen, open_box
 from store.settings import Settings, SettingsError
 from store.text import clean_text, entry_text
-from worker import frames, rules, run_files
+from worker import data_files, frames, rules, run_files
 from worker.approvals import approved_code, why_not
 from worker.capture import Lines, cut
 from worker.children import Child, Children
@@ -344,6 +344,7 @@ class _Watch:
         return frames.Order(
             result_id=str(self._claim.result_id),
             attempt=self._claim.attempt,
+            job_id=_hex(run.origin_id if run.origin == "schedule" else run.job_id),
             class_path=run.class_path,
             username=run.username,
             data=self._inputs(run),
@@ -396,7 +397,9 @@ class _Watch:
         data = run.data
         if run.box:
             data = {**data, **self._opened(run, run.box)}
-        return {**data, **self._lend()} if run.uploads else data
+        if run.uploads:
+            data = {**data, **self._lend()}
+        return {**data, **self._lend_data_files(data)} if run.job_takes_data_files else data
 
     def _opened(self, run: Run, box: bytes) -> dict[str, Any]:
         try:
@@ -433,6 +436,18 @@ class _Watch:
         except Exception as error:  # Each kind of store raises what it likes.
             logger.error("The files of %s cannot be had.", self._claim.result_id, exc_info=error)
             raise CannotBegin(f"The files of this run cannot be had: {type(error).__name__}.") from error
+
+    def _lend_data_files(self, data: dict[str, Any]) -> dict[str, Any]:
+        supervisor = self._supervisor
+        settings, engine = supervisor.settings, supervisor.platform.engine
+        try:
+            return dict(data_files.lend(settings, engine, self._claim.result_id, data, self._folder))
+        except data_files.DataFileMissing as error:
+            raise CannotBegin(str(error)) from error
+        except OSError as error:
+            raise CannotBegin(
+                f"The data files of this run could not be put in place: {error.strerror}."
+            ) from error
 
     def _lent(self) -> dict[str, dict[str, Any]]:
         supervisor, claimed = self._supervisor, self._claim
@@ -883,6 +898,10 @@ def _said_of_lock(others: Sequence[UUID]) -> str:
         return "The singleton lock was to be ignored: no other run of this job is running."
     runs = f"run{'s' if len(others) > 1 else ''} {', '.join(map(_short, others))}"
     return f"The singleton lock was ignored: this run begins beside {runs}."
+
+
+def _hex(identifier: UUID | None) -> str:
+    return identifier.hex if identifier is not None else ""
 
 
 def _short(result_id: UUID) -> str:

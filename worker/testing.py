@@ -20,6 +20,7 @@ from uuid import uuid4
 
 from jobs import computed
 from jobs.data import clean, restore
+from jobs.data_files import DataFileVar
 from jobs.describe import describe
 from jobs.dialects.running import run
 from jobs.errors import InvalidData, text_of
@@ -115,6 +116,12 @@ def _checked(cls: type[BaseJob], raw: Mapping[str, Any], username: str) -> dict[
     with throwaway_data().data.session() as session:
         objects = ObjectLookup(session)
         data = clean(variables, given, objects=objects)
+        # As a worker would: a copy in place of the name.
+        data |= {
+            name: {"name": path.name, "path": str(path)}
+            for name, path in raw.items()
+            if isinstance(path, Path) and isinstance(cls._get_vars().get(name), DataFileVar)
+        }
         if described["has_validate"]:
             _validate(cls, data, objects, username)
     return data
@@ -125,6 +132,8 @@ def _as_given(cls: type[BaseJob], name: str, value: Any) -> Any:
     variable = cls._get_vars().get(name)
     if isinstance(variable, FileVar):
         return _upload(variable, value)
+    if isinstance(variable, DataFileVar) and isinstance(value, Path):
+        return value.name
     if isinstance(value, QuerySet | list | tuple | set | frozenset):
         return [_as_given(cls, name, item) for item in value]
     if hasattr(value, "pk"):

@@ -91,7 +91,7 @@ def _problem(
         check_commit(job, webhook.commit if job.asks_commit else None)
         queue = chosen_queue(job, webhook.queue)
         questions = Questions(settings, job, username=user.username)
-        data = check_inputs(db, settings, job, inputs, form=False, questions=questions, sealed=())
+        data = check_inputs(db, settings, job, inputs, form=False, questions=questions, sealed=(), user=user)
         require_inputs(user, job, readable(job, data), queue)
     except REFUSALS as refusal:
         return sentence(refusal, as_whom(webhook))

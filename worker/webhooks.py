@@ -223,10 +223,14 @@ def _repeated(db: Session, webhook: Webhook, came: Request) -> Answer | None:
     signed = select(JobResult.id).where(
         JobResult.origin_id == webhook.id, JobResult.origin_key == came.digest
     )
-    named = select(WebhookDelivery.result_id).where(
-        WebhookDelivery.webhook_id == webhook.id, WebhookDelivery.claim == (name or None)
+    of_webhook = select(WebhookDelivery.result_id).where(WebhookDelivery.webhook_id == webhook.id)
+    named = of_webhook.where(WebhookDelivery.claim == (name or None))
+    # The run may have been deleted since. GitHub signs neither a time nor its name for it: what was seen once could be
+    # sent again as long as nobody remembers it.
+    accepted_before = of_webhook.where(
+        WebhookDelivery.outcome == "accepted", WebhookDelivery.digest == came.digest
     )
-    result_id = _read(db, signed) or (_read(db, named) if name else None)
+    result_id = _read(db, signed) or (_read(db, named) if name else None) or _read(db, accepted_before)
     if result_id is None:
         return None
     return Answer("repeated", 200, "It came before, so it runs nothing a second time.", result_id)

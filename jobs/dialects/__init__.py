@@ -2,6 +2,7 @@
 
     classic   run(data, commit) or run(host, ...), then test_*, then post_run; changes follow the commit flag.
               Ours, and Nautobot's until 1.6.
+    bots      run(*arguments), whose return value is a report. That of Bots Scheduler and ndscheduler.
     2         before_start, run(**inputs), on_success or on_failure, after_return. Nautobot's since 2.0.
 
 A base class says by its attribute `dialect` what its subclasses may speak; the nearest one counts. What they speak is
@@ -18,7 +19,8 @@ decided by the first line that fits:
     anything else                                              classic    classic      2
 
 "errand" is our own Job, "nautobot" the one of `nautobot.extras.jobs`, whose name outlived the change, and "2" that of
-`nautobot.apps.jobs`. The base class of a dialect that a plugin brings has the name of that, and nothing else counts.
+`nautobot.apps.jobs`. The base class of "bots", or of a dialect that a plugin brings, has the name of that, and nothing
+else counts.
 What stands in a class that carries the attribute itself is its base's, not the author's.
 """
 
@@ -27,8 +29,10 @@ from collections.abc import Iterator, Mapping
 from types import CodeType
 from typing import Any
 
-#: "classic", "2", or what a plugin calls its own.
+#: "classic", "2", "bots", or what a plugin calls its own.
 Dialect = str
+
+BOTS = "bots"
 
 #: The dialects that plugins bring (see jobs.dialects.running.register_dialect).
 brought: set[str] = set()
@@ -43,7 +47,7 @@ _LOG_METHODS = frozenset({"log_debug", "log_info", "log_success", "log_warning",
 def dialect_of(cls: type) -> Dialect:
     """Tell which dialect a job class speaks. The class alone decides, nothing is called."""
     mark = _mark(cls)
-    if mark in brought:
+    if mark == BOTS or mark in brought:
         return mark
     own = _own_names(cls)
     asked = _parameters(own.get("run"))

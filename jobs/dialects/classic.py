@@ -56,7 +56,8 @@ class ClassicLife(Life):
         self.job.active_test = name
         method = getattr(self.job, name)
         with self.around(name):
-            value = self.take(method(**arguments))
+            value = method(**arguments)
+        value = self.take(value)
         if text := _text_of_returned(value):
             self._add_output(text)
         return value

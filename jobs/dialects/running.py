@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from jobs.dialects import Dialect, brought, dialect_of
+from jobs.dialects import BOTS, Dialect, brought, dialect_of
+from jobs.dialects.bots import BotsLife
 from jobs.dialects.classic import ClassicLife
 from jobs.dialects.nautobot_2 import Nautobot2Life
 from jobs.job import BaseJob
@@ -11,10 +12,10 @@ from jobs.lifecycle import Life, Outcome, leave_out_of_traces
 from jobs.profiling import Profiling
 from jobs.task_logger import making_entries
 
-LIVES: dict[Dialect, type[Life]] = {"classic": ClassicLife, "2": Nautobot2Life}
+LIVES: dict[Dialect, type[Life]] = {"classic": ClassicLife, "2": Nautobot2Life, BOTS: BotsLife}
 
 #: Names of dialects, or of bases, that are ours.
-_OURS = ("classic", "2", "errand", "nautobot")
+_OURS = ("classic", "2", BOTS, "errand", "nautobot")
 
 #: What the job's record takes.
 LONGEST_NAME = 10

@@ -1,4 +1,4 @@
-"""The import names that job files of Nautobot carry, where neither it nor Django nor Celery is installed.
+"""The import names that job files of Nautobot and of Bots Scheduler carry, where none of these is installed.
 
 `finder` serves them from the folder `served`; what stands here beside it is what the modules in there share.
 """

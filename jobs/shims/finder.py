@@ -10,7 +10,7 @@ from typing import Any
 
 SERVED = Path(__file__).parent / "served"
 
-NAMES = ("nautobot", "django", "celery", "billiard")
+NAMES = ("nautobot", "django", "celery", "billiard", "botscheduler", "ndscheduler", "tinyscript")
 
 #: What to do about names of which job files could do without.
 ADVICE = {
@@ -18,6 +18,10 @@ ADVICE = {
     "django.contrib.contenttypes": "a model says what it is called in its `object_type`",
     "django.contrib.auth.models": "`self.user` is who asked for the run",
     "django.test": "a job file needs no tests to run; keep them in a folder of their own",
+    "ndscheduler.corescheduler": "jobs need `ndscheduler.corescheduler.job`, and the rest of a scheduler is Errand's own",
+    "ndscheduler": "jobs need `ndscheduler.job`, and the rest of a scheduler is Errand's own",
+    "tinyscript": "jobs need `tinyscript.report`",
+    "botscheduler": "`from botscheduler import *` has all that jobs need",
     "nautobot.extras.context_managers": "`self.request` and `self.user` tell who asked for the run",
 }
 

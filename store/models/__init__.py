@@ -6,6 +6,7 @@ from store.models.audit import AuditRecord
 from store.models.base import Base
 from store.models.button import Button
 from store.models.chain import Chain, ChainLink
+from store.models.data_file import DataFile
 from store.models.entry import EntryGroup, LogEntry
 from store.models.favourite import Favourite, SavedFilter
 from store.models.file import FileChunk, RunFile
@@ -39,6 +40,7 @@ __all__ = [
     "Chain",
     "ChainLink",
     "Channel",
+    "DataFile",
     "Delivery",
     "EntryGroup",
     "Favourite",

@@ -38,6 +38,8 @@ class Approval(Base):
         ForeignKey("schedules.id", ondelete="CASCADE"), index=True
     )
     created_at: Mapped[CreatedAt]
+    #: Who set up the chain that asked for a run; of a schedule see there.
+    asked_by_id: Mapped[int | None]
     #: When it is over if nobody has decided; None: never.
     expires_at: Mapped[datetime | None] = mapped_column(index=True)
     #: What exactly is to be approved: {part: SHA-256} (see worker.approvals).

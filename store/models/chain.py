@@ -41,6 +41,8 @@ class Chain(Base):
     #: {variable of the next job: a value, or a text with references to the first run}
     data: Mapped[dict[str, Any]] = mapped_column(default=dict)
     enabled: Mapped[bool] = mapped_column(default=True)
+    #: Who has said so last, and must not be the one to approve what comes of it.
+    set_up_by_id: Mapped[int | None]
     #: Why an end ran nothing, the last time that it did not; empty: it never happened.
     last_error: Mapped[LongText] = mapped_column(default="")
     last_error_at: Mapped[datetime | None]

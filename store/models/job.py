@@ -39,10 +39,12 @@ class JobRecord(Base):
     grouping: Mapped[Name]
     #: Markdown, as the author wrote it.
     description: Mapped[LongText] = mapped_column(default="")
-    #: "classic", "2" or what a plugin brings (see jobs.dialects).
+    #: "classic", "2", "bots" or what a plugin brings (see jobs.dialects).
     dialect: Mapped[str] = mapped_column(String(10), default="classic")
     #: "hook" or "button": what alone runs it; "": people do.
     receives: Mapped[str] = mapped_column(String(10), default="")
+    #: True: its author has switched it off, and nothing of it is shown, nor of its runs and schedules.
+    withdrawn: Mapped[bool] = mapped_column(default=False)
     #: False: the class was not there at the last refresh.
     installed: Mapped[bool] = mapped_column(default=True)
     enabled: Mapped[bool] = mapped_column(default=False)
@@ -120,7 +122,7 @@ class JobRecord(Base):
     @property
     def always_commits(self) -> bool:
         """Whether no run can be asked to save nothing."""
-        return self.dialect == "2" and not self.read_only
+        return self.dialect in ("2", "bots") and not self.read_only
 
     @property
     def is_singleton(self) -> bool:
@@ -134,7 +136,7 @@ class JobRecord(Base):
 
     @property
     def runnable(self) -> bool:
-        return self.installed and self.enabled
+        return self.installed and self.enabled and not self.withdrawn
 
     @property
     def effective_time_limit(self) -> float:
@@ -194,7 +196,7 @@ class SourceSnapshot(Base):
 
 
 class LoadError(Base):
-    """A job file that could not be loaded, or a class in it that cannot be a job."""
+    """A job file that could not be loaded, a class in it that cannot be a job, or advice on one that is."""
 
     __tablename__ = "load_errors"
 
@@ -205,4 +207,6 @@ class LoadError(Base):
     #: One sentence.
     message: Mapped[LongText]
     traceback: Mapped[LongText] = mapped_column(default="")
+    #: The job is there, and its author had better change something.
+    advice: Mapped[bool] = mapped_column(default=False)
     seen_at: Mapped[datetime]

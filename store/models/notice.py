@@ -44,20 +44,23 @@ class NoticeRule(Base):
 
 
 class Channel(Base):
-    """A place outside that is told: a channel of Slack, or an address of another program."""
+    """A place outside that is told: a channel of Slack, an address of another program, or people by a mail server."""
 
     __tablename__ = "channels"
 
     id: Mapped[Key]
     name: Mapped[str] = mapped_column(String(100), unique=True)
-    #: "slack" or "webhook".
+    #: "slack", "webhook" or "mail".
     kind: Mapped[str] = mapped_column(String(10))
     #: Where it is, as far as it may be shown: a host, or a channel's name.
     place: Mapped[Name] = mapped_column(default="")
     #: Its address and its secret, which nobody may read (see store.lockbox).
     box: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
     enabled: Mapped[bool] = mapped_column(default=True)
-    #: About which jobs: class paths with `*` for anything; empty: all.
+    #: Of mail: whom it comes from, and who gets it.
+    sender: Mapped[Name] = mapped_column(default="")
+    receivers: Mapped[list[Any]] = mapped_column(default=list)
+    #: About which jobs: class paths with `*` for anything, "dialect:bots" for all of one; empty: all.
     class_paths: Mapped[list[Any]] = mapped_column(default=list)
     words: Mapped[list[Any]] = mapped_column(default=list)
     #: Whose rights count: it is told nothing that this person may not see, and nothing once that one is gone.

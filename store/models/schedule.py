@@ -37,6 +37,8 @@ class Schedule(Base):
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
     #: The user's name, kept when that user is gone.
     username: Mapped[str] = mapped_column(String(150))
+    #: Who last asked for it to be approved: its owner, or whoever edited it, who must not be the one to approve it.
+    asked_by_id: Mapped[int | None]
     #: When it fires (see store.timing.recurrence).
     interval: Mapped[str] = mapped_column(String(20))
     start_at: Mapped[datetime]

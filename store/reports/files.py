@@ -11,7 +11,7 @@ from store.reports.chart import svg
 from store.reports.page import IN_FILE, Look, render_part
 
 #: What a mail carries of a report.
-IN_MAIL, TEXT_IN_MAIL = 60_000, 8_000
+IN_MAIL, TEXT_IN_MAIL, SUBJECT = 60_000, 8_000, 200
 
 STYLE = (
     "body{font:14px/1.5 system-ui,sans-serif;color:#1c2024;background:#fff;max-width:60rem;margin:2rem auto;padding:0 16px}"
@@ -54,6 +54,11 @@ def as_html(report: dict[str, Any], title: str, images: Mapping[str, str] | None
     )
 
 
+def fragment(report: dict[str, Any], room: int = IN_FILE) -> str:
+    """Return the report as HTML to be put into a page of others, cut to about `room` characters."""
+    return str(render_part({"pieces": writing.blocks(report)}, Look(rows=10_000_000, room=room)).html)
+
+
 def for_mail(report: dict[str, Any]) -> tuple[str, str]:
     """Return the report as plain text and as HTML for a mail, both cut to what one carries."""
     blocks = {"pieces": writing.blocks(report)}
@@ -63,6 +68,12 @@ def for_mail(report: dict[str, Any]) -> tuple[str, str]:
         text = text[:TEXT_IN_MAIL].rsplit("\n", 1)[0] + "\n…"
     rest = Markup("<p>The rest is on the page of the run.</p>") if part.rest is not None else Markup("")
     return text, str(part.html + rest)
+
+
+def first_line(report: dict[str, Any]) -> str:
+    """Return the text of the first piece, as the subject of a mail."""
+    text = " ".join(writing.plain_text(report["pieces"][0])[: 4 * SUBJECT].split())
+    return text if len(text) <= SUBJECT else text[: SUBJECT - 1] + "…"
 
 
 def as_json(report: dict[str, Any]) -> str:

@@ -217,7 +217,7 @@ class _Page:
         code = highlight(
             clean_text(shown), piece["language"], marked=piece["hl_lines"], numbers=piece["line_numbers"]
         )
-        note = ", ".join(filter(None, ("code", piece["language"])))
+        note = ", ".join(filter(None, ("code" if caption else "", piece["language"])))
         copy = Markup("")
         if self.look.address:
             button = Markup(

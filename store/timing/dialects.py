@@ -231,9 +231,23 @@ def _jobschleuder_weekdays(text: str) -> tuple[frozenset[int], frozenset[tuple[i
     return frozenset(weekdays), frozenset(nths), False
 
 
+def bots_fields(text: str) -> dict[str, str]:
+    """Return the fields of an expression of bots, those that were left out filled in. Raises BadCron."""
+    return _bots_completed(_bots_given(text))
+
+
+def bots_given(text: str) -> dict[str, str]:
+    """Return the fields that an expression of bots gives. Raises BadCron."""
+    return _bots_given(text)
+
+
+#: Its name, and those of its fields.
+BOTS = "bots"
+BOTS_NAMES = tuple(_BOTS)
+
 #: {name: what reads it}; whose schedules they are is in their names.
 DIALECTS: dict[str, Callable[[str], Expression]] = {
     "nautobot": _nautobot,
-    "bots": _bots,
+    BOTS: _bots,
     "jobschleuder": _jobschleuder,
 }

@@ -5,10 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
-from store.models import JobResult, LogEntry, Permission, now
+from store.models import ApiToken, JobResult, LogEntry, Permission, now
 from tests.api.conftest import NOON, follow
+from tests.waiting import until
 from webapp.desk import AT_ONCE
 
 
@@ -92,6 +93,18 @@ def test_an_answer_waits_for_the_end(call, make_result, db, app):
         db.commit()
         assert {answer.result().json["status"] for answer in answers} == {"completed"}
     assert call("GET", f"/results/{result.id}?wait=50").json["status"] == "completed", "at once"
+
+
+def test_whose_token_ends_while_it_waits_is_told_nothing(call, make_result, db, app):
+    result = make_result(status="running")
+    url = f"/results/{result.id}?wait=50"
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(call, "GET", url)
+        until(lambda: app.extensions["errand"].waiting._waiters, "it waits")
+        db.execute(delete(ApiToken))
+        db.execute(update(JobResult).values(status="completed", finished_at=now()))
+        db.commit()
+        assert answer.result().status_code == 401
 
 
 def test_entries_wait_for_the_next_one(call, make_result, db):

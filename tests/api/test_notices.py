@@ -50,6 +50,20 @@ def test_a_webhook_is_made_changed_tried_and_deleted(call_as_root, db, settings,
     assert actions == [f"channel.{act}" for act in ("create", "change", "secret", "try", "delete")]
 
 
+def test_a_channel_of_mail_is_made_and_changed(call_as_root):
+    given = {"name": "m", "kind": "mail", "address": "smtps://u:s3cret@mail.example.com", "words": ["output"]}
+    refused = call_as_root("POST", "/channels", json=given)
+    assert set(refused.json["errors"]) == {"sender", "receivers"}
+    sent = {**given, "sender": "bots@example.com", "receivers": ["a@example.com"]}
+    made = call_as_root("POST", "/channels", json=sent)
+    assert made.status_code == 201, made.text
+    assert (made.json["secret"], made.json["place"]) == (None, "mail.example.com")
+    receivers = ["b@example.com", "c@example.com"]
+    changed = call_as_root("PATCH", f"/channels/{made.json['id']}", json={"receivers": receivers})
+    assert (changed.json["receivers"], changed.json["sender"]) == (receivers, "bots@example.com")
+    assert "s3cret" not in made.text + changed.text
+
+
 def test_what_is_wrong_with_a_channel_is_said(call_as_root, call):
     for wrong, name in (
         ({"address": "http://127.0.0.1/"}, "address"),

@@ -27,9 +27,10 @@ def test_a_token_has_a_limit_and_is_told_of_it(calls_of, alice, carol):
     assert left == [2, 1, 0]
     over = call("GET", "/jobs")
     assert (over.status_code, over.json["status"]) == (429, 429)
-    assert over.json["detail"].startswith("This token has made 3 requests within a minute")
+    assert over.json["detail"].startswith("You have made 3 requests within a minute")
     assert 0 < int(over.headers["Retry-After"]) <= 60
-    assert calls_of(carol)("GET", "/jobs").status_code == 200, "another token has its own"
+    assert calls_of(alice)("GET", "/jobs").status_code == 429, "another token of hers gives her no more"
+    assert calls_of(carol)("GET", "/jobs").status_code == 200, "others have their own"
 
 
 def test_without_a_limit_nothing_is_counted(settings, db, make_token, alice):

@@ -12,6 +12,7 @@ def test_sources_show_their_own_load_errors(call_as_root, db):
         "module": "bad",
         "message": "It has a syntax error.",
         "traceback": "Traceback...",
+        "advice": False,
     }
     db.add(LoadError(source="local", seen_at=NOON, **broken))
     db.commit()

@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from store.models import AuditRecord, Button, Chain, Hook, Permission
 from store.settings import load_settings
@@ -95,6 +95,33 @@ def test_hooks(call, call_as_root, make_job, plain, db):
     assert db.scalars(select(Hook)).all() == []
     db.commit()
     assert noted(db, "hook") == ["hook.create", "hook.change", "hook.change", "hook.delete"]
+
+
+def test_who_may_not_run_a_job_has_no_hook_run_it(call_as_root, calls_of, carol, make_job, db):
+    make_job("local/net/Hears", receives="hook")
+    mine, other = make_job("local/mine/Mine", receives="hook"), make_job("local/net/Other", receives="hook")
+    db.execute(delete(Permission).where(Permission.kind == "job"))
+    db.add(Permission(name="Hooks", kind="hook", actions=["view", "change"], users=[carol]))
+    db.add(Permission(name="Looks", kind="job", actions=["view"], users=[carol]))
+    groups = [{"grouping": "mine"}]
+    db.add(Permission(name="Runs", kind="job", actions=["run"], constraints=groups, users=[carol]))
+    db.commit()
+    by_carol = calls_of(carol)
+    given = {"name": "Mine", "object_types": ["inventory.site"], "actions": ["update"]}
+    refused = {"job": ["You may not run Hears yourself."]}
+    for enabled in (True, False):
+        answer = by_carol("POST", "/hooks", json={**given, "job": "local/net/Hears", "enabled": enabled})
+        assert (answer.status_code, answer.json.get("errors")) == (422, refused), answer.text
+    url = f"/hooks/{by_carol('POST', '/hooks', json={**given, 'job': str(mine.id)}).json['id']}"
+    for change in ({"job": "local/net/Hears"}, {"job": "local/net/Hears", "enabled": False}):
+        assert by_carol("PATCH", url, json=change).json["errors"] == refused
+    changed(call_as_root, url, job=str(other.id))
+    wider = by_carol("PATCH", url, json={"actions": ["create", "update"]})
+    assert wider.json["errors"] == {"job": ["You may not run Other yourself."]}
+    assert changed(by_carol, url, enabled=False)["enabled"] is False, (
+        "that it runs nothing needs no such right"
+    )
+    assert by_carol("PATCH", url, json={"enabled": True}).status_code == 422
 
 
 def test_chains(call, call_as_root, calls_of, carol, plain, make_job, db):

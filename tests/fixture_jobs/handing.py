@@ -12,7 +12,7 @@ import time
 import warnings
 from pathlib import Path
 
-from jobs import ChoiceVar, FileVar, InvalidValue, Job, SecretVar, StringVar
+from jobs import ChoiceVar, DataFileVar, FileVar, InvalidValue, Job, SecretVar, StringVar
 
 
 class ReadsAFile(Job):
@@ -28,6 +28,17 @@ class ReadsAFile(Job):
         table.seek(0)
         rows = list(csv.reader(io.TextIOWrapper(table, "utf-8")))
         return {"name": table.name, "size": table.size, "first": first.decode(), "rows": rows}
+
+
+class ReadsADataFile(Job):
+    """Returns what it was given."""
+
+    hosts = DataFileVar()
+    more = DataFileVar(required=False)
+
+    def run(self, hosts, more):
+        assert Path(hosts) == Path(hosts.path)
+        return {"name": Path(hosts.path).name, "entries": hosts.entries(), "more": more and more.read_text()}
 
 
 class TakesAFileApart(Job):

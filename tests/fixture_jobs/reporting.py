@@ -1,6 +1,7 @@
 """Jobs that report."""
 
 import os
+import tempfile
 from pathlib import Path
 
 from jobs import Job, SecretVar
@@ -27,9 +28,10 @@ class Reports(Job):
 
     def run(self, password):
         self.report.append(Section("First"), Table([[1, ObjectLink(Thing())]]))
-        Path("dot.png").write_bytes(PIXEL)
+        dot = Path(tempfile.mkdtemp(), "dot.png")
+        dot.write_bytes(PIXEL)
         self.create_file("list.txt", "a\n")
-        return Report(Text(f"It is {password}."), Image("dot.png"), File("list.txt"), title="All of it")
+        return Report(Text(f"It is {password}."), Image(dot), File("list.txt"), title="All of it")
 
     def test_more(self):
         return Code("exit 0", "bash")

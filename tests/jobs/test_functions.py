@@ -13,7 +13,18 @@ from uuid import UUID
 import netaddr
 import pytest
 
-from jobs import ChoiceVar, DecimalVar, FileVar, IntegerVar, Job, StringVar, TextVar, job
+from jobs import (
+    ChoiceVar,
+    DataFile,
+    DataFileVar,
+    DecimalVar,
+    FileVar,
+    IntegerVar,
+    Job,
+    StringVar,
+    TextVar,
+    job,
+)
 from jobs.data import clean, restore
 from jobs.describe import describe
 from jobs.dialects.running import run
@@ -241,7 +252,13 @@ def test_what_no_variable_can_judge_the_job_judges():
 
 @pytest.mark.parametrize(
     ("hint", "kind"),
-    [(bytes, FileVar), (IO[bytes], FileVar), (list[str], TextVar), (Annotated[str, TextVar()], TextVar)],
+    [
+        (bytes, FileVar),
+        (IO[bytes], FileVar),
+        (DataFile, DataFileVar),
+        (list[str], TextVar),
+        (Annotated[str, TextVar()], TextVar),
+    ],
 )
 def test_other_kinds(hint: Any, kind: type):
     assert type(input_for("it", hint).variable) is kind

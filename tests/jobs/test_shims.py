@@ -193,7 +193,7 @@ def test_long_texts_are_cut_and_long_names_refused(tmp_path: Path):
     )
     found = found_in(tmp_path, text)
     assert [(len(job["name"]), len(job["grouping"])) for job in found.jobs] == [(100, 255)]
-    messages = " ".join(error["message"] for error in found.errors)
+    messages = " ".join(error["message"] for error in (*found.errors, *found.advice))
     assert "The name of Long was cut: it is longer than 100 characters." in messages
     assert "The grouping of Long was cut: it is longer than 255 characters." in messages
     assert "The class name is longer than 100 characters." in messages

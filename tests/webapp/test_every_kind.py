@@ -15,6 +15,7 @@ from sqlalchemy import select, update
 
 from examples.inventory.models import Manufacturer
 from jobs.kinds import KINDS
+from store.data_files import Folder
 from store.models import ApiToken, JobRecord, JobResult
 from store.secrets import new_token
 from tests.multipart import multipart
@@ -70,12 +71,14 @@ TABLE = [
     Kind("DateTimeVar", "2026-01-31T14:30", "2026-01-31T16:30+02:00", "2026-01-31T14:30:00+00:00", "at noon", "Enter a valid date and time, such as 2026-01-31T14:30."),
     Kind("JSONVar", '{"a": [1, null]}', {"a": [1, None]}, {"a": [1, None]}, "{nothing", "Enter valid JSON: Expecting property name enclosed in double quotes (line 1, column 2)."),
     Kind("FileVar", csv, ..., {"name": "hosts.csv", "size": 4, "content_type": "text/csv"}, lambda: csv("hosts.exe"), "Choose a file of another kind: hosts.exe is not .csv.", {"accept": [".csv"]}),
+    Kind("DataFileVar", "a.lst", "a.lst", "a.lst", "b.lst", "There is no data file b.lst that you may see. Choose from: a.lst."),
     Kind("SecretVar", " s3cr3t ", " s3cr3t ", ..., "abc", "Ensure this value has at least 4 characters (it has 3).", {"min_length": 4}),
 ]  # fmt: skip
 
 
 @pytest.fixture
 def app(inventory_settings: Any) -> Iterator[Flask]:
+    Folder(inventory_settings).write("a.lst", b"x\n", new=True)
     for app in running(inventory_settings):
         with app.extensions["errand"].data.run_session(wait_seconds=5, on_wait=lambda: None) as session:
             for number in range(2):

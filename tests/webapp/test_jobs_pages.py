@@ -151,15 +151,21 @@ def test_load_errors_are_shown_whole_to_superusers_only(alice, root, db):
         traceback="File x",
         seen_at=NOON,
     )
-    db.add(error)
+    said = {"source": "local", "module": "fine", "path": "/srv/jobs/fine.py", "seen_at": NOON}
+    db.add_all((error, LoadError(**said, message="Says <i>no</i> name.", advice=True)))
     db.commit()
+    for path in ("/jobs/", "/admin/sources/"):
+        assert "Says &lt;i&gt;no&lt;/i&gt; name." in text(root.get(path))
     page = text(root.get("/jobs/"))
     assert "SyntaxError: &lt;b&gt;" in page
+    assert "1 job file could not be loaded" in page
+    assert "1 piece of advice on job files" in page
     assert "File x" in page
     page = text(alice.get("/jobs/"))
     assert "1 job file could not be loaded" in page
     assert "/srv/jobs" not in page
     assert "File x" not in page
+    assert "advice" not in page
 
 
 @pytest.mark.parametrize("act", ["enable", "disable"])

@@ -253,6 +253,44 @@ def test_a_channel_keeps_its_address_and_secret_to_itself(
     )
 
 
+def test_a_channel_mails_by_a_server_of_its_own(root: Browser, db: Any, settings: Settings, cast: Any):
+    address = "smtps://me:s3cret@mail.example.com"
+    sent = {
+        "name": "Bots",
+        "kind": "mail",
+        "address": address,
+        "sender": "Bots <bots@example.com>",
+        "receivers": "a@example.com, b@example.com\na@example.com",
+        "words": ["output"],
+        "class_paths": "dialect:bots",
+    }
+    for wrong, where in (
+        ({"address": "https://mail.example.com"}, "address"),
+        ({"address": "smtp://me:x@mail.example.com"}, "address"),
+        ({"address": "smtp://10.0.0.1"}, "address"),
+        ({"address": "smtps://mail.example.com?ca=/etc/passwd"}, "address"),
+        ({"sender": "nobody"}, "sender"),
+        ({"receivers": ""}, "receivers"),
+        ({"receivers": "a@example.com b"}, "receivers"),
+    ):
+        refused = root.post("/admin/notifications/new", sent | wrong)
+        assert (refused.status_code, f'id="{where}-e"' in text(refused)) == (422, True), wrong
+    assert root.post("/admin/notifications/new", sent).status_code == 303
+    with db.begin():
+        channel = db.scalars(select(Channel)).one()
+        assert unlock(settings.secret_key, channel.box) == {"url": address}
+    assert (channel.place, channel.sender) == ("mail.example.com", "Bots <bots@example.com>")
+    assert channel.receivers == ["a@example.com", "b@example.com"]
+    at = f"/admin/notifications/{channel.id}"
+    assert root.post(at, {**sent, "address": "", "receivers": "c@example.com"}).status_code == 303
+    page = text(root.get(at))
+    assert "c@example.com</textarea>" in page
+    assert not any("s3cret" in text(root.get(each)) for each in (at, "/admin/audit/"))
+    with db.begin():
+        db.expire_all()
+        assert unlock(settings.secret_key, db.get_one(Channel, channel.id).box) == {"url": address}
+
+
 REFUSED: list[tuple[dict[str, str], str, str]] = [
     ({"address": "https://10.0.0.1/x"}, "address", "not on the open internet"),
     (
@@ -262,7 +300,7 @@ REFUSED: list[tuple[dict[str, str], str, str]] = [
     ),
     ({"address": ""}, "address", "This field is required."),
     ({"kind": "slack", "address": "#ops"}, "address", "needs ERRAND_SLACK_TOKEN"),
-    ({"kind": "pigeon"}, "kind", "Choose Slack or Webhook."),
+    ({"kind": "pigeon"}, "kind", "Choose Slack, Webhook or Mail."),
     ({"name": ""}, "name", "This field is required."),
     ({"name": "taken"}, "name", "There is a channel of this name already."),
     ({"class_paths": "x" * 401}, "class_paths", "Name at most"),

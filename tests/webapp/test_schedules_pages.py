@@ -294,6 +294,23 @@ def test_a_schedule_of_a_job_that_needs_it_is_approved_by_another_person(alice, 
     assert ("Denied by bob: Not &lt;b&gt;now&lt;/b&gt;." in page, "Ask again" in page) == (True, True)
 
 
+def test_who_gives_a_schedule_its_times_does_not_approve_it(alice, browser, db, cast, make_job):
+    make_job(approval_required=True, variables=[described("StringVar", "name", required=False)])
+    with db.begin():
+        for kind, action in (("job", "approve"), ("schedule", "change")):
+            db.add(Permission(name=action, kind=kind, actions=[action], users=[cast["bob"]]))
+        db.add(Permission(name="too", kind="job", actions=["approve"], users=[cast["carol"]]))
+    alice.post(URL, DAILY)
+    [made] = schedules(db)
+    bob, asks = browser("bob"), f"/approvals/schedules/{made.id}"
+    # It runs as alice, and bob is who asks.
+    assert bob.post(f"/schedules/{made.id}/ask").status_code == 303
+    assert 'value="approve"' not in text(bob.get("/approvals/"))
+    assert bob.post(asks, {"decision": "approve"}).status_code == 403
+    assert bob.post(asks, {"decision": "try"}).status_code == 403
+    assert browser("carol").post(asks, {"decision": "approve"}).status_code == 303
+
+
 def test_a_request_for_one_time_that_is_over_is_approved_when_somebody_says_so(root, alice, db, make_job):
     make_job(approval_required=True)
     alice.post(URL, {**DAILY, "_when": "later", "_schedule_interval": ""})

@@ -282,7 +282,7 @@ def test_a_signed_push_causes_one_sync_and_all_else_none(app: Flask, db: Any, so
         github(body, secret=""),
     ):
         answer = send(body, headers)
-        assert (answer.status_code, list(answer.json)) == (401, ["error"])
+        assert (answer.status_code, list(answer.json)) == (401, ["detail"])
     assert send(body, github(body), slug="nobody").status_code == 401
     assert send(b"x" * (1024 * 1024 + 1), {}).status_code == 413
     assert send(b"[]", github(b"[]")).status_code == 400

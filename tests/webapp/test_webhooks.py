@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import pytest
 from flask import Flask
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import undefer
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
@@ -135,6 +135,11 @@ def test_a_signed_request_runs_the_job_once(send: Sender, db: Any, root: Browser
     assert (noted.actor, noted.via) == ("alice", "webhook")
     page = text(root.get(f"/results/{run.id}"))
     assert ("By webhook" in page, f'href="{send.page}">Pushes</a>' in page) == (True, True)
+    # Nor once its run is gone: that nobody remembers the run makes nothing new of the request.
+    db.execute(delete(JobResult))
+    db.commit()
+    again = send(body, {**headers, "X-Errand-Delivery": "d-3"})
+    assert (again.status_code, again.json["result"], send.runs()) == (200, str(run.id), [])
 
 
 def test_who_does_not_sign_is_counted_and_fills_nothing(
@@ -420,6 +425,8 @@ def test_nobody_borrows_the_rights_of_another(
     assert ("New secret" in page, "Change" in page, "Delete" in page) == (False, True, False)
     assert bob.post(f"{send.page}/secret").status_code == 403
     assert bob.post(f"{send.page}/deliveries/{number}/again").status_code == 403
+    # It tells what alice may do.
+    assert bob.post(f"{send.page}/test", {"headers": "", "body": "{}"}).status_code == 403
     assert bob.post(f"{send.page}/delete").status_code == 403
     # Taking it over makes it one's own.
     assert bob.post(f"{send.page}/edit", {**given, "name": "Bob's", "username": "bob"}).status_code == 303

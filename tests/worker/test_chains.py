@@ -11,8 +11,10 @@ import pytest
 from sqlalchemy import select, update
 
 from store.models import AuditRecord, Chain, ChainLink, JobRecord, JobResult, Permission, User, now
+from store.permissions import Forbidden
 from tests.worker.conftest import Portal
 from tests.worker.engine import at_once
+from worker.approvals import decide
 from worker.chains import MOST_LINKS, begin, follow_up
 from worker.references import OF_RUN, BadReference, check, facts_of_run, resolve
 
@@ -59,6 +61,27 @@ def test_the_end_of_a_run_runs_the_next_job_with_its_data(portal: Portal):
     [run] = runs_of(portal, made)
     assert (run.parent_id, run.origin, run.username, run.commit) == (first.id, "chain", "alice", False)
     assert (run.data, before.id != run.parent_id) == ({"lines": 2}, True)
+
+
+@on_sqlite
+def test_who_set_up_a_chain_does_not_approve_what_it_runs(portal: Portal):
+    made = chain(portal, "Passes", "Chatty", lines=2)
+    with portal.platform.session() as db:
+        bob, root = (db.get_one(User, portal.cast[name].id) for name in ("bob", "root"))
+        db.add(Permission(name="Approves", kind="job", actions=["approve"], users=[bob]))
+        job = db.get_one(JobRecord, portal.jobs["Chatty"].id)
+        job.approval_required = True
+        db.get_one(Chain, made.id).set_up_by_id = bob.id
+        db.commit()
+        portal.run("Passes")
+        assert follow(portal) == 1
+        run = db.get_one(JobResult, runs_of(portal, made)[0].id)
+        assert (run.username, run.status) == ("alice", "awaiting_approval")
+        with pytest.raises(Forbidden, match="your own"):
+            decide(db, portal.settings, run, "approved", user=bob)
+        db.rollback()
+        decide(db, portal.settings, run, "approved", user=root)
+        assert run.status == "pending"
 
 
 @on_sqlite

@@ -20,13 +20,14 @@ from store.models import (
     MissedSlots,
     NoticeRule,
     Permission,
+    RunReport,
     Schedule,
     Status,
     User,
     now,
 )
 from store.notice_settings import SmtpSettings
-from store.notices import FOR_CHANNELS, OUTCOMES
+from store.notices import FOR_CHANNELS, OUTCOMES, WHEN
 from tests.post import receiver
 from tests.waiting import until
 from tests.worker.conftest import Portal, StartWorker, on_sqlite
@@ -320,6 +321,41 @@ def test_schedules_tell_their_owner_and_who_asked(portal: Portal, told: Any):
             db.commit()
         last = told()
     assert len(last) == 10
+
+
+@on_sqlite
+def test_what_has_something_to_report_is_told_to_who_wants_that(portal: Portal, told: Any):
+    say(portal, "alice", mail=["output"])
+    wish(portal, "bob", "job", portal.jobs["Passes"].class_path, words=WHEN["output"])
+    ops = channel(portal, words=["output"], kind="mail", class_paths=["dialect:bots"])
+    bots = {"results": {"notify": True}}
+    runs = [
+        ended(portal, "Passes", Status.COMPLETED),
+        # One that says nothing, or no, asks nobody to be told.
+        ended(portal, "BotsPlain", Status.COMPLETED, results={"notify": "", "other": 1}),
+        ended(portal, "BotsPlain", Status.COMPLETED),
+        ended(portal, "BotsPlain", Status.COMPLETED, **bots),
+    ]
+    with portal.platform.session() as db:
+        for run in runs:
+            pieces = [{"kind": "text", "content": "3 hosts"}]
+            db.add(RunReport(result_id=run.id, data={"pieces": pieces}, pieces=1))
+        db.commit()
+    for job in ("Passes", "BotsPlain"):
+        ended(portal, job, Status.COMPLETED, **bots)
+    plain, passes = (f"Report: {portal.jobs[name].name}" for name in ("BotsPlain", "Passes"))
+    assert sorted(told()) == sorted(
+        [
+            (passes, "mail:alice"),
+            (passes, "mail:bob"),
+            (plain, "mail:alice"),
+            (plain, f"channel:{ops}"),
+        ]
+    )
+    with portal.platform.reading() as db:
+        [one] = db.scalars(select(Delivery).where(Delivery.channel_id == ops))
+    assert (one.via, one.event, one.result_id) == ("mail", "output", runs[3].id)
+    assert "3 hosts" not in str([one.title, one.content]), "it is copied nowhere"
 
 
 @on_sqlite

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,8 +14,9 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import undefer
 
+from jobs.report import Report, Text
 from store.lockbox import lock
-from store.models import Channel, Delivery, User, now
+from store.models import Channel, Delivery, JobResult, RunReport, User, now
 from store.notice_settings import NoticeSettings, notice_settings
 from store.notices import FOR_CHANNELS
 from store.platform import Platform
@@ -54,13 +55,15 @@ class Post:
     def go_on(self, seconds: float) -> None:
         self.moment += timedelta(seconds=seconds)
 
-    def channel(self, kind: str, **box: str) -> int:
+    def channel(self, kind: str, receivers: Sequence[str] = (), **box: str) -> int:
         with self.platform.session() as db:
             channel = Channel(
                 name=f"{kind} {uuid4().hex[:6]}",
                 kind=kind,
                 box=lock(self.settings.secret_key, box),
                 words=list(FOR_CHANNELS),
+                sender="Bots <bots@portal.example>",
+                receivers=list(receivers),
                 user_id=self.users["root"].id,
             )
             db.add(channel)
@@ -169,6 +172,50 @@ def test_mail_by_starttls_with_a_password_and_a_certificate_that_is_checked(tmp_
             assert said in post.look(number).last_answer
         assert box.secure == [True]
         assert PASSWORD not in str([post.look(number).answers, repr(post.settings)])
+
+
+def test_a_channel_mails_what_a_run_reports_by_its_own_server(box: Mailbox, post_of: Any):
+    # The portal itself has none.
+    post = post_of(replace(by_mail(1, ERRAND_WEBHOOK_HOSTS="127.0.0.1"), mail=None))
+    made = uuid4()
+    report = Report(
+        Text("3 <hosts>\nBcc: eve@example.com " + "x" * 500),
+        Text("<script>x</script> is down"),
+        Text("y" * 100_000),
+    )
+    with post.platform.session() as db:
+        db.add(
+            JobResult(
+                id=made, class_path="local/x/X", name="X", username="alice", status="completed", time_limit=9
+            )
+        )
+        db.flush()
+        db.add(RunReport(result_id=made, data=report.as_data(), pieces=3))
+        db.commit()
+    at = post.channel("mail", ["a@example.com", "b@example.com"], url=f"smtp://127.0.0.1:{box.port}")
+    content = {**CONTENT, "result": {"id": str(made), "status": "completed"}}
+    number = post.add("mail", at, event="output", content=content, receiver="ops")
+    box.refusals = ["550 No such user"]
+    assert post.man.send_once() == 1
+    assert post.look(number).last_answer == "The mail server took it. Not for a@example.com: 550 No such user"
+    assert box.envelopes == [("bots@portal.example", ["b@example.com"])]
+    [mail] = box.got
+    assert mail["Subject"].startswith("3 <hosts> Bcc: eve@example.com xxx")
+    assert (len(mail["Subject"]), mail["To"], mail["Bcc"]) == (200, "a@example.com, b@example.com", None)
+    text = mail.get_body(("plain",)).get_content()
+    page = mail.get_body(("html",)).get_content()
+    assert text.startswith("<script>x</script> is down")
+    assert "&lt;script&gt;x&lt;/script&gt; is down" in page
+    assert "https://portal.example/results/1" in text
+    assert not any("hosts" in body or "<script>" in page for body in (text, page))
+    assert max(len(text), len(page)) < 150_000
+    # A server inside that nobody allowed is not asked, whatever the channel was saved with.
+    inside = post.channel("mail", ["a@example.com"], url=f"smtp://127.0.0.1:{box.port}")
+    refused = post.add("mail", inside)
+    post.settings = replace(post.settings, notices=replace(by_mail(1, ERRAND_WEBHOOK_HOSTS=""), mail=None))
+    assert post.another().send_once() == 1
+    assert "127.0.0.1 is not on the open internet" in post.look(refused).last_answer
+    assert len(box.got) == 1
 
 
 def test_a_mail_is_tried_again_later_and_later_then_given_up_and_sent_again(box: Mailbox, post_of: Any):

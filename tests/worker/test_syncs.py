@@ -198,6 +198,12 @@ def test_branches_and_tags_are_followed_and_unknown_ones_told(synced: Synced, up
 def test_a_bad_commit_never_replaces_a_good_one(synced: Synced, upstream: Upstream):
     upstream.commit({"jobs/other.py": JOB.format(name="Other", value=1)})
     good = synced.sync().to_commit
+    # One that has but an advice to give is good.
+    long = JOB.format(name="Other", value=1) + "    class Meta: name = 'n' * 101\n"
+    advised = upstream.commit({"jobs/other.py": long})
+    assert synced.sync().errors == []
+    assert synced.commit == advised != good
+    good = advised
     broken = upstream.commit({"jobs/hello.py": "def f(:"})
     sync = synced.sync()
     assert (sync.state, sync.field, sync.to_commit, sync.can_be_forced) == ("failed", "jobs", broken, True)

@@ -14,6 +14,7 @@ from webapp.api import (
     buttons,
     chains,
     channels,
+    data_files,
     deliveries,
     document,
     entries,
@@ -170,6 +171,13 @@ blueprint.add_url_rule("/me/notice-rules", "create_my_rule", notices.create_my_r
 _rule = f"/me/notice-rules/{KEY}"
 blueprint.add_url_rule(_rule, "delete_my_rule", notices.delete_my_rule, methods=["DELETE"])
 
+_file = "/data-files/<name>"
+_add("/data-files", data_files.data_files)
+_add("/data-files", data_files.upload_data_file, "POST")
+_add(_file, data_files.data_file)
+_add(_file, data_files.delete_data_file, "DELETE")
+_add(f"{_file}/content", data_files.data_file_content)
+_add(f"{_file}/content", data_files.replace_data_file, "PUT")
 _add("/hooks", hooks.hooks)
 _add("/hooks", hooks.create_hook, "POST")
 _add("/hooks/<uuid:hook_id>", hooks.hook)

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from store.audit import verify
 from store.models import AuditRecord, User
 from store.permissions import require
+from store.withdrawn import shown_audit
 from webapp.api.calls import Query, call
 from webapp.api.given import Moment, Text
 from webapp.api.listing import Order, Sorted, part
@@ -39,7 +40,7 @@ class Verify(Query):
 def audit(query: Audit) -> Any:
     """List what people did, the latest first."""
     require(user(), "view", User)
-    wanted = select(AuditRecord)
+    wanted = select(AuditRecord).where(shown_audit())
     for name in ("actor", "action", "subject"):
         if given := getattr(query, name):
             wanted = wanted.where(getattr(AuditRecord, name).istartswith(given, autoescape=True))

@@ -33,13 +33,18 @@ ORDER = Order(
 class ChannelChange(Body):
     name: Text = ""
     enabled: bool = True
-    class_paths: list[Text] = Field([], description="About which jobs, with `*` for anything; none: all.")
+    class_paths: list[Text] = Field(
+        [],
+        description="About which jobs, with `*` for anything, or `dialect:bots` for all of one; none: all.",
+    )
     words: list[Text] = Field([], description="On what: " + ", ".join(FOR_CHANNELS))
+    sender: Text = Field("", description="Of mail: whom it comes from.")
+    receivers: list[Text] = Field([], description="Of mail: who gets it.")
     address: Text = Field("", max_length=channel_form.LONGEST_ADDRESS, description="Never told again.")
 
 
 class NewChannel(ChannelChange):
-    kind: Literal["slack", "webhook"]
+    kind: Literal["slack", "webhook", "mail"]
 
 
 @call(query=Sorted, answers={200: Page[shapes.ChannelShape]}, tag="channels")
@@ -62,7 +67,7 @@ def channel(query: Query, key: int) -> Any:
 def create_channel(query: Query, body: NewChannel) -> Any:
     """Make a channel. The secret that a webhook's messages are signed with is told this one time."""
     require(user(), "change", Channel)
-    form = _form({"enabled": True, "class_paths": "", "words": set(), "kind": body.kind}, body)
+    form = _form(channel_form.new(body.kind), body)
     made, secret = channel_form.save(db.session(), _settings(), form, None, user())
     headers = {"Location": url_for("api.channel", key=made.id)}
     return shapes.new_channel(made, user().username, secret), 201, headers
@@ -129,8 +134,10 @@ def _form(known: dict[str, Any], body: ChannelChange) -> AdminForm:
         raise InvalidRequest({"words": [f"There is no {unknown[0]!r}; there are {', '.join(FOR_CHANNELS)}."]})
     if "class_paths" in given:
         given["class_paths"] = "\n".join(body.class_paths)
+    if "receivers" in given:
+        given["receivers"] = "\n".join(body.receivers)
     form = AdminForm(known | given)
-    form.values |= {name: form.text(name).strip() for name in ("name", "address")}
+    form.values |= {name: form.text(name).strip() for name in ("name", "address", "sender")}
     return form
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from flask import Response, current_app, request
+from flask import Response, request
 from pydantic import Field
 from sqlalchemy import select
 
@@ -14,6 +14,7 @@ from webapp.api.given import Number, Text
 from webapp.api.paging import next_url
 from webapp.api.results import find_result
 from webapp.api.shapes import results as shapes
+from webapp.api.waits import wait_for
 from webapp.database import db
 from webapp.log import LONGEST_SEARCH, Filter
 from webapp.log_download import FORMS, lines_of
@@ -46,8 +47,7 @@ def entries(query: Entries, result_id: str) -> Any:
     """
     row = find_result(result_id)
     if query.wait and not row.finished and row.last_seq <= query.after:
-        waiting = current_app.extensions["errand"].waiting
-        waiting.wait(row.id, query.wait, lambda seen: seen.last_seq > query.after)
+        wait_for(row.id, query.wait, lambda seen: seen.last_seq > query.after)
         row = find_result(result_id)
     wanted = _filter(query)
     if (form := _form(query)) is not None:

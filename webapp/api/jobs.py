@@ -21,6 +21,8 @@ from webapp.api.shapes import Page
 from webapp.api.shapes import jobs as shapes
 from webapp.api.shapes import results as result_shapes
 from webapp.api.tokens import user
+from webapp.api.waits import wait_for
+from webapp.data_file_facts import data_file_choices
 from webapp.database import db, reading
 from webapp.fresh import fresh
 from webapp.request_facts import request_facts
@@ -101,7 +103,12 @@ def variables(query: Query, reference: str) -> Any:
 def _computed(record: JobRecord) -> tuple[list[dict[str, Any]], dict[str, list[str]]]:
     """Return the variables with what only the job's code can say of them, and why it could not."""
     settings = current_app.extensions["errand"].settings
-    questions = Questions(settings, record, username=user().username)
+    questions = Questions(
+        settings,
+        record,
+        username=user().username,
+        data_files=lambda: data_file_choices(user()),
+    )
     with object_lookup(settings) as objects:
         return questions.described(objects), questions.problems
 
@@ -138,7 +145,7 @@ def run(query: Waits, reference: str) -> Any:
     status = 200 if result.repeated else 201
     headers = {"Location": url_for("api.result", result_id=result.id)}
     if query.wait and not result.finished:
-        current_app.extensions["errand"].waiting.wait(result.id, query.wait, lambda seen: False)
+        wait_for(result.id, query.wait)
         db.session.refresh(result)
     return shown(result), status, headers
 

@@ -39,7 +39,9 @@ class NewRule(Body):
     about: Literal["job", "schedule", "run"]
     subject: Text = Field(description="The class path of the job, or the id of the other.")
     ways: list[Way] = Field(min_length=1)
-    on: Literal["any", "bad"] = Field("any", description="Of jobs and schedules: every end, or what fails.")
+    on: Literal["any", "bad", "output"] = Field(
+        "any", description="Of jobs and schedules: every end, what fails, or what has something to report."
+    )
 
 
 @call(answers={200: shapes.NoticesShape}, tag="me")

@@ -1,14 +1,13 @@
-"""How many requests a token may make: a limit, and the headers that tell of it."""
+"""How many requests somebody may make of the APIs: a limit, and the headers that tell of it."""
 
-from flask import Flask, Response, current_app, g
+from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import TooManyRequests
 
 from store.settings import Settings
+from webapp.api.tokens import HERE
 from worker.rates import Hit, Rates
 
-TOO_MANY = (
-    "This token has made {limit:,} requests within a minute: that is all it may. Wait {seconds} seconds."
-)
+TOO_MANY = "You have made {limit:,} requests within a minute: that is all you may. Wait {seconds} seconds."
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -18,11 +17,14 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def count() -> None:
-    """Count this request for its token (see webapp.api.tokens.identify). Raises TooManyRequests."""
+    """Count this request for who makes it (see webapp.api.tokens.identify). Raises TooManyRequests.
+
+    Not for the token: people make as many as they like.
+    """
     rates: Rates | None = current_app.extensions["errand_rates"]
-    if rates is None or "token" not in g:  # It comes from within this process.
+    if rates is None or HERE in request.environ:
         return
-    hit = g.rate = rates.hit(str(g.token.id))
+    hit = g.rate = rates.hit(f"user:{g.user.id}")
     if not hit.allowed:
         sentence = TOO_MANY.format(limit=hit.limit, seconds=hit.reset_seconds)
         raise TooManyRequests(sentence, retry_after=hit.reset_seconds)

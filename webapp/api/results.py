@@ -20,6 +20,7 @@ from webapp.api.paging import page
 from webapp.api.shapes import Page
 from webapp.api.shapes import results as shapes
 from webapp.api.tokens import user
+from webapp.api.waits import wait_for
 from webapp.database import db
 from webapp.request_facts import request_facts
 from webapp.result_files import made_files, send_made_file
@@ -75,7 +76,7 @@ def result(query: Waits, result_id: str) -> Any:
     """Show a result; with `wait`, once it has ended."""
     row = find_result(result_id)
     if query.wait and not row.finished:
-        current_app.extensions["errand"].waiting.wait(row.id, query.wait, lambda seen: False)
+        wait_for(row.id, query.wait)
         row = find_result(result_id)
     return shapes.result(row)
 

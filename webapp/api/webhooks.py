@@ -23,7 +23,7 @@ from webapp.api.shapes import triggers as shapes
 from webapp.api.tokens import user
 from webapp.api.triggers import Triggers, narrowed
 from webapp.database import db
-from webapp.webhook_access import find_webhook, settings
+from webapp.webhook_access import find_webhook, require_send, settings
 from webapp.webhook_deliveries import LONGEST_BODY, find_delivery, send_again
 from worker.payloads import Headers
 from worker.refusals import NoRun
@@ -132,7 +132,7 @@ def renew_webhook_secret(query: Query, webhook_id: uuid.UUID) -> Any:
 def try_webhook(query: Query, webhook_id: uuid.UUID, body: Sample) -> Any:
     """Say step by step what would become of a request, without doing it."""
     row = find_webhook(webhook_id)
-    require(user(), "change", row)
+    require_send(row)
     steps = try_out(db.session(), settings(), row, Headers(body.headers), body.body.encode())
     return shapes.trial(steps)
 

@@ -24,9 +24,12 @@ def list_records(settings: "Settings", count: int) -> None:
     from sqlalchemy import select
 
     from store.models import AuditRecord
+    from store.withdrawn import shown_audit
 
     with platform_session(settings) as session:
-        rows = session.scalars(select(AuditRecord).order_by(AuditRecord.id.desc()).limit(count)).all()
+        rows = session.scalars(
+            select(AuditRecord).where(shown_audit()).order_by(AuditRecord.id.desc()).limit(count)
+        ).all()
         for row in reversed(rows):
             moment = row.created_at.isoformat(timespec="seconds")
             click.echo(f"{moment}\t{row.actor}\t{row.via}\t{row.address}\t{row.action}\t{row.subject}")

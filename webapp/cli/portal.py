@@ -69,6 +69,12 @@ class Portal:
     def patch(self, path: str, body: Mapping[str, Any]) -> Any:
         return self._asked("PATCH", path, {}, body=body)
 
+    def put(self, path: str, **more: Any) -> Any:
+        return self._asked("PUT", path, {}, **more)
+
+    def delete(self, path: str) -> None:
+        self._asked("DELETE", path, {})
+
     def every(self, path: str, *, limit: int | None = None, **query: Any) -> Iterator[Any]:
         """Yield the rows of a list, of as many parts as it takes; at most `limit`."""
         left = limit
@@ -219,10 +225,12 @@ class Here(Portal):
         from webapp.api.tokens import HERE
 
         caller = self._caller(to_look=method == "GET")
+        parts = more.get("parts")
         response = self._client.open(
             address,
             method=method,
-            json=more.get("body") if method != "GET" else None,
+            json=more.get("body") if method != "GET" and parts is None else None,
+            data=None if parts is None else {name: _part(*part) for name, part in parts},
             headers=more.get("headers"),
             environ_overrides={HERE: caller},
         )
@@ -242,6 +250,11 @@ class Here(Portal):
 
 
 # --- What comes from outside ---
+
+
+def _part(name: str | None, content: IO[bytes] | str, kind: str) -> Any:
+    """Return a part as the test client takes it."""
+    return content if name is None else (content, name, kind)
 
 
 def _address(url: str) -> str:

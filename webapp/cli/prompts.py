@@ -178,6 +178,7 @@ def _kind(variable: Mapping[str, Any]) -> Kind:
         "ChoiceVar": _choice,
         "MultiChoiceVar": _choices,
         "SecretVar": _secret,
+        "DataFileVar": _choice,
         "FileVar": _path,
     }
     return kinds.get(variable["type"], _line)

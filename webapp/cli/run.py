@@ -164,7 +164,7 @@ def _asked(
     from webapp.cli.prompts import Prompts
     from worker.questions import Questions
 
-    questions = Questions(settings, job, username=user.username)
+    questions = Questions(settings, job, username=user.username, data_files=lambda: _data_files(settings))
     prompts = Prompts(settings, job.variables, questions, given)
     prompts.check_given()
     prompts.ask_all()
@@ -176,6 +176,13 @@ def _asked(
         except InvalidData as error:
             if not prompts.ask_again(error):
                 raise
+
+
+def _data_files(settings: "Settings") -> Sequence[str]:
+    from worker.data_files import choices
+
+    with open_platform(settings) as platform:
+        return choices(platform.engine, None)
 
 
 def _confirm(job: "JobRecord", user: "User", commit: bool | None) -> None:

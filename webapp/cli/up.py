@@ -4,6 +4,7 @@ import fcntl
 import http.client
 import os
 import socket
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -101,7 +102,17 @@ def up(
         run_all(replace(settings, https=https), host=host, port=port, workers=workers, demo=demo)
 
 
-def run_all(settings: "Settings", *, host: str, port: int, workers: int, demo: bool) -> None:
+def run_all(
+    settings: "Settings",
+    *,
+    host: str,
+    port: int,
+    workers: int,
+    demo: bool,
+    enable_new: bool = False,
+    tls: bool = False,
+) -> None:
+    """Run everything until somebody ends it. tls: the web answers by TLS only."""
     from worker.queues import queue_reachable
 
     end_on_signals()
@@ -113,14 +124,14 @@ def run_all(settings: "Settings", *, host: str, port: int, workers: int, demo: b
         elif not queue_reachable(settings):
             supervisor.say("errand", "The server in REDIS_URL does not answer. Runs wait until it does.")
         supervisor.say("errand", "Preparing the databases and looking for jobs...")
-        link = done_by_a_copy(lambda: prepare(settings, demo=demo))
+        link = done_by_a_copy(lambda: prepare(settings, demo=demo, enable_new=enable_new))
         if workers:
             grace = supervisor.grace_seconds - SETTLE_SECONDS
             supervisor.start(*worker_programs(["default"], workers, environment, grace_seconds=grace))
         supervisor.start(keyless("scheduler", ["scheduler"], environment))
         address = ["--host", host, "--port", str(port)]
         supervisor.start(keyless("web", ["web", *address], environment))
-        announce(supervisor, host, port, link)
+        announce(supervisor, host, port, link, tls=tls)
         supervisor.run()
     except KeyboardInterrupt:
         supervisor.say("errand", "Ending everything...")
@@ -224,7 +235,7 @@ def start_redis(supervisor: Supervisor, settings: "Settings") -> None:
         raise CannotStart(str(error)) from error
 
 
-def prepare(settings: "Settings", *, demo: bool) -> str:
+def prepare(settings: "Settings", *, demo: bool, enable_new: bool = False) -> str:
     """Upgrade the databases, add the demo, look for jobs; return the path that signs the first admin in."""
     from store.migrate import upgrade
     from store.people import sign_in_path
@@ -236,7 +247,7 @@ def prepare(settings: "Settings", *, demo: bool) -> str:
         with clear_errors():
             upgrade(settings)
             demo_is_new = demo and load_demo(settings)
-            refresh_jobs(platform, settings, demo=demo, demo_is_new=demo_is_new)
+            refresh_jobs(platform, settings, demo=demo, demo_is_new=demo_is_new, enable_new=enable_new)
             with platform.session() as db:
                 ensure(db, settings)
                 admin = first_admin(db)
@@ -245,7 +256,9 @@ def prepare(settings: "Settings", *, demo: bool) -> str:
         platform.dispose()
 
 
-def refresh_jobs(platform: "Platform", settings: "Settings", *, demo: bool, demo_is_new: bool) -> None:
+def refresh_jobs(
+    platform: "Platform", settings: "Settings", *, demo: bool, demo_is_new: bool, enable_new: bool = False
+) -> None:
     """Find the jobs. Those of the demo can be run at once; what comes later waits for an admin."""
     from sqlalchemy import select
 
@@ -255,7 +268,7 @@ def refresh_jobs(platform: "Platform", settings: "Settings", *, demo: bool, demo
     with platform.reading() as db:
         first_time = db.scalar(select(JobRecord.id).limit(1)) is None
     with platform.session() as db:
-        report = refresh(db, settings, enable_new=demo and (demo_is_new or first_time))
+        report = refresh(db, settings, enable_new=enable_new or (demo and (demo_is_new or first_time)))
         db.commit()
         for error in report.errors:
             click.echo(f"errand | {error.path} could not be loaded: {error.message}", err=True)
@@ -291,22 +304,26 @@ def first_admin(db: "Session") -> "User | None":
 # --- Ready ---
 
 
-def announce(supervisor: Supervisor, host: str, port: int, path: str) -> None:
+def announce(supervisor: Supervisor, host: str, port: int, path: str, *, tls: bool = False) -> None:
     """Print the link once the web answers. Goes on watching meanwhile."""
     nearest = {"0.0.0.0": "127.0.0.1", "::": "::1", "localhost": "127.0.0.1"}.get(host, host)  # noqa: S104
     patience_ends = time.monotonic() + PATIENCE_SECONDS
-    while not web_answers(nearest, port):
+    while not web_answers(nearest, port, tls=tls):
         supervisor.run_once()
         if time.monotonic() > patience_ends:
             supervisor.say("errand", "The web does not answer yet; what it printed is above.")
             patience_ends = float("inf")
     supervisor.say("errand", "Ready. Sign in here (the link works once, within a day):")
     shown = f"[{nearest}]" if ":" in nearest else nearest
-    click.echo(f"http://{shown}:{port}{path}")
+    click.echo(f"http{'s' if tls else ''}://{shown}:{port}{path}")
 
 
-def web_answers(host: str, port: int) -> bool:
+def web_answers(host: str, port: int, *, tls: bool = False) -> bool:
     connection = http.client.HTTPConnection(host, port, timeout=1)
+    if tls:
+        # Nothing is told to it: that it is ours need not be proved.
+        context = ssl._create_unverified_context()  # noqa: S323
+        connection = http.client.HTTPSConnection(host, port, timeout=1, context=context)
     try:
         connection.request("GET", "/healthz")
         return connection.getresponse().status == 200

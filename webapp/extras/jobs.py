@@ -13,6 +13,7 @@ from store.permissions import allowed, require, visible
 from store.text import clean_json
 from webapp.api.arguments import storable
 from webapp.api.tokens import user
+from webapp.data_file_facts import data_file_choices
 from webapp.database import db
 from webapp.extras import shapes
 from webapp.extras.bodies import boolean, receive_json, receive_many
@@ -101,7 +102,12 @@ def variables(reference: str) -> Response:
     if record is None:
         raise not_found()
     settings = current_app.extensions["errand"].settings
-    questions = Questions(settings, record, username=user().username)
+    questions = Questions(
+        settings,
+        record,
+        username=user().username,
+        data_files=lambda: data_file_choices(user()),
+    )
     with object_lookup(settings) as objects:
         return as_json([shapes.variable(each) for each in questions.described(objects)])
 

@@ -5,6 +5,9 @@ from typing import Any
 
 from flask import Response, url_for
 
+from store.models import WorkerProcess
+from store.permissions import allowed
+from webapp.api.tokens import user
 from webapp.database import db
 from webapp.extras.versions import as_json, version
 from worker.presence import version as own_version
@@ -30,7 +33,7 @@ def extras() -> Response:
 
 def status() -> Response:
     """Say who answers."""
-    workers = present_workers(db.session())
+    workers = present_workers(db.session()) if allowed(user(), "view", WorkerProcess) else []
     told: dict[str, Any] = {
         # The version that is spoken: a client looks here whether it will be understood.
         "nautobot-version": f"{version()}.0",

@@ -115,7 +115,7 @@ def approvals_of(subjects: Sequence[Subject]) -> dict[uuid.UUID, Approval]:
 def _require_approver(subject: Subject) -> JobRecord:
     if subject.job is None:
         raise approvals.AlreadyDecided("The job is gone: there is nothing to decide on any more.")
-    approvals.require_approver(user(), subject, subject.job)
+    approvals.require_approver(db.session(), user(), subject, subject.job)
     return subject.job
 
 

@@ -29,6 +29,13 @@ class VariableShape(TypedDict):
     regex: NotRequired[str | None]
     min_value: NotRequired[float | None]
     max_value: NotRequired[float | None]
+    step: NotRequired[int | None]
+    #: Text that is no JSON stands for a list of that text.
+    listed: NotRequired[bool]
+    #: Numbers and truth values stay what they are.
+    keeps_numbers: NotRequired[bool]
+    #: Where it stands among positional arguments: a number from 0, "all", or "rest".
+    place: NotRequired[int | str]
     decimal_places: NotRequired[int | None]
     min_prefix_length: NotRequired[int | None]
     max_prefix_length: NotRequired[int | None]

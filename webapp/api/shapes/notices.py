@@ -13,10 +13,13 @@ class ChannelShape(TypedDict):
 
     id: int
     name: str
-    #: "slack" or "webhook".
+    #: "slack", "webhook" or "mail".
     kind: str
     #: Where it is, as far as that may be shown: a host, or a channel's name.
     place: str
+    #: Of mail: whom it comes from, and who gets it.
+    sender: str
+    receivers: list[str]
     enabled: bool
     #: About which jobs, with `*` for anything; none: all.
     class_paths: list[str]
@@ -92,6 +95,8 @@ def channel(row: Channel, username: str | None) -> ChannelShape:
         "name": row.name,
         "kind": row.kind,
         "place": row.place,
+        "sender": row.sender,
+        "receivers": list(row.receivers),
         "enabled": row.enabled,
         "class_paths": list(row.class_paths),
         "words": list(row.words),

@@ -21,12 +21,14 @@ class ObjectShape(TypedDict):
 
 
 class LoadErrorShape(TypedDict):
-    """A job file that could not be loaded, or a class in it that cannot be a job."""
+    """A job file that could not be loaded, a class in it that cannot be a job, or advice on one that is."""
 
     module: str
     path: str
     message: str
     traceback: str
+    #: The job is there, and its author had better change something.
+    advice: bool
     seen_at: str
 
 
@@ -190,6 +192,7 @@ def load_error(row: LoadError) -> LoadErrorShape:
         "path": row.path,
         "message": row.message,
         "traceback": row.traceback,
+        "advice": row.advice,
         "seen_at": moment(row.seen_at),
     }
 

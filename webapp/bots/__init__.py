@@ -1,0 +1,1 @@
+"""What Bots Scheduler has beside its jobs."""
