@@ -21,6 +21,15 @@ def made_files(result_id: UUID) -> Sequence[RunFile]:
     return db.session.scalars(query.order_by(RunFile.id).limit(MOST_FILES)).all()
 
 
+def file_bytes(row: RunFile) -> bytes | None:
+    """Return what a small file holds; None where it is gone."""
+    try:
+        with file_store(current_app.extensions["errand"].settings, db.engine).open(row.key) as content:
+            return content.read()
+    except FileGone:
+        return None
+
+
 def send_made_file(result_id: UUID, file_id: int) -> Response:
     """Answer with the file, to be saved: what a job has written is never shown as a page of ours."""
     row = db.session.get(RunFile, file_id) if file_id < 2**31 else None

@@ -1,5 +1,6 @@
 """The report of a run: on its page, on a page of its own, and as a file."""
 
+import base64
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -8,6 +9,7 @@ from flask import Response, current_app, request, url_for
 from sqlalchemy import select
 
 from jobs.report import writing
+from jobs.report.images import LARGEST_IMAGE_BYTES, TYPES
 from store.models import JobResult, RunReport
 from store.permissions import NotVisible
 from store.reports import files
@@ -15,7 +17,7 @@ from store.reports.code import MOST_CHARACTERS
 from store.reports.page import ON_REPORT, ON_RESULT, Look, Part, render_part, render_table
 from webapp.database import db
 from webapp.log import number
-from webapp.result_files import made_files
+from webapp.result_files import file_bytes, made_files
 from webapp.trusted import icon
 
 FORMS = {
@@ -26,6 +28,9 @@ FORMS = {
     "txt": "text/plain",
     "svg": "image/svg+xml",
 }
+
+#: Images that a file of HTML carries.
+MOST_EMBEDDED = 20
 
 #: Not more digits than anybody's browser shows of a sorting.
 _SORT = re.compile(r"-?[0-9]{1,4}")
@@ -96,7 +101,7 @@ def _written(report: dict[str, Any], form: str, result: JobResult) -> str | None
     title = report["title"] or f"{result.name} #{result.short_id}"
     match form:
         case "html":
-            return files.as_html(report, title)
+            return files.as_html(report, title, _embedded(result, pieces))
         case "md":
             return writing.markdown(report)
         case "json":
@@ -106,6 +111,19 @@ def _written(report: dict[str, Any], form: str, result: JobResult) -> str | None
         case "txt":
             return files.as_text(report)
     return None
+
+
+def _embedded(result: JobResult, pieces: list[dict[str, Any]]) -> dict[str, str]:
+    """Return the images that the run made and its report shows, as a file of its own has them."""
+    wanted = set(writing.image_sources(pieces))
+    found: dict[str, str] = {}
+    for row in made_files(result.id):
+        address = url_for("results.file", result_id=result.id, file_id=row.id)
+        if address in wanted and row.content_type in TYPES and row.size_bytes <= LARGEST_IMAGE_BYTES:
+            content = file_bytes(row)
+            if content is not None and len(found) < MOST_EMBEDDED:
+                found[address] = f"data:{row.content_type};base64,{base64.b64encode(content).decode()}"
+    return found
 
 
 def _name(report: Mapping[str, Any], result: JobResult) -> str:

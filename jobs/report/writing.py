@@ -45,6 +45,16 @@ def _tables(value: Any) -> Iterator[dict[str, Any]]:
                 yield from _tables(inner)
 
 
+def image_sources(value: Any) -> Iterator[str]:
+    """Yield where the images of a report are, however deep they stand."""
+    if isinstance(value, dict) and value.get("kind") == "image":
+        yield value["source"]
+    elif isinstance(value, dict | list) and not (isinstance(value, dict) and value.get("kind") == "data"):
+        for inner in value.values() if isinstance(value, dict) else value:
+            if isinstance(inner, dict | list):
+                yield from image_sources(inner)
+
+
 def table_of(chart: dict[str, Any]) -> dict[str, Any]:
     """Return the numbers of a chart as a table."""
     series = chart["series"]

@@ -1,6 +1,7 @@
 """A report as a file: HTML that needs nothing else, and what programs and people take on with."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from markupsafe import Markup
@@ -33,9 +34,9 @@ STYLE = (
 )
 
 
-def as_html(report: dict[str, Any], title: str) -> str:
-    """Return one file that is read without the portal, and printed."""
-    look = Look(rows=10_000_000, room=IN_FILE, code=IN_FILE)
+def as_html(report: dict[str, Any], title: str, images: Mapping[str, str] | None = None) -> str:
+    """Return one file that is read without the portal, and printed. images: made files, by address, as `data:`."""
+    look = Look(rows=10_000_000, room=IN_FILE, code=IN_FILE, files=images or {})
     part = render_part({"pieces": writing.blocks(report)}, look)
     rest = (
         Markup("<p>The rest of the report is too long for this file.</p>")

@@ -372,7 +372,7 @@ class _Page:
         if source.startswith("data:"):
             return source if look.images else ""
         if source.startswith("/"):
-            return look.files.get(source, "") if look.address else ""
+            return look.files.get(source, "")
         where = urlsplit(source)
         return (
             source if where.scheme == "https" and where.netloc.lower() in look.hosts and look.images else ""

@@ -70,6 +70,7 @@ class WritesReportsItself(Job):
             {"kind": "text", "tag": "script", "content": {"kind": ["x"]}},
             {"kind": "table", "rows": 5, "headers": {"a": 1}},
             {"kind": "chart", "series": [{"values": ["x", True, 1e999]}, 3], "labels": ["a"]},
+            {"kind": "text", "content": "\x00\ud800\u202e"},
             7,
         ]
         self._context.keep_report({"pieces": pieces})

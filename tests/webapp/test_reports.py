@@ -1,5 +1,6 @@
 """The report of a run: on its page, by itself, as a file, in the API."""
 
+import io
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -8,9 +9,10 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from jobs.report import Code, File, Html, Image, Metric, ObjectLink, Report, Section, Table, Text
+from jobs.report import Code, File, Html, Image, List, Metric, ObjectLink, Report, Section, Table, Text
 from jobs.report.shape import fit
-from store.models import Delivery, JobResult, RunReport
+from store.files import file_store
+from store.models import Delivery, JobResult, RunFile, RunReport
 from store.notice_settings import SmtpSettings
 from store.platform import Platform
 from store.reports.files import for_mail
@@ -101,6 +103,24 @@ def test_images_come_from_allowed_hosts_alone(alice, app, reported):
     headers.init_app(bare := Flask("bare"), https=False, image_hosts=("images.example",))
     policy = bare.test_client().get("/").headers["Content-Security-Policy"]
     assert "img-src 'self' data: https://images.example;" in policy
+
+
+def test_a_file_of_html_carries_the_images_that_the_run_made(alice, app, db, reported):
+    result = reported(Text("to be replaced"))
+    with app.app_context():
+        settings, engine = app.extensions["errand"].settings, app.extensions["sqlalchemy"].engine
+        key = file_store(settings, engine).put(io.BytesIO(b"GIF89a"))
+    made = RunFile(key=key, result_id=result.id, name="a.gif", content_type="image/gif", size_bytes=6)
+    db.add(made)
+    db.flush()
+    address = f"/results/{result.id}/files/{made.id}"
+    row = db.get_one(RunReport, result.id)
+    row.data = fit(Report(List([Image(address, alt="dot")])).as_data())[0]
+    db.commit()
+    assert f'<img class="shot" src="{address}"' in text(alice.get(f"/results/{result.id}/report"))
+    assert 'src="data:image/gif;base64,R0lGODlh"' in text(
+        alice.get(f"/results/{result.id}/report?format=html")
+    )
 
 
 def test_a_large_report_is_shown_in_part(alice, reported):

@@ -72,4 +72,5 @@ def test_a_broken_run_keeps_the_report_and_a_forged_one_only_its_shape(portal: P
             "series": [{"name": "", "values": [None]}, {"name": "", "values": [None]}],
             "unit": "",
         },
+        {"kind": "text", "content": "\ufffd" * 3, "tag": "p"},
     ]
