@@ -22,7 +22,7 @@ ALONE = (
     "<style>svg{font:12px system-ui,sans-serif;color:#1c2024;background:#fff}.of{fill:#1f66d1;opacity:.12}"
     ".axis{stroke:#d5d9dd}.ch1{fill:#1f66d1;stroke:#1f66d1}.ch2{fill:#1a7f4b;stroke:#1a7f4b}.ch3{fill:#a15c00;stroke:#a15c00}"
     ".ch4{fill:#7a4fc4;stroke:#7a4fc4}.ch5{fill:#b3261e;stroke:#b3261e}.ch6{fill:#5b6570;stroke:#5b6570}"
-    ".line{fill:none;stroke-width:2}.bar{stroke:none}</style>"
+    ".line{fill:none;stroke-width:2}.rod{stroke:none}</style>"
 )
 
 
@@ -95,7 +95,7 @@ def _bar(
     x = zero - length if (value or 0) < 0 else zero
     return Markup(
         '<rect class="of" x="{}" y="{}" width="{}" height="{}" rx="2"/>'
-        '<rect class="bar ch{}" x="{}" y="{}" width="{}" height="{}" rx="2"/><text x="{}" y="{}">{}</text>'
+        '<rect class="rod ch{}" x="{}" y="{}" width="{}" height="{}" rx="2"/><text x="{}" y="{}">{}</text>'
     ).format(
         _n(left),
         y,
@@ -177,7 +177,7 @@ def _legend(series: list[dict[str, Any]], y: int) -> Markup:
         column, row = order % 3, order // 3
         parts.append(
             Markup(
-                '<rect class="bar ch{}" x="{}" y="{}" width="10" height="10" rx="2"/><text x="{}" y="{}">{}</text>'
+                '<rect class="rod ch{}" x="{}" y="{}" width="10" height="10" rx="2"/><text x="{}" y="{}">{}</text>'
             ).format(order + 1, column * 210, y + 6 + row * 20, column * 210 + 16, y + 15 + row * 20, name)
         )
     return Markup("").join(parts)

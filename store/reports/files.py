@@ -28,7 +28,7 @@ STYLE = (
     ".tk-del{color:#b3261e}.tk-ins{color:#1a7f4b}.tk-hl{background:#fff3bf;color:inherit}"
     ".of{fill:#1f66d1;opacity:.12}.axis{stroke:#d5d9dd}.ch1{fill:#1f66d1;stroke:#1f66d1}.ch2{fill:#1a7f4b;stroke:#1a7f4b}"
     ".ch3{fill:#a15c00;stroke:#a15c00}.ch4{fill:#7a4fc4;stroke:#7a4fc4}.ch5{fill:#b3261e;stroke:#b3261e}"
-    ".ch6{fill:#5b6570;stroke:#5b6570}.line{fill:none;stroke-width:2}.bar{stroke:none}"
+    ".ch6{fill:#5b6570;stroke:#5b6570}.line{fill:none;stroke-width:2}.rod{stroke:none}"
     "@media print{body{margin:0;max-width:none}figure{overflow:visible;border:0}pre.code{white-space:pre-wrap}"
     "tr,.figs>div,svg{break-inside:avoid}h1,h2,h3,h4,figcaption{break-after:avoid}thead{display:table-header-group}}"
 )
