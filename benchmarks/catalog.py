@@ -21,6 +21,7 @@ MEASURES: Mapping[str, Measure] = {
     "poll": Measure("benchmarks.news", "poll", "From log_info to a line that can be polled."),
     "browser": Measure("benchmarks.news", "browser", "From log_info to a line seen in Chromium."),
     "pages": Measure("benchmarks.pages", "pages", "Times and sizes of pages with much to show."),
+    "scale": Measure("benchmarks.scale", "scale", "Every page, with a million results and 10,000 jobs."),
     "people": Measure("benchmarks.people", "people", "What permissions cost among many people and rules."),
     "firing": Measure("benchmarks.firing", "firing", "Due slots of schedules that become runs, a second."),
     "api": Measure(
@@ -28,6 +29,11 @@ MEASURES: Mapping[str, Measure] = {
     ),
     "refresh": Measure("benchmarks.refreshing", "refreshing", "Looking at five hundred job classes again."),
     "big-result": Measure("benchmarks.big_result", "big_result", "A result with a million entries."),
+    "search": Measure(
+        "benchmarks.searching",
+        "searching",
+        "Finding lines among a million entries, and what that costs runs.",
+    ),
     "viewers": Measure("benchmarks.viewers", "viewers", "Two hundred people look at one live result."),
     "kill": Measure("benchmarks.kill", "kill", "From kill -9 of a worker to the truthful end of its run."),
     "memory": Measure("benchmarks.memory", "memory", "Memory of all processes, idle and after many runs."),

@@ -23,14 +23,14 @@ COLUMNS = [column for column in LogEntry.__table__.columns if column.name != "id
 
 def chatty(site: Site) -> Iterable[Figure]:
     site.start_worker()
-    _log(site, lines=100)
+    log_lines(site, lines=100)
     ours, limit = [], []
     with site.scratch_database() as url:
         engine = make_engine(url)
         try:
             Base.metadata.create_all(engine)
             for _ in range(site.plan.rounds):
-                result_id, rate = _log(site, lines=site.plan.lines)
+                result_id, rate = log_lines(site, lines=site.plan.lines)
                 ours.append(rate)
                 limit.append(_insert(site, engine, result_id))
         finally:
@@ -53,7 +53,7 @@ def chatty(site: Site) -> Iterable[Figure]:
         )
 
 
-def _log(site: Site, *, lines: int) -> tuple[UUID, float]:
+def log_lines(site: Site, *, lines: int) -> tuple[UUID, float]:
     """Run the chatty job; return its id, and entries a second from its first call to the stored end."""
     result = site.wait_for(site.submit("Chatty", {"lines": lines}), seconds=600, pause=0.1)
     with site.platform.reading() as db:

@@ -7,12 +7,12 @@ from itertools import islice
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, Text, cast, insert, literal, select, text
+from sqlalchemy import CTE, Connection, Text, cast, func, insert, literal, literal_column, select, text
 
 from benchmarks.site import USERNAME, Site
 from jobs.report import Chart, Code, Metric, Report, Section, Table
 from jobs.report.shape import fit
-from store.models import EntryGroup, JobRecord, JobResult, LogEntry, RunReport, Status, User, now
+from store.models import AuditRecord, EntryGroup, JobRecord, JobResult, LogEntry, RunReport, Status, User, now
 
 BATCH = 2_000
 
@@ -68,6 +68,59 @@ def add_results(site: Site, total: int) -> None:
         with site.platform.engine.begin() as connection:
             connection.execute(insert(JobResult), batch)
     settle(site)
+
+
+def copy_results(site: Site, total: int) -> None:
+    """Add results until there are `total`: copies of those that are there, of the same moments.
+
+    The database makes them itself, which is many times as quick as to send it a million rows.
+    """
+    table = JobResult.__table__
+    copied = [column for column in table.columns if column.name != "id"]
+    with site.platform.engine.begin() as connection:
+        if connection.dialect.name == "sqlite":
+            # Keys are random, so each index is written all over: from memory that takes minutes, else an hour.
+            connection.execute(text("PRAGMA cache_size = -2000000"))
+        there = connection.scalar(select(func.count()).select_from(table)) or 0
+        fresh_id = _fresh_id(connection)
+        originals = select(fresh_id, *copied).order_by(table.c.created_at).limit(there)
+        while there < total:
+            part = originals.limit(min(there, total - there))
+            connection.execute(
+                insert(JobResult).from_select(["id", *(column.name for column in copied)], part)
+            )
+            there += min(there, total - there)
+    settle(site)
+
+
+def _fresh_id(connection: Connection) -> Any:
+    if connection.dialect.name == "postgresql":
+        return func.gen_random_uuid().label("id")
+    return literal_column("lower(hex(randomblob(16)))").label("id")
+
+
+def add_audit(site: Site, total: int) -> None:
+    """Add records of who asked for runs, in turns by a hundred people."""
+    moment = now() - timedelta(days=DAYS)
+    with site.platform.engine.begin() as connection:
+        numbers = _numbers(total)
+        values: dict[str, Any] = {
+            "created_at": literal(moment, AuditRecord.created_at.type),
+            "actor": literal("person-") + cast(numbers.c.seq % 100, Text),
+            "via": literal("page"),
+            "address": literal("192.0.2.7"),
+            "action": literal("run.submit"),
+            "subject": literal("local/area1/Job") + cast(numbers.c.seq % 10_000, Text),
+            "before": literal({}, AuditRecord.before.type),
+            "after": literal({}, AuditRecord.after.type),
+        }
+        connection.execute(insert(AuditRecord).from_select(list(values), select(*values.values())))
+    settle(site)
+
+
+def _numbers(count: int) -> CTE:
+    numbers = select(literal(1).label("seq")).cte("numbers", recursive=True)
+    return numbers.union_all(select(numbers.c.seq + 1).where(numbers.c.seq < count))
 
 
 def _results(jobs: list[tuple[Any, ...]], user_id: int, total: int) -> Iterator[dict[str, Any]]:
@@ -150,8 +203,7 @@ def add_report(site: Site, result_id: UUID) -> None:
 
 
 def _add_entries(connection: Connection, result_id: UUID, count: int, moment: datetime) -> None:
-    numbers = select(literal(1).label("seq")).cte("numbers", recursive=True)
-    numbers = numbers.union_all(select(numbers.c.seq + 1).where(numbers.c.seq < count))
+    numbers = _numbers(count)
     message = literal("Step ") + cast(numbers.c.seq, Text) + literal(": a host has answered in 12 ms")
     values: dict[str, Any] = {
         "result_id": literal(result_id, LogEntry.result_id.type),

@@ -26,6 +26,9 @@ class Plan:
     slots: int = 1_000
     #: Entries of the big result.
     big: int = 1_000_000
+    #: Results, job records, entries of one result and records of the audit, where pages are to hold at scale.
+    scale: int = 1_000_000
+    scale_jobs: int = 10_000
     viewers: int = 200
     viewer_seconds: float = 10.0
     kills: int = 5
@@ -41,6 +44,7 @@ QUICK = Plan(
     slots=200,
     ticks=60,
     requests=20,
+    scale=100_000,
     viewer_seconds=3.0,
     kills=2,
     memory_runs=1_000,

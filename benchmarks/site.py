@@ -56,6 +56,8 @@ class Site:
         self._stack = stack
         # Nothing of our own surroundings: whatever DATABASE_URL says there is not for measuring on.
         given = {"JOBS_ROOT": str(jobs), "ERRAND_PLUGINS": plugins, "ERRAND_INSTANCE": str(folder)}
+        # How much it can is measured, not how much one person may.
+        given |= {"ERRAND_RATES": "submit=0 search=0 download=0 webhook=0", "ERRAND_QUEUE_DEPTH": "0"}
         if postgres_url:
             given["DATABASE_URL"] = stack.enter_context(servers.database(postgres_url))
         self.settings: Settings = load_settings(folder, given)
@@ -95,8 +97,8 @@ class Site:
         server.wait_until_ready(alive=program.running)
         return program
 
-    def run(self, command: Sequence[str]) -> Program:
-        program = Program(command, self.environment, self.folder / "programs.log")
+    def run(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> Program:
+        program = Program(command, environment or self.environment, self.folder / "programs.log")
         self._stack.callback(program.end)
         return program
 

@@ -16,6 +16,7 @@ from benchmarks.figures import WentWrong
 from benchmarks.processes import Program
 from benchmarks.waiting import until
 from store.models import SignInLink, User, now
+from store.people import make_token
 from store.platform import Platform
 from store.secrets import new_token
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from benchmarks.site import Site
 
 HOST = "127.0.0.1"
+
+#: Addresses that are for programs.
+BY_TOKEN = ("/api/", "/ndscheduler/")
 
 #: Each process of the server has made each page once or twice.
 WARM_REQUESTS = 4
@@ -45,6 +49,8 @@ class Web:
         self._platform = platform
         self._connection = http.client.HTTPConnection(HOST, port, timeout=60)
         self.cookie = ""
+        #: What programs show in place of the cookie, where a measure asks for what they ask.
+        self.token = ""
         until(self._answers, "the web server answers")
         self.become()
 
@@ -55,6 +61,8 @@ class Web:
     def get(self, path: str, *, fragment: bool = False) -> Answer:
         """Ask for a page, or for a part of one as HTMX does. Raises WentWrong for anything but an answer."""
         headers = {"Cookie": self.cookie, **({"HX-Request": "true"} if fragment else {})}
+        if self.token:
+            headers = {"Authorization": f"Token {self.token}"} if path.startswith(BY_TOKEN) else headers
         began = time.monotonic()
         response, body = self._request(path, headers)
         ms = 1000 * (time.monotonic() - began)
@@ -69,6 +77,12 @@ class Web:
         """Sign in as this user; None: the first there was."""
         response, _ = self._request(self.sign_in_path(username), {})
         self.cookie = (response.getheader("Set-Cookie") or "").partition(";")[0]
+
+    def take_token(self, username: str) -> None:
+        """Have a token of this user shown wherever programs would ask."""
+        with self._platform.session() as db:
+            user = db.scalars(select(User).where(User.username == username)).one()
+            self.token = make_token(db, user)
 
     def ask_in_turns(self, paths: Sequence[str], requests: int) -> dict[str, list[Answer]]:
         """Ask for pages in turns, so that all see the same machine; the first times do not count."""
@@ -163,11 +177,11 @@ class Line:
 
 def start_web(site: "Site", *command: str) -> Web:
     """Have `command` serve the pages, and sign in. The last arguments it gets are a port of its own."""
-    port = _free_port()
+    port = free_port()
     return Web(site.start(*command, "--port", str(port)), port, site.platform)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

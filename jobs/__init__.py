@@ -9,6 +9,8 @@ from jobs.job import BaseJob, Job
 from jobs.json_text import JSONVar
 from jobs.moments import DateTimeVar, DateVar
 from jobs.registration import register_jobs
+from jobs.shell.base import ShellJob
+from jobs.shell.table import shell_jobs
 from jobs.task_logger import get_task_logger
 from jobs.variables import (
     BooleanVar,
@@ -49,10 +51,12 @@ __all__ = [
     "MultiObjectVar",
     "ObjectVar",
     "SecretVar",
+    "ShellJob",
     "SoftTimeLimitExceeded",
     "StringVar",
     "TextVar",
     "get_task_logger",
     "job",
     "register_jobs",
+    "shell_jobs",
 ]

@@ -9,7 +9,7 @@ from typing import Any
 
 from jobs import showing
 from jobs.computed import has_validate, takes_values
-from jobs.dialects import BOTS, HOOKS, Dialect, dialect_of
+from jobs.dialects import HOOKS, OTHERS, Dialect, dialect_of
 from jobs.errors import BadJob
 from jobs.fieldsets import grouped
 from jobs.functions import FunctionJob
@@ -17,6 +17,7 @@ from jobs.job import BaseJob, Job
 from jobs.kinds import KINDS, rules_of_its_own
 from jobs.planning import has_plan
 from jobs.presets import checked_presets
+from jobs.slack_commands import checked_report, commands_of
 from jobs.variables import DryRunVar, Variable
 
 LONGEST_NAME = 100
@@ -31,10 +32,13 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "hidden": (bool,),
     "approval_required": (bool,),
     "approval_expires": (int, float),
+    "restricted": (bool,),
     "has_sensitive_variables": (bool,),
     "soft_time_limit": (int, float),
     "time_limit": (int, float),
     "memory_limit": (int, float),
+    "keep_days": (int,),
+    "keep_failed_days": (int,),
     "fresh_process": (bool,),
     "idempotent": (bool,),
     "max_retries": (int,),
@@ -42,6 +46,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "concurrency_limit": (int,),
     "concurrency_key": (list, tuple),
     "concurrency_policy": (str,),
+    "dedupe": (bool,),
+    "delay": (int, float),
     "rate_limit": (str,),
     "priority": (str,),
     "expires": (int, float),
@@ -53,7 +59,15 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "dryrun_default": (bool,),
     "console_log_default": (bool,),
     "template_name": (str,),
+    "slack": (str, dict, list, tuple),
+    "slack_report": (dict,),
 }
+
+#: A hundred years: as good as for good.
+MOST_KEEP_DAYS = 36_500
+
+#: What `Meta` may say.
+FACTS = tuple(_TYPES)
 
 #: Facts that are one of a few words.
 _WORDS = {"concurrency_policy": ("wait", "skip", "replace"), "priority": ("high", "normal", "low")}
@@ -77,9 +91,10 @@ _NOT_IN_DIALECT_2 = frozenset({*HOOKS, "fail"})
 def describe(cls: type[BaseJob], *, grouping: str) -> dict[str, Any]:
     """Return what is known of `cls` as JSON-able data. BadJob, with a sentence, where the class cannot be a job."""
     _check_function(cls)
+    cls._check_as_job()
     facts = {name: _fact(cls, name, types) for name, types in _TYPES.items()}
     dialect = dialect_of(cls)
-    if dialect in ("2", BOTS):
+    if dialect in ("2", *OTHERS):
         # Nobody is asked: such a job has an input of its own for dry runs, or none.
         facts["commit_default"] = True
     if facts["is_singleton"]:
@@ -105,10 +120,13 @@ def describe(cls: type[BaseJob], *, grouping: str) -> dict[str, Any]:
         "hidden": facts["hidden"],
         "approval_required": facts["approval_required"],
         "approval_expires": float(facts["approval_expires"]),
+        "restricted": facts["restricted"],
         "has_sensitive_variables": facts["has_sensitive_variables"],
         "soft_time_limit": float(facts["soft_time_limit"]),
         "time_limit": float(facts["time_limit"]),
         "memory_limit": float(facts["memory_limit"]),
+        "keep_days": min(facts["keep_days"], MOST_KEEP_DAYS),
+        "keep_failed_days": min(facts["keep_failed_days"], MOST_KEEP_DAYS),
         "fresh_process": facts["fresh_process"],
         "idempotent": facts["idempotent"],
         "max_retries": facts["max_retries"],
@@ -116,12 +134,16 @@ def describe(cls: type[BaseJob], *, grouping: str) -> dict[str, Any]:
         "concurrency_limit": facts["concurrency_limit"],
         "concurrency_key": _variable_names(cls, facts["concurrency_key"]),
         "concurrency_policy": facts["concurrency_policy"],
+        "dedupe": facts["dedupe"],
+        "delay": float(facts["delay"]),
         "rate_limit": _rate(facts["rate_limit"]),
         "priority": facts["priority"],
         "expires": float(facts["expires"]),
         "queues": [str(name) for name in facts["task_queues"]],
         "has_validate": has_validate(cls),
         "has_plan": has_plan(cls),
+        "slack_commands": commands_of(cls.__name__, described, facts["slack"]),
+        "slack_report": checked_report(facts["slack_report"]),
         "variables": variables,
         "presets": checked_presets(variables, facts["presets"]),
     }
@@ -197,10 +219,9 @@ def _description(cls: type[BaseJob], given: str) -> str:
 def _variable(
     cls: type[BaseJob], variable: Variable, dialect: Dialect, *, dryrun_default: bool
 ) -> dict[str, Any]:
-    # In that dialect they are no attributes of the class.
-    if (dialect != BOTS and variable.name in _NOT_FOR_VARIABLES) or (
-        dialect == "2" and variable.name in _NOT_IN_DIALECT_2
-    ):
+    # In some dialects they are no attributes of the class.
+    own_name = variable.name in _NOT_FOR_VARIABLES and isinstance(getattr(cls, variable.name, None), Variable)
+    if own_name or (dialect == "2" and variable.name in _NOT_IN_DIALECT_2):
         raise BadJob(f"A variable cannot be called {variable.name}: a job uses that name itself.")
     if variable.name.startswith("_"):
         raise BadJob(

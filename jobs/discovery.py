@@ -13,9 +13,11 @@ import resource
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+from jobs.bennettbot.making import made_of
 from jobs.describe import cut_texts, describe, template_name
 from jobs.dialects import BOTS, dialect_of
 from jobs.errors import BadJob
@@ -34,6 +36,8 @@ from jobs.loading import (
     load_module,
     loaded_siblings,
 )
+from jobs.schleuder.config import NAME
+from jobs.schleuder.plugins import Plugins
 
 MOST_MEMORY_BYTES = 4 * 1024**3
 MOST_FILE_BYTES = 64 * 1024**2
@@ -53,6 +57,9 @@ def discover(sources: list[Source], plugins: list[str], only: list[list[str]] | 
     if only is None:
         for first, second in clashes:
             send({"clash": _clash(first, second)})
+        for source in sources:
+            for problem in _of_configs(source):
+                send({"clash": problem})
     for module in modules:
         if only is None or [module.source, module.name] in only:
             send({"begin": [module.source, module.name]})
@@ -60,8 +67,11 @@ def discover(sources: list[Source], plugins: list[str], only: list[list[str]] | 
 
 
 def _describe_module(module: Module) -> dict[str, Any]:
-    """Return the module's digest, what it imports beside it, its jobs, and what is wrong with it."""
-    report: dict[str, Any] = {"digest": module.digest, "siblings": {}, "jobs": [], "errors": [], "advice": []}
+    """Return the module's digest, what it imports beside it, its jobs and namespaces, and what is wrong with it."""
+    report: dict[str, Any] = {
+        **{"digest": module.digest, "siblings": {}, "jobs": [], "errors": [], "advice": []},
+        "namespaces": [],
+    }
     try:
         check_name(module)
         loaded = load_module(module)
@@ -74,6 +84,12 @@ def _describe_module(module: Module) -> dict[str, Any]:
         report["errors"].append(_error(message, _trace(error, module.path)))
         return report
     report["siblings"] = loaded_siblings(module)
+    made = made_of(loaded)
+    report |= {
+        "namespaces": made.namespaces,
+        "errors": [*map(_error, made.problems)],
+        "advice": [*map(_error, made.advice)],
+    }
     names: set[str] = set()
     for cls in job_classes(module, loaded):
         try:
@@ -82,7 +98,7 @@ def _describe_module(module: Module) -> dict[str, Any]:
             if cls.__name__ in names:
                 raise BadJob("another class of the module has the same name.")
             names.add(cls.__name__)
-            grouping = grouping_of(module, loaded)
+            grouping = grouping_of(cls, module, loaded)
             report["jobs"].append(_describe_class(cls, module, grouping))
             report["advice"] += map(_error, [*cut_texts(cls, grouping), *cls._advice()])
         except Exception as error:
@@ -100,6 +116,14 @@ def _describe_class(cls: type[BaseJob], module: Module, grouping: str) -> dict[s
 def _clash(first: Module, second: Module) -> dict[str, Any]:
     message = f"{second.path} is left out: {first.path} has the same name."
     return {"source": second.source, "module": second.name, "path": second.path, **_error(message)}
+
+
+def _of_configs(source: Source) -> Iterator[dict[str, Any]]:
+    """Yield what is wrong with each jobschleuder.yaml of a source."""
+    for folder in source.folders:
+        plugins = Plugins(Path(folder), source.plugins_config)
+        if plugins.problem:
+            yield {"source": source.name, "module": NAME, "path": folder, **_error(plugins.problem)}
 
 
 def _error(message: str, trace: str = "") -> dict[str, str]:

@@ -4,7 +4,7 @@ import logging
 import mimetypes
 import re
 import time
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -89,10 +89,13 @@ class BaseJob:
     hidden: Any = _FromMeta(False)
     approval_required: Any = _FromMeta(False)
     approval_expires: Any = _FromMeta(0)
+    restricted: Any = _FromMeta(False)
     has_sensitive_variables: Any = _FromMeta(False)
     soft_time_limit: Any = _FromMeta(0)
     time_limit: Any = _FromMeta(0)
     memory_limit: Any = _FromMeta(0)
+    keep_days: Any = _FromMeta(0)
+    keep_failed_days: Any = _FromMeta(0)
     fresh_process: Any = _FromMeta(False)
     idempotent: Any = _FromMeta(False)
     max_retries: Any = _FromMeta(0)
@@ -100,6 +103,8 @@ class BaseJob:
     concurrency_limit: Any = _FromMeta(0)
     concurrency_key: Any = _FromMeta(())
     concurrency_policy: Any = _FromMeta("wait")
+    dedupe: Any = _FromMeta(False)
+    delay: Any = _FromMeta(0)
     rate_limit: Any = _FromMeta("")
     priority: Any = _FromMeta("normal")
     expires: Any = _FromMeta(0)
@@ -111,12 +116,16 @@ class BaseJob:
     dryrun_default: Any = _FromMeta(False)
     console_log_default: Any = _FromMeta(False)
     template_name: Any = _FromMeta("")
+    slack: Any = _FromMeta(())
+    slack_report: Any = _FromMeta({})
 
     #: The run's report (see jobs.report): what is appended to it is shown with the result.
     report: Any = _RunsReport()
 
     #: What subclasses may speak (see jobs.dialects).
     dialect: ClassVar[str] = "errand"
+    #: The group that it is listed in where that is not its module's.
+    _group: ClassVar[str] = ""
     #: "hook" or "button": what alone runs it; "": people do.
     _receives: ClassVar[str] = ""
     #: Whether a run says that its hard limit comes before the soft one. With us a hard limit alone is no mistake.
@@ -159,6 +168,10 @@ class BaseJob:
     def _is_withdrawn(cls) -> bool:
         """Whether its author wants nothing of it to be seen at present."""
         return False
+
+    @classmethod
+    def _check_as_job(cls) -> None:
+        """Raise BadJob where the class cannot be a job as it is written."""
 
     @classmethod
     def _advice(cls) -> list[str]:
@@ -289,6 +302,47 @@ class BaseJob:
             self.active_test = before
             self._context.step(grouping[:LONGEST_GROUPING], began_at, time.time())
 
+    # Runs of other jobs
+
+    def map(
+        self,
+        job: Any,
+        data: Iterable[Mapping[str, Any]],
+        *,
+        at_once: int = 0,
+        stop_after: int = 0,
+        queue: str = "",
+    ) -> int:
+        """Ask for a run of another job for each of `data`, once this run has come well to its end; return how many.
+
+        job: its class, or its class path as text. data: {variable name: value}, as the API takes it.
+        at_once: how many of them may run beside each other. stop_after: after how many that did not complete those that
+        still wait are canceled. 0: there is no limit. queue: one that the other job allows; "": its own.
+        They run wherever there are workers, and this run waits for them, in no process of its own (see `gather`).
+        """
+        from jobs import fan_out
+
+        asked = fan_out.as_json(data)
+        self._context.map(
+            job,
+            asked,
+            queue=str(queue),
+            at_once=fan_out.at_least_zero("at_once", at_once),
+            stop_after=fan_out.at_least_zero("stop_after", stop_after),
+        )
+        return len(asked)
+
+    def gather(self, method: Any = "") -> None:
+        """Have a method called when all that `map` asked for has ended, whatever became of it: `method(outcomes)`.
+
+        It runs in a process of its own, so nothing is left of what this one has in memory. What it returns, reports and
+        logs goes on in the same result, and how it ends is how the run ends. Without a method the run completes if all of
+        the others have completed, and fails otherwise.
+        """
+        from jobs import fan_out
+
+        self._context.gather(fan_out.name_of(self, method))
+
     # Logging
 
     def log(self, message: Any) -> None:
@@ -346,6 +400,11 @@ class BaseJob:
         if grouping is None and self._dialect == "2":
             grouping = record.funcName
         self._write(level, getattr(record, "object", None), text, grouping)
+
+    def write_loguru(self, level: str, text: str, extra: Any) -> None:
+        """Make an entry of what loguru was told, under what was bound as `extra`, as plugins of jobschleuder do."""
+        grouping = str(extra or self.active_test or "main")[:LONGEST_GROUPING]
+        self._context.log(level, text, grouping=grouping, markdown=False)
 
     def _make_logger(self) -> TaskLogger:
         logger = get_task_logger(type(self).__name__)

@@ -22,9 +22,11 @@ class Unreadable(ValueError):
 class JSONVar(Variable):
     """Any JSON value. The job gets it as Python has it: a dict, a list, a number..."""
 
-    seldom = ("place", "listed")
+    seldom = ("place", "listed", "mapping")
     #: True: it is a list. Text that is no JSON stands for a list of that text alone, and so does any other value.
     listed: bool | None = None
+    #: True: it is an object, and nothing else.
+    mapping: bool | None = None
 
     def is_empty(self, raw: Any) -> bool:
         # An empty list is a value like others.
@@ -39,6 +41,8 @@ class JSONVar(Variable):
                 raw = self._read(text)
             if self.listed and not isinstance(raw, list):
                 raw = [raw]
+            if self.mapping and not isinstance(raw, dict):
+                raise InvalidValue('Enter a JSON object, such as {"name": "value"}.')
             check_depth(raw)
         except Unreadable as error:
             raise InvalidValue(f"Enter valid JSON: {error}") from error

@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, ClassVar, Literal
 
-from jobs.errors import JobFailed, SoftTimeLimitExceeded, described, text_of
+from jobs.errors import AbortTransaction, JobFailed, SoftTimeLimitExceeded, described, text_of
+from jobs.fan_out import Gather, Outcomes, method_of
 from jobs.job import BaseJob
 from jobs.profiling import Profiling
 from jobs.report import report_of
 from jobs.report.images import with_made_files
 from jobs.report.shape import fit
 
-#: Texts whole, and brackets: nothing else tells how deep a JSON text is nested.
-_MARKS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
+#: Texts whole, one without an end too, and brackets: nothing else tells how deep a JSON text is nested.
+_MARKS = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]')
 
 #: What a run may keep of a return value, of its output and of its results, each.
 MOST_BYTES = 1_000_000
@@ -29,7 +30,10 @@ DEEPEST_VALUE = 100
 LONGEST_CAUSE = 1_000
 
 #: Modules whose frames tell an author nothing.
-_not_of_authors = ["jobs.lifecycle", "jobs.dialects", "jobs.functions", "jobs.bots"]
+_not_of_authors = [
+    *("jobs.lifecycle", "jobs.dialects", "jobs.functions"),
+    *("jobs.bots", "jobs.schleuder", "jobs.shell"),
+]
 
 Verdict = Literal["completed", "failed", "errored"]
 
@@ -76,7 +80,35 @@ class Life:
         """Call the job's methods. What they raise is noted, but for what is no Exception."""
         raise NotImplementedError
 
-    def finish(self) -> Outcome:
+    def gather(self, method: str, outcomes: Outcomes) -> None:
+        """Call the method that the run has named, with what became of the runs that it had asked for.
+
+        It ends as `live` does: by `commit_changes` or `roll_back`.
+        """
+        self.job.active_test = method
+        try:
+            called = method_of(self.job, method)
+            if called is None:
+                raise JobFailed(f"There is no method {method} any more.")
+            self.return_value = self.take(called(outcomes))
+            if self.commit:
+                self.commit_changes()
+            else:
+                self.roll_back()
+        except AbortTransaction:
+            self.roll_back()
+        except Exception as error:
+            self.note(error)
+            self.roll_back()
+        except BaseException:
+            self.roll_back()
+            raise
+
+    def finish(self, gather: Gather | None = None) -> Outcome:
+        """Live the run, or its second part, to its end."""
+        if gather is not None:
+            self.gather(gather.method, gather.outcomes)
+            return self._outcome()
         self.live()
         if self.profiling is not None and not self.profiling.began:
             self.profiling.say_unused()

@@ -9,8 +9,10 @@ import hashlib
 import importlib
 import importlib.machinery
 import inspect
+import os
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.abc import Loader, MetaPathFinder
 from keyword import iskeyword
@@ -18,11 +20,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from jobs.bennettbot.literal import FILE
+from jobs.bennettbot.making import fill, written_jobs
 from jobs.dialects import brought
 from jobs.errors import BadJob, JobNotFound
 from jobs.functions import job_of
 from jobs.job import BaseJob, Job
 from jobs.registration import registered
+from jobs.schleuder.base import jobs_of_plugin
+from jobs.schleuder.functions import forget_all
+from jobs.schleuder.plugins import Plugins, project_of_plugin
 from jobs.shims.finder import install_shims
 from jobs.siblings import siblings_of
 from jobs.variables import Variable
@@ -30,6 +37,12 @@ from jobs.variables import Variable
 PACKAGE = "errand_jobs"
 
 LONGEST_NAME = 100
+
+#: What files of commands end with (see jobs.shell.yaml_table).
+TABLES = (".yaml", ".yml")
+
+#: More of them is not read to see whether they are such.
+MOST_TABLE_BYTES = 1024**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +57,8 @@ class Source:
     snapshot: str | None = None
     #: The git commit that snapshot is of; "": of none.
     commit: str = ""
+    #: The jobschleuder.yaml for folders that have none in or above them; "": there is none.
+    plugins_config: str = ""
 
     def as_data(self) -> dict[str, Any]:
         return {
@@ -52,6 +67,7 @@ class Source:
             "modules": list(self.modules),
             "snapshot": self.snapshot,
             "commit": self.commit,
+            "plugins_config": self.plugins_config,
         }
 
     @classmethod
@@ -62,6 +78,7 @@ class Source:
             tuple(data["modules"]),
             data.get("snapshot"),
             data.get("commit", ""),
+            data.get("plugins_config", ""),
         )
 
 
@@ -134,7 +151,7 @@ def _install_folders(sources: Iterable[Source]) -> None:
             # At the front for our own names, which nobody else can serve...
             sys.meta_path.insert(0, _JobFiles())
             # ...and at the end for the siblings' short names: an installed package always wins.
-            sys.meta_path.append(_Siblings(name, source.folders))
+            sys.meta_path.append(_Siblings(name, source))
 
 
 def uninstall() -> None:
@@ -144,6 +161,7 @@ def uninstall() -> None:
         # Siblings are there under their short names, too.
         if f"{getattr(module, '__name__', '')}.".startswith(f"{PACKAGE}."):
             del sys.modules[name]
+    forget_all()
     for name in [name for name in _loaded if name.startswith(f"{PACKAGE}.")]:
         del _loaded[name]
 
@@ -163,10 +181,17 @@ def find_modules(source: Source) -> tuple[list[Module], list[tuple[Module, Modul
 def load_module(module: Module) -> ModuleType:
     """Import the module. Whatever its code raises comes through."""
     known = set(sys.modules)
-    loaded = importlib.import_module(module.full_name)
+    with _in_its_project(module):
+        loaded = importlib.import_module(module.full_name)
     if not module.full_name.startswith(f"{PACKAGE}."):
         _note_package(module.full_name.partition(".")[0], known)
     return loaded
+
+
+def _in_its_project(module: Module) -> AbstractContextManager[None]:
+    """Return what surrounds the import of a module: plugins of jobschleuder read files of their project."""
+    project = project_of_plugin(Path(module.path))
+    return contextlib.chdir(project) if project is not None else contextlib.nullcontext()
 
 
 def _note_package(package: str, known: set[str]) -> None:
@@ -190,9 +215,19 @@ def job_classes(module: Module, loaded: ModuleType) -> list[type[BaseJob]]:
     else:
         found = [job_of(value) for _, value in inspect.getmembers(loaded)]
         classes = [cls for cls in found if _is_job(cls) and _belongs(cls, module)]
+    classes += _of_plugin(module)
     for cls in classes:
         _tell_where(cls, module, loaded)
     return sorted(set(classes), key=lambda cls: cls.__name__)
+
+
+def _of_plugin(module: Module) -> list[type[BaseJob]]:
+    source = next((each for each in installed if each.name == module.source), Source(module.source))
+    return [
+        *jobs_of_plugin(
+            module.full_name, module.name, source.folders, Path(module.path), source.plugins_config
+        )
+    ]
 
 
 def _tell_where(cls: type[BaseJob], module: Module, loaded: ModuleType) -> None:
@@ -200,15 +235,17 @@ def _tell_where(cls: type[BaseJob], module: Module, loaded: ModuleType) -> None:
     facts = {
         "class_path": f"{module.source}/{module.name}/{cls.__name__}",
         "file_path": module.path,
-        "grouping": grouping_of(module, loaded),
+        "grouping": grouping_of(cls, module, loaded),
     }
     for name, value in facts.items():
         if not isinstance(getattr(cls, name, None), Variable):
             setattr(cls, name, value)
 
 
-def grouping_of(module: Module, loaded: ModuleType) -> str:
-    """Return what the module calls itself in its `name`, by default its file's name."""
+def grouping_of(cls: type[BaseJob], module: Module, loaded: ModuleType) -> str:
+    """Return the group of a job: its own, or what the module calls itself in its `name`, by default its file's name."""
+    if cls._group:
+        return cls._group
     name = getattr(loaded, "name", None)
     return name if isinstance(name, str) and name.strip() else module.name
 
@@ -231,9 +268,11 @@ def load_class(sources: Sequence[Source], class_path: str) -> tuple[type[BaseJob
 
 def find_module(source: Source, name: str) -> Module | None:
     """Return the module that `find_modules` would list under this name, without looking at all the others."""
-    for folder in source.folders if name.isidentifier() else ():
-        for path in (Path(folder, name), Path(folder, f"{name}.py")):
-            if _module_name(path) == name and path.exists():
+    parts = name.split(".")
+    for folder in source.folders if all(map(str.isidentifier, parts)) else ():
+        place = Path(folder, *parts)
+        for path in (place, *(place.with_name(parts[-1] + ending) for ending in (".py", *TABLES))):
+            if _module_name(path) == parts[-1] and path.exists():
                 return _in_folder(source, name, path)
     return next((module for module in _installed(source) if module.name == name), None)
 
@@ -252,24 +291,43 @@ def check_name(module: Module) -> None:
 def _in_folders(source: Source) -> Iterable[Module]:
     for folder in source.folders:
         root = Path(folder)
+        plugins = Plugins(root, source.plugins_config)
         with contextlib.suppress(OSError):
             for path in sorted(root.iterdir()):
                 name = _module_name(path)
-                if name:
+                if name and not plugins.leaves_out(_file_of(path)):
                     yield _in_folder(source, name, path)
+        for name, file in plugins.below():
+            yield Module(source.name, name, f"{PACKAGE}.{source.name}.{name}", str(file))
 
 
 def _in_folder(source: Source, name: str, path: Path) -> Module:
-    file = path / "__init__.py" if path.is_dir() else path
-    return Module(source.name, name, f"{PACKAGE}.{source.name}.{name}", str(file))
+    full_name = f"{PACKAGE}.{source.name}.{name}"
+    if (path / FILE).is_file():
+        # The package of bennettbot itself: that is all there is to it.
+        return Module(source.name, name, f"{full_name}.{Path(FILE).stem}", str(path / FILE))
+    return Module(source.name, name, full_name, str(_file_of(path)))
+
+
+def _file_of(path: Path) -> Path:
+    return path / "__init__.py" if path.is_dir() else path
 
 
 def _module_name(path: Path) -> str | None:
     if path.name.startswith((".", "__")):
         return None
     if path.is_dir():
-        return path.name if (path / "__init__.py").is_file() else None
-    return path.stem if path.suffix == ".py" else None
+        return path.name if any((path / name).is_file() for name in ("__init__.py", FILE)) else None
+    return path.stem if path.suffix == ".py" or (path.suffix in TABLES and _is_table(path)) else None
+
+
+def _is_table(path: Path) -> bool:
+    """Tell whether a YAML file holds commands: others that lie there are none of ours."""
+    try:
+        with path.open("rb") as file:
+            return any(line.startswith(b"commands:") for line in file.read(MOST_TABLE_BYTES).splitlines())
+    except OSError:
+        return False
 
 
 def _installed(source: Source) -> Iterable[Module]:
@@ -316,6 +374,14 @@ def _package(name: str, path: list[str]) -> ModuleType:
 class _FreshLoader(importlib.machinery.SourceFileLoader):
     """Compiles from the source, always: a cached bytecode file may be a second older than the last edit."""
 
+    def exec_module(self, module: ModuleType) -> None:
+        written = written_jobs(self.path, self.get_data(self.path))
+        # A `raw_config` that can be read off the text asks for nothing that the file imports.
+        if written is None or not written.whole:
+            super().exec_module(module)
+        if written is not None:
+            fill(module, written, os.environ)
+
     def path_stats(self, path: Any) -> Any:
         raise OSError("no bytecode")
 
@@ -327,6 +393,18 @@ class _FreshLoader(importlib.machinery.SourceFileLoader):
         return data
 
 
+class _TableLoader(_FreshLoader):
+    """Makes a module of a table of commands."""
+
+    def get_code(self, fullname: str) -> None:
+        """Return nothing: there is no code."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        from jobs.shell.yaml_table import read_table
+
+        vars(module).update(read_table(self.path, self.get_data(self.path), module.__name__))
+
+
 class _JobFiles(MetaPathFinder):
     """Finds `errand_jobs.<source>.<module>` in the folders of that source, and what lies in a package found so."""
 
@@ -335,7 +413,7 @@ class _JobFiles(MetaPathFinder):
             return self._below_alias(fullname, path)
         for folder in path or ():
             finder = importlib.machinery.FileFinder(
-                folder, (_FreshLoader, importlib.machinery.SOURCE_SUFFIXES)
+                folder, (_FreshLoader, importlib.machinery.SOURCE_SUFFIXES), (_TableLoader, list(TABLES))
             )
             spec = finder.find_spec(fullname)
             if spec is not None:
@@ -354,17 +432,33 @@ class _JobFiles(MetaPathFinder):
 class _Siblings(MetaPathFinder):
     """Lets job files of a source import each other by their short names, as one and the same module."""
 
-    def __init__(self, package: str, folders: Sequence[str]) -> None:
+    def __init__(self, package: str, source: Source) -> None:
         self.package = package
-        self.folders = folders
+        self.source = source
 
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> Any:
         if path is not None or "." in fullname:
             return None
-        for folder in self.folders:
-            if Path(folder, f"{fullname}.py").is_file() or Path(folder, fullname, "__init__.py").is_file():
+        for folder in self.source.folders:
+            if (
+                Path(folder, f"{fullname}.py").is_file()
+                or Path(folder, fullname, "__init__.py").is_file()
+                or (Path(folder, fullname).is_dir() and self._has_plugins(folder, fullname))
+            ):
                 return importlib.machinery.ModuleSpec(fullname, _Alias(f"{self.package}.{fullname}"))
+            if Path(folder).name == fullname and self._is_of_project(Path(folder)):
+                return importlib.machinery.ModuleSpec(fullname, _Alias(self.package))
         return None
+
+    def _has_plugins(self, folder: str, name: str) -> bool:
+        """Tell whether a folder without an `__init__.py` is one of plugins of jobschleuder."""
+        plugins = Plugins(Path(folder), self.source.plugins_config)
+        return any(module.startswith(f"{name}.") for module, _ in plugins.below())
+
+    def _is_of_project(self, folder: Path) -> bool:
+        """Tell whether a folder of jobs is one of plugins, which import each other as they would from above it."""
+        config = Plugins(folder, self.source.plugins_config).config
+        return config is not None and config.project == folder.parent
 
 
 class _Alias(Loader):

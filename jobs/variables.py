@@ -156,9 +156,11 @@ class StringVar(Variable):
     """A line of text."""
 
     options = ("min_length", "max_length", "regex")
-    seldom = ("place", "keeps_numbers")
+    seldom = ("place", "keeps_numbers", "most_bytes")
     #: True: a number, or true, that a program gives stays what it is.
     keeps_numbers: bool | None = None
+    #: What a command can be given.
+    most_bytes: int | None = None
     empty = ""
 
     def __init__(
@@ -202,6 +204,10 @@ class StringVar(Variable):
         if self.max_length is not None and length > self.max_length:
             raise InvalidValue(
                 f"Ensure this value has at most {characters(self.max_length)} (it has {length})."
+            )
+        if self.most_bytes is not None and len(text.encode()) > self.most_bytes:
+            raise InvalidValue(
+                f"This text is too long for a command: it has more than {self.most_bytes:,} bytes."
             )
         if self.regex and not matches(self.regex, text):
             raise InvalidValue(f"Invalid value. Must match regex: {self.regex}")

@@ -11,6 +11,12 @@
     Intl.supportedValuesOf("timeZone").forEach(function (zone) { list.append(new Option(zone, zone)); });
   });
 
+  /* The server reads what is typed of days and times on the reader's clock. */
+  try {
+    var zone = Intl.DateTimeFormat().resolvedOptions().timeZone, secure = location.protocol === "https:" ? ";Secure" : "";
+    if (zone && document.cookie.indexOf("zone=" + zone) < 0) document.cookie = "zone=" + zone + ";path=/;max-age=31536000;SameSite=Lax" + secure;
+  } catch (e) { /* no cookies, or no zone */ }
+
   /* Theme: set before the first paint, as this file is loaded in the head. */
   try { var theme = localStorage.getItem("theme"); if (theme === "light" || theme === "dark") root.dataset.theme = theme; } catch (e) { /* no storage */ }
   document.addEventListener("click", function (event) {
@@ -59,7 +65,25 @@
     text.replace(/([\d.]+)([dhms])/g, function (_, number, unit) { total += number * units[unit]; });
     return total;
   }
+  /* The tab shows how the run stands. */
+  function showIcon() {
+    var head = document.querySelector("[data-icon]"), link = document.querySelector("link[rel=icon]");
+    if (head && link.getAttribute("href") !== head.dataset.icon) link.href = head.dataset.icon;
+  }
+  /* How far a run is, for those who hear the page: at most every ten seconds. */
+  var saidAt = 0, saidLast = "";
+  function sayProgress() {
+    var far = document.querySelector("#progress [data-say]"), say = document.getElementById("say");
+    if (!far || !say || performance.now() - saidAt < 10000) return;
+    var warnings = Number((document.getElementById("n-warning") || far).textContent.replace(/\D/g, "")) || 0;
+    var failures = Number((document.getElementById("n-failure") || far).textContent.replace(/\D/g, "")) || 0;
+    var text = far.dataset.say + (warnings ? ", " + warnings + (warnings > 1 ? " warnings" : " warning") : "") + (failures ? ", " + failures + (failures > 1 ? " failures" : " failure") : "");
+    if (text === saidLast) return;
+    saidAt = performance.now();
+    saidLast = say.textContent = text;
+  }
   function tick() {
+    sayProgress();
     all("[data-since]").forEach(function (element) {
       if (!element.errandStart) element.errandStart = performance.now() - parsed(element.textContent) * 1000;
       element.textContent = duration((performance.now() - element.errandStart) / 1000);
@@ -223,6 +247,26 @@
     });
   }
 
+  /* Rows that are ticked: how many, and all of the page at once. */
+  function showTicked(form) {
+    var boxes = all("[name=id]", form), ticked = boxes.filter(function (box) { return box.checked; }).length;
+    var every = form.querySelector("[data-tick-all]"), words = form.querySelector("[data-ticked]");
+    every.hidden = false;
+    every.checked = ticked > 0 && ticked === boxes.length;
+    every.indeterminate = ticked > 0 && ticked < boxes.length;
+    words.textContent = every.checked ? "All " + ticked + " on this page are chosen" : ticked + " chosen";
+  }
+  document.addEventListener("change", function (event) {
+    var form = event.target.form && event.target.form.closest("[data-ticks]");
+    if (!form) return;
+    if (event.target.matches("[data-tick-all]")) all("[name=id]", form).forEach(function (box) { box.checked = event.target.checked; });
+    showTicked(form);
+  });
+  document.addEventListener("reset", function (event) {
+    if (event.target.matches("[data-ticks]")) setTimeout(showTicked, 0, event.target);
+  });
+  document.addEventListener("htmx:load", function () { all("[data-ticks]").forEach(showTicked); });
+
   /* Menus close when the reader turns elsewhere. */
   document.addEventListener("click", function (event) {
     all("details.menu[open]").forEach(function (menu) { if (!menu.contains(event.target)) menu.open = false; });
@@ -307,20 +351,55 @@
     all("[data-ask-notify]").forEach(function (button) { button.hidden = !("Notification" in window) || Notification.permission !== "default"; });
   }
 
-  /* Polls: none in a hidden tab, fewer while the server does not answer, and the reader is told. */
+  /* Polls: one for each page. None in a hidden tab, fewer where nobody is or nothing changes, and fewer while the
+     server does not answer, of which the reader is told. Back at once when they act, look here again or something changes. */
   var signedOut = false, failures = 0, quietUntil = 0, lastUpdate = new Date();
+  var actedAt = 0, changedAt = 0, frameAskedAt = 0, lastAsked = {};
   var isPoll = function (event) { return event.target.matches && event.target.matches("[data-poll]"); };
+  /* Milliseconds: while somebody is there as often as the page says; after two minutes, and after ten, less often. */
+  function pause(poll) {
+    var quiet = performance.now() - Math.max(actedAt, changedAt);
+    /* Whoever waits for the end of a run hears of it soon. */
+    return quiet < 12e4 ? 0 : quiet < 6e5 || poll.id !== "now" ? 15000 : 60000;
+  }
   document.addEventListener("htmx:beforeRequest", function (event) {
+    var poll = event.target, moment = performance.now();
+    if (!isPoll(event)) return;
     /* Who let the browser speak up wants to hear of what ends while they look elsewhere. */
-    var away = document.hidden && !(event.target.id === "now" && mayNotify());
-    if (isPoll(event) && (signedOut || away || performance.now() < quietUntil)) event.preventDefault();
+    var away = document.hidden && !((poll.id === "now" || poll.id === "log-poll") && mayNotify());
+    var early = moment - (lastAsked[poll.id] || -1e9) < (document.hidden ? Math.max(5000, pause(poll)) : pause(poll)) - 500;
+    if (signedOut || away || early || moment < quietUntil) event.preventDefault();
+    else lastAsked[poll.id] = moment;
+  });
+  function wake() {
+    if (document.hidden) return;
+    lastAsked = {};
+    all("[data-poll]").forEach(function (poll) { poll.dispatchEvent(new Event("wake")); });
+  }
+  ["pointerdown", "pointermove", "keydown", "wheel", "touchstart"].forEach(function (name) {
+    addEventListener(name, function () {
+      var was = performance.now() - Math.max(actedAt, changedAt);
+      actedAt = performance.now();
+      if (was > 12e4) wake();
+    }, { passive: true, capture: true });
+  });
+  /* The poll of a log brings what is new around its page, too, every few seconds. The poll of a list says how far down
+     the reader has come. */
+  document.addEventListener("htmx:configRequest", function (event) {
+    var now = document.getElementById("now"), list = document.querySelector("[data-lines]"), asked = event.detail.parameters;
+    if (!isPoll(event)) return;
+    if (event.target.id === "log-poll" && now && now.dataset.frame && performance.now() - frameAskedAt > 5000) {
+      asked.frame = now.dataset.frame;
+      frameAskedAt = performance.now();
+    } else if (event.target.id === "now" && list) asked.lines = all(list.dataset.lines, list).length;
   });
   function answered(event) {
     if (event.detail.xhr.status === 401) return tellSignedOut();
     if (!isPoll(event) || !event.detail.successful) return;
     failures = 0; quietUntil = 0; lastUpdate = new Date();
+    if (event.detail.xhr.status !== 204) changedAt = performance.now();
     /* What runs now is as it was, and so is the session. */
-    if (event.target.id === "now" && event.detail.xhr.status === 204) document.getElementById("signed-out").hidden = true;
+    if (event.detail.xhr.status === 204 && (event.target.id === "now" || event.detail.requestConfig.parameters.frame)) document.getElementById("signed-out").hidden = true;
     var offline = document.getElementById("offline");
     if (offline) offline.hidden = true;
   }
@@ -338,6 +417,81 @@
   document.addEventListener("htmx:timeout", unanswered);
   document.addEventListener("htmx:responseError", function (event) {
     if (event.detail.xhr.status >= 500) unanswered(event);
+  });
+
+  /* What was typed of an input is a chip now; what was typed since then stays. */
+  document.addEventListener("htmx:oobAfterSwap", function () {
+    var field = document.getElementById("by-input");
+    if (field && all("#input-chips input").some(function (chip) { return chip.value === field.value.trim().replace(/\s*(>=|<=|[:=<>])\s*/, "$1"); })) field.value = "";
+  });
+
+  /* A list that stays fresh. While the reader uses it, its rows change where they stand, and what came is offered;
+     else it is put in place whole, as a reload would show it. */
+  function plain(row) {
+    var copy = row.cloneNode(true);
+    all("time,[data-since]", copy).forEach(function (time) { time.textContent = ""; });
+    all("[data-copy],[data-copy-text]", copy).forEach(function (button) { button.hidden = true; });
+    [copy].concat(all("[class*=htmx-]", copy)).forEach(function (element) {
+      element.className.baseVal === undefined && element.classList.remove("htmx-added", "htmx-settling", "htmx-swapping", "htmx-request");
+    });
+    return copy.outerHTML.replace(/ class=""/g, "").replace(/\s+/g, " ");
+  }
+  function rowsOf(part) { return all("[data-row],tbody > tr", part); }
+  /* What a row is of: a page has no room for an id of each. */
+  function keyOf(row) { return row.id || row.querySelector("a.name").getAttribute("href"); }
+  function keysOf(part) { return rowsOf(part).map(keyOf); }
+  function changed(control) {
+    return control.type === "checkbox" || control.type === "radio" ? control.checked !== control.defaultChecked :
+      control.tagName === "SELECT" ? all("option", control).some(function (option) { return option.selected !== option.defaultSelected; }) : control.value !== control.defaultValue;
+  }
+  function inUse(part) {
+    return part.contains(document.activeElement) || part.matches(":hover") || part.getBoundingClientRect().top < 0 ||
+      part.querySelector("details.menu[open],input:checked") || controls(part).some(changed);
+  }
+  /* What the reader typed or ticked in a row goes with it into the fresh one, and so does the focus. */
+  function putInPlace(row, fresh) {
+    var here = document.activeElement, inside = row.contains(here), at = inside ? alike(row, here).indexOf(here) : -1;
+    controls(row).filter(changed).forEach(function (control) {
+      var other = controls(fresh).find(function (one) { return one.name === control.name && (typeof held(control) !== "boolean" || one.value === control.value); });
+      if (other && typeof held(control) === "boolean") other.checked = control.checked; else if (other) other.value = control.value;
+    });
+    if (row.tagName === "DETAILS") fresh.open = row.open;
+    row.replaceWith(fresh);
+    htmx.process(fresh);
+    if (!inside) return;
+    var next = (here.id && document.getElementById(here.id)) || alike(fresh, here)[at] || linkOf(fresh);
+    if (!next) return;
+    next.focus({ preventScroll: true });
+    if (here.selectionStart !== undefined && here.selectionStart !== null && next.setSelectionRange && next.type !== "number") next.setSelectionRange(here.selectionStart, here.selectionEnd);
+  }
+  function offer(part, came) {
+    var link = part.querySelector("[data-arrived]");
+    if (!link) return;
+    link.textContent = came + " " + link.dataset.arrived + (came === 1 ? "" : "s");
+    link.hidden = !came;
+  }
+  document.addEventListener("htmx:oobBeforeSwap", function (event) {
+    var part = event.detail.target, fragment = event.detail.fragment;
+    var fresh = fragment.matches && fragment.matches("[data-fresh]") ? fragment : fragment.querySelector && fragment.querySelector("[data-fresh]");
+    if (!part.matches("[data-fresh]") || !fresh) return;
+    var old = keysOf(part), ids = keysOf(fresh), known = {};
+    var same = old.length > 0 && old.join() === ids.join();
+    if (!same && !inUse(part)) {
+      /* Groups that the reader has closed stay so. */
+      all("details.grp:not([open])", part).forEach(function (group) {
+        var other = fresh.querySelector("#" + CSS.escape(group.id));
+        if (other) other.open = false;
+      });
+      return;
+    }
+    event.detail.shouldSwap = false;
+    rowsOf(part).forEach(function (row) { known[keyOf(row)] = row; });
+    rowsOf(fresh).forEach(function (row) {
+      var shown = known[keyOf(row)];
+      if (shown && plain(shown) !== plain(row)) putInPlace(shown, row.cloneNode(true));
+    });
+    offer(part, ids.filter(function (id) { return !known[id]; }).length);
+    showTimes(part); showCopy();
   });
 
   /* A session that has ended takes nothing away: the page stays as it is, says so, and goes on after signing in. */
@@ -365,7 +519,7 @@
   });
   /* Back in this tab, the reader may have signed in in another. */
   ["focus", "visibilitychange"].forEach(function (name) {
-    addEventListener(name, function () { if (!document.hidden) signedOut = false; });
+    addEventListener(name, function () { if (!document.hidden) { signedOut = false; actedAt = performance.now(); if (name === "visibilitychange") wake(); } });
   });
   /* What was typed is only sent while there is a session to take it. */
   var checking = false;
@@ -378,7 +532,7 @@
     checking = true;
     var submitter = event.submitter;
     var send = function () { form.errandChecked = true; form.requestSubmit(submitter); };
-    fetch(now.getAttribute("hx-get"), { headers: { "HX-Request": "true" }, signal: AbortSignal.timeout(3000) }).then(function (answer) {
+    fetch(now.getAttribute("hx-get") || now.dataset.check, { headers: { "HX-Request": "true" }, signal: AbortSignal.timeout(3000) }).then(function (answer) {
       if (answer.status === 401) return tellSignedOut();
       return answer.text().then(function (text) {
         var fresh = new DOMParser().parseFromString(text, "text/html").getElementById("now");
@@ -388,9 +542,9 @@
   });
 
   /* What came in is made complete first, so that what follows measures all of it. */
-  document.addEventListener("htmx:afterSwap", function () { showTimes(); showCopy(); showSlides(); showCurrentTab(); });
+  document.addEventListener("htmx:afterSwap", function () { showIcon(); showTimes(); showCopy(); showSlides(); showCurrentTab(); });
 
-  /* The end of a run puts its answer above the log. Whoever reads the log keeps their line where it is. */
+  /* What comes or goes above the log while a run goes on: whoever reads the log keeps their line where it is. */
   var readAt = null;
   document.addEventListener("htmx:beforeSwap", function (event) {
     var box = document.getElementById("logbox"), follow = document.querySelector(".follow");
@@ -412,8 +566,201 @@
     if (picker) { picker.removeAttribute("data-dropped"); picker.dispatchEvent(new Event("change", { bubbles: true })); }
   });
 
+  /* Dialogs: they give the focus back to where it was. A press beside one closes it. */
+  function openDialog(name) {
+    var dialog = document.getElementById(name);
+    if (!dialog || dialog.open || document.querySelector("dialog[open]")) return null;
+    dialog.showModal();
+    return dialog;
+  }
+  function closeDialog(dialog) {
+    dialog.close();
+    /* Where nothing had the focus before, a field that is out of sight would keep it for a moment, and swallow the next key. */
+    if (dialog.contains(document.activeElement)) document.activeElement.blur();
+  }
+  document.addEventListener("click", function (event) {
+    var dialog = event.target.closest("dialog[open]");
+    if (dialog && (event.target === dialog || event.target.closest("[data-close]"))) closeDialog(dialog);
+  });
+
+  /* Both of ours are made here: no page need carry what only works with this file. Before htmx looks at the page. */
+  function makeDialogs() {
+    var link = document.querySelector("[data-jump]");
+    if (!link) return;
+    document.body.insertAdjacentHTML("beforeend", '<dialog class="jumping" id="jump" aria-label="Jump to"><form role="search"><div class="find"><input class="in" id="jump-q" type="search" name="q" role="combobox" aria-label="Job, result, object, schedule or page" placeholder="Job, result, object, schedule or page" aria-controls="jump-options" aria-expanded="false" aria-autocomplete="list" maxlength="100" autocomplete="off" spellcheck="false" hx-trigger="input delay:60ms, open" hx-target="#jump-list" hx-sync="this:replace"></div></form><div id="jump-list"></div><p class="vh" role="status" id="jump-said"></p><p class="row sm dim"><span><kbd>\u2191</kbd> <kbd>\u2193</kbd> choose</span><span><kbd>Enter</kbd> open</span><button class="btn s bare push" type="button" data-close>Close <kbd>Esc</kbd></button></p></dialog><dialog id="keys" aria-labelledby="keys-h"><div hx-trigger="open"></div></dialog>');
+    link.setAttribute("aria-keyshortcuts", "/ Control+K Meta+K");
+    var field = document.getElementById("jump-q");
+    field.before(link.querySelector("svg").cloneNode(true));
+    field.form.action = link.href;
+    field.setAttribute("hx-get", link.getAttribute("href"));
+    document.querySelector("#keys > div").setAttribute("hx-get", link.dataset.keys);
+  }
+
+  /* The palette: the field keeps the focus, and says which of what was found is meant. */
+  var jumpNow = false;
+  function jump() {
+    var dialog = openDialog("jump"), field = document.getElementById("jump-q");
+    if (!dialog) return;
+    jumpNow = false;
+    field.focus(); field.select();
+    field.dispatchEvent(new Event("open"));
+  }
+  function options() { return all("#jump-list [role=option]"); }
+  function choose(option) {
+    options().forEach(function (other) { other.setAttribute("aria-selected", other === option); });
+    var field = document.getElementById("jump-q");
+    field.setAttribute("aria-expanded", !!option);
+    if (!option) return field.removeAttribute("aria-activedescendant");
+    field.setAttribute("aria-activedescendant", option.id);
+    option.scrollIntoView({ block: "nearest" });
+  }
+  function takeOption() {
+    var asked = document.querySelector("#jump-list [data-asked]"), field = document.getElementById("jump-q");
+    /* What was just typed is still being looked for: go on with the answer. */
+    jumpNow = !asked || asked.dataset.asked !== field.value;
+    var option = document.querySelector("#jump-list [aria-selected=true]");
+    if (!jumpNow && option) option.click();
+  }
+  document.addEventListener("keydown", function (event) {
+    if (event.target.id !== "jump-q" || event.isComposing) return;
+    var found = options(), at = found.findIndex(function (option) { return option.getAttribute("aria-selected") === "true"; });
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") choose(found[(at + (event.key === "ArrowDown" ? 1 : -1) + found.length) % found.length]);
+    else if (event.key === "Enter" && !event.ctrlKey && !event.metaKey) takeOption();
+    /* A field of this kind would only be emptied. */
+    else if (event.key === "Escape") closeDialog(document.getElementById("jump"));
+    else return;
+    event.preventDefault();
+  });
+  document.addEventListener("input", function (event) { if (event.target.id === "jump-q") jumpNow = false; });
+  document.addEventListener("htmx:afterSwap", function (event) {
+    if (event.target.id !== "jump-list") return;
+    choose(options()[0]);
+    if (jumpNow) takeOption();
+  });
+  document.addEventListener("click", function (event) {
+    if (!event.target.closest("[data-jump]") || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    jump();
+  });
+  /* A link to a place on this page leaves nothing open above it. */
+  document.addEventListener("click", function (event) { if (event.target.closest("[role=option]")) closeDialog(document.getElementById("jump")); });
+
+  /* The list of keys, and whether single letters are keys at all. */
+  function lettersAreKeys() { try { return localStorage.getItem("keys") !== "off"; } catch (e) { return true; } }
+  function showKeysChoice() {
+    all("[data-keys-choice]").forEach(function (label) {
+      label.hidden = false;
+      label.querySelector("input").checked = lettersAreKeys();
+    });
+  }
+  function showKeys() {
+    var part = document.querySelector("#keys > div");
+    if (part) part.dispatchEvent(new Event("open"));
+  }
+  document.addEventListener("htmx:afterSwap", function (event) {
+    if (event.target.parentNode && event.target.parentNode.id === "keys") openDialog("keys");
+    showKeysChoice();
+  });
+  document.addEventListener("change", function (event) {
+    if (!event.target.matches("[data-keys-switch]")) return;
+    try { localStorage.setItem("keys", event.target.checked ? "on" : "off"); } catch (e) { /* no storage */ }
+    showKeysChoice();
+  });
+
+  /* Keys. A row is where its link is: to be there is to have the focus, so Enter opens it and readers hear it. */
+  var ROWS = "main tbody tr, main .job:not(.cap), main .list > li, main #log > [data-level]";
+  function linkOf(row) { return row.querySelector("a.name[href], h3 a[href], a.ln[href]") || row.querySelector("a[href]"); }
+  function shown(element) { return element && element.getClientRects().length > 0; }
+  function step(by, selector) {
+    var links = all(selector).map(linkOf).filter(shown), here = document.activeElement;
+    var at = links.findIndex(function (link) { return link === here || link.closest("tr,li").contains(here); });
+    /* From something between the rows the way leads to what follows it, from nowhere to what is in sight. */
+    if (at < 0 && by > 0 && here !== document.body) at = links.filter(function (link) { return here.compareDocumentPosition(link) & 2; }).length - 1;
+    var next = at < 0 ? links.find(function (link) { return link.getBoundingClientRect().top >= 0; }) || links[0] : links[at + by];
+    if (!next) return;
+    next.focus({ preventScroll: true });
+    next.scrollIntoView({ block: "nearest" });
+  }
+  function press(selector) {
+    var control = all(selector).find(shown);
+    if (control) control.click();
+  }
+  function focusOn(selector) {
+    var control = all(selector).find(shown);
+    if (!control) return;
+    control.focus();
+    if (control.select) control.select();
+  }
+  var FAILURES = "#log > [data-level=failure]";
+  var KEYS = {
+    "/": jump,
+    "?": showKeys,
+    j: function () { step(1, ROWS); },
+    k: function () { step(-1, ROWS); },
+    n: function () { step(1, FAILURES); },
+    p: function () { step(-1, FAILURES); },
+    s: function () { focusOn("main .find input"); },
+    r: function () { focusOn("main [data-run]:enabled, main a[data-run]"); },
+    f: function () { press("main .follow"); },
+    d: function () { press("main [name=level][value=debug]"); },
+    x: function () { var row = document.activeElement.closest("tr,li"), box = row && row.querySelector("[name=id]"); if (box) box.click(); }
+  };
+  function goTo(key) {
+    var link = key === "n" ? document.querySelector("#now h2 ~ a") : document.querySelector("[data-go='" + key + "']");
+    if (key === "n" && !link) location.assign(document.querySelector("[data-go=r]").href + "?status=running");
+    else if (link) location.assign(link.href);
+  }
+  var goesOn = 0;
+  function types(element) { return element.closest("input:not([type=checkbox],[type=radio],[type=button],[type=submit],[type=range]),textarea,select,[contenteditable]"); }
+  document.addEventListener("keydown", function (event) {
+    var there = document.getElementById("jump"), mac = /Mac|iP/.test(navigator.platform);
+    if (!there || event.defaultPrevented || event.isComposing || event.altKey) return;
+    if (event.key.toLowerCase() === "k" && !event.shiftKey && (mac ? event.metaKey : event.ctrlKey)) {
+      event.preventDefault();
+      if (there.open) closeDialog(there); else jump();
+      return;
+    }
+    var went = goesOn > performance.now();
+    if (event.ctrlKey || event.metaKey || event.key.length > 1 || types(event.target) || document.querySelector("dialog[open]") || !lettersAreKeys()) return;
+    goesOn = 0;
+    if (went) { if (/^[a-z]$/.test(event.key)) goTo(event.key); }
+    else if (event.key === "g") goesOn = performance.now() + 1500;
+    else if (Object.prototype.hasOwnProperty.call(KEYS, event.key)) KEYS[event.key]();
+    else return;
+    event.preventDefault();
+  });
+
+  /* The focus is not lost by a swap: what has no id is found again by where it leads, or by its place. Where nothing
+     like it is left, what came in its place has it: a line that was loaded, or the words that say what was done. */
+  var focused = null;
+  function alike(target, element) { return all("a[href],button:enabled,input:enabled,select:enabled,summary", target).filter(function (other) { return other.tagName === element.tagName; }); }
+  function heldBy(target) {
+    var here = document.activeElement;
+    return target && here && here !== document.body && target.contains(here) ? { target: target.id, before: target.previousElementSibling, parent: target.parentNode, href: here.href, at: alike(target, here).indexOf(here), element: here } : null;
+  }
+  /* One answer may come before another has settled: who had the focus then is still to get it. */
+  document.addEventListener("htmx:beforeSwap", function (event) { focused = heldBy(event.detail.target) || (document.activeElement === document.body ? focused : null); });
+  document.addEventListener("htmx:oobBeforeSwap", function (event) { focused = heldBy(event.detail.target) || focused; });
+  function inPlaceOf(was) {
+    if (was.target) {
+      var target = document.getElementById(was.target), others = target ? alike(target, was.element) : [];
+      return others.find(function (other) { return was.href && other.href === was.href; }) || others[Math.min(was.at, others.length - 1)] || target;
+    }
+    var row = was.before ? was.before.nextElementSibling : was.parent.firstElementChild;
+    if (row && row.matches(".more") && row.nextElementSibling) row = row.nextElementSibling;
+    return row && (linkOf(row) || row);
+  }
+  document.addEventListener("htmx:afterSettle", function () {
+    var was = focused, next = was && document.activeElement === document.body && inPlaceOf(was);
+    focused = null;
+    if (!next) return;
+    if (next.tabIndex < 0) next.tabIndex = -1;
+    next.focus({ preventScroll: true });
+  });
+
   document.addEventListener("DOMContentLoaded", function () {
-    showTimes(); tick(); findLine(); showCopy(); showSlides(); showCurrentTab(); showAsk(); makeToasts(); sayNews();
+    makeDialogs();
+    showTimes(); tick(); findLine(); showCopy(); showSlides(); showCurrentTab(); showAsk(); showKeysChoice(); makeToasts(); sayNews();
     setInterval(tick, 1000);
     setInterval(showTimes, 15000);
     all("[data-own-zone]").forEach(function (input) { input.value = Intl.DateTimeFormat().resolvedOptions().timeZone || input.value; });

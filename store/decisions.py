@@ -21,7 +21,7 @@ MOST_CONSTRAINTS, MOST_VALUES, LONGEST_VALUE = 50, 100, 400
 LARGEST_NUMBER = 2**53
 
 #: Keys whose values are true or false.
-_SWITCHES = frozenset({"enabled", "hidden", "read_only"})
+_SWITCHES = frozenset({"enabled", "hidden", "read_only", "restricted"})
 
 #: Stands for who asks, as the owner of a run.
 ME = "me"
@@ -73,6 +73,7 @@ KINDS: Mapping[str, Kind] = {
                 "enabled": "whether it can be run",
                 "hidden": "whether it is left out of lists",
                 "read_only": "whether it saves nothing",
+                "restricted": "whether its author keeps it for some people",
             },
             has_data=True,
         ),

@@ -120,6 +120,10 @@ class TooDeep(Exception):
     """Elements within elements beyond what a page needs: a sentence."""
 
 
+#: A link to a page of the portal, in HTML that was sanitized: there each `<` in a text is escaped.
+_OWN_LINK = re.compile(r'(<a [^<>]*?\bhref=")/(?!/)')
+
+
 def render(text: str) -> str:
     """Turn markdown into sanitized HTML; what markdown would choke on is shown as it was written."""
     html = paragraph(text)
@@ -172,6 +176,11 @@ def json_table(value: Any) -> str:
     plain = json.loads(json.dumps(value, default=str))
     table = Json2Html().convert(json=_Trimmer().trim(plain), table_attributes="", escape=True, clubbing=True)
     return sanitize(table)
+
+
+def links_below(html: str, portal: str) -> str:
+    """Have links to pages of the portal, in sanitized HTML, begin with its address, or with its prefix."""
+    return _OWN_LINK.sub(lambda found: f"{found[1]}{escape(portal)}/", html)
 
 
 def marked(html: str, find: str) -> str:

@@ -57,12 +57,7 @@ def person_of(claims: Mapping[str, Any], oidc: OidcSettings) -> Person:
 
 def sign_in(db: Session, person: Person, oidc: OidcSettings) -> User:
     """Return whose account it is, with the rights that the provider gives. The caller commits. Raises SignInRefused."""
-    identity = db.scalar(
-        select(Identity).where(Identity.issuer == person.issuer, Identity.subject == person.subject)
-    )
-    if identity is None:
-        identity = Identity(issuer=person.issuer, subject=person.subject, user=_account_for(db, person, oidc))
-        db.add(identity)
+    identity = _find(db, person) or _make(db, person, oidc)
     user = identity.user
     if not user.active:
         raise SignInRefused("Your account here is disabled. Ask an administrator.", user.username)
@@ -70,6 +65,23 @@ def sign_in(db: Session, person: Person, oidc: OidcSettings) -> User:
     _follow(db, identity, person, oidc)
     note(db, "sign-in.oidc", user.username, actor=user.username)
     return user
+
+
+def _find(db: Session, person: Person) -> Identity | None:
+    query = select(Identity).where(Identity.issuer == person.issuer, Identity.subject == person.subject)
+    return db.scalars(query).one_or_none()
+
+
+def _make(db: Session, person: Person, oidc: OidcSettings) -> Identity:
+    try:
+        identity = Identity(issuer=person.issuer, subject=person.subject, user=_account_for(db, person, oidc))
+    except SignInRefused:
+        # Between the two looks they may have come by another browser: then the account of their name is theirs.
+        if (known := _find(db, person)) is None:
+            raise
+        return known
+    db.add(identity)
+    return identity
 
 
 def _account_for(db: Session, person: Person, oidc: OidcSettings) -> User:

@@ -4,12 +4,13 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, MetaData, make_url, text
+from sqlalchemy import Connection, Engine, MetaData, event, make_url, text
 from sqlalchemy.schema import CreateSchema
 
 from store.models import Base
@@ -52,6 +53,17 @@ def is_current(settings: Settings) -> bool:
     """Tell whether the PLATFORM database has the schema this code expects."""
     script = ScriptDirectory.from_config(_config([MIGRATIONS / "versions"]))
     return _heads(settings.database_url) == set(script.get_heads())
+
+
+def platform_revision(settings: Settings) -> str:
+    """Return the revision of the PLATFORM database; empty: it has none."""
+    return next(iter(_heads(settings.database_url)), "")
+
+
+def known_revisions() -> set[str]:
+    """Return all revisions of the PLATFORM database that this code knows the way from."""
+    script = ScriptDirectory.from_config(_config([MIGRATIONS / "versions"]))
+    return {each.revision for each in script.walk_revisions()}
 
 
 def is_data_current(settings: Settings) -> bool:
@@ -109,6 +121,8 @@ def _data_config(settings: Settings) -> Iterator[Config]:
 @contextmanager
 def _connected(config: Config, engine: Engine, metadata: MetaData) -> Iterator[None]:
     config.attributes["metadata"] = metadata
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _let_go_of_rows)
     try:
         with engine.begin() as connection:
             _prepare(connection)
@@ -116,6 +130,12 @@ def _connected(config: Config, engine: Engine, metadata: MetaData) -> Iterator[N
             yield
     finally:
         engine.dispose()
+
+
+def _let_go_of_rows(connection: Any, _record: Any) -> None:
+    # Where SQLite cannot alter a table, Alembic makes another and drops the first one, and what rows of other tables
+    # name is gone for that moment: they would go with it.
+    connection.execute("PRAGMA foreign_keys = OFF")
 
 
 def _prepare(connection: Connection) -> None:

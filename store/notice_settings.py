@@ -10,6 +10,7 @@ from typing import Literal
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from store.given import SettingsError
+from store.slack_settings import SLACK_API, slack_settings
 
 NOTICE_VARIABLES = (
     "ERRAND_URL",
@@ -50,6 +51,9 @@ class NoticeSettings:
     url: str = ""
     mail: SmtpSettings | None = None
     slack_token: str = field(default="", repr=False)
+    slack_api: str = SLACK_API
+    #: Whether clicks on what is posted with that token come back to this portal.
+    slack_buttons: bool = False
     #: Where webhooks may go although it is not on the open internet: names, and networks.
     open_names: frozenset[str] = frozenset()
     open_networks: tuple[Network, ...] = ()
@@ -58,10 +62,14 @@ class NoticeSettings:
 def notice_settings(environ: Mapping[str, str]) -> NoticeSettings:
     """Read them. Raises SettingsError."""
     names, networks = _open_hosts(environ.get("ERRAND_WEBHOOK_HOSTS", ""))
+    slack = slack_settings(environ)
+    token = environ.get("ERRAND_SLACK_TOKEN", "").strip() or slack.bot_token
     return NoticeSettings(
         url=_public_url(environ.get("ERRAND_URL", "").strip()),
         mail=_smtp(environ),
-        slack_token=environ.get("ERRAND_SLACK_TOKEN", "").strip(),
+        slack_token=token,
+        slack_api=slack.api_url,
+        slack_buttons=token == slack.bot_token and slack.hears,
         open_names=names,
         open_networks=networks,
     )

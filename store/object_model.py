@@ -66,6 +66,12 @@ class Options:
     list_columns: tuple[str, ...] = ()
     #: What a page about one object says; empty: all columns and relations.
     facts: tuple[str, ...] = ()
+    #: Of the facts the one that says how the object stands: it is shown beside its name.
+    state: str = ""
+    #: How its values look, in small letters: {"active": "ok"}; one of ok, warn, bad, run, hold and wait (also for others).
+    state_looks: Mapping[str, str] = field(default_factory=dict)
+    #: Of the facts those that stand below its name: what it is, and where.
+    summary: tuple[str, ...] = ()
     #: Text columns a search looks into.
     search_fields: tuple[str, ...] = ("name",)
     #: The natural order: columns, or relations' columns, that are never null.

@@ -59,7 +59,7 @@ class Page:
     objects: list[ObjectModel]
     #: What to give as `after` for the next page; None on the last.
     next: str | None
-    #: None when there are more than are worth counting.
+    #: None when there are more than are worth counting, or nobody wants to know.
     total: int | None
 
 
@@ -70,11 +70,13 @@ def search(
     params: Mapping[str, Any] | None = None,
     limit: int = 50,
     after: str | None = None,
+    *,
+    counted: bool = True,
 ) -> Page:
     """Return one page of the objects of a model that hold all words of `q` and fit `params`.
 
     params: as in the field's REST API: {"manufacturer_id": ["3", "4"], "status": "active"};
-    several values mean any of them, "null" means none, an empty one is ignored.
+    several values mean any of them, "null" means none, an empty one is ignored. counted: how many there are is asked, too.
     Raises UnknownModel, UnknownParameter, SearchRefused.
     """
     info = model_info(name)
@@ -84,7 +86,7 @@ def search(
     conditions += [fits(info.model, parameter, value) for parameter, value in given.items()]
     limit = max(1, min(limit, LARGEST_PAGE))
     objects, following = _page(session, info, conditions, limit, after)
-    return Page(objects, following, _total(session, info, conditions))
+    return Page(objects, following, _total(session, info, conditions) if counted else None)
 
 
 def fits(model: type[ObjectModel], name: str, value: Any) -> ColumnElement[bool]:

@@ -18,6 +18,7 @@ OIDC_VARIABLES = (
     "ERRAND_OIDC_GROUP_MAP",
     "ERRAND_OIDC_ADMINS",
     "ERRAND_OIDC_CREATE",
+    "ERRAND_OIDC_AUTH_TIME",
 )
 
 #: Without each of them the others are of no use.
@@ -48,6 +49,8 @@ class OidcSettings:
     admins: frozenset[str]
     #: Whether people whom nobody knows here get an account.
     create: bool
+    #: Whether the provider has to say when it asked, where somebody is to show once more who they are.
+    auth_time: bool
 
 
 def oidc_settings(environ: Mapping[str, str]) -> OidcSettings | None:
@@ -70,6 +73,7 @@ def oidc_settings(environ: Mapping[str, str]) -> OidcSettings | None:
         group_map=tuple(_pair(pair) for pair in _listed(given.get("ERRAND_OIDC_GROUP_MAP", ""))),
         admins=frozenset(_listed(given.get("ERRAND_OIDC_ADMINS", ""))),
         create=flag(environ, "ERRAND_OIDC_CREATE") is not False,
+        auth_time=flag(environ, "ERRAND_OIDC_AUTH_TIME") is True,
     )
 
 

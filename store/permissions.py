@@ -36,7 +36,8 @@ from store.visibility import KINDS_OF, condition
 
 #: What all people may do from the first day on; a row like others, which an admin may change (see the migrations).
 EVERYONE: Sequence[tuple[str, str, Sequence[str], Sequence[Mapping[str, Any]]]] = (
-    ("Run enabled jobs", "job", ("view", "run"), ({"enabled": True},)),
+    ("Run enabled jobs", "job", ("view", "run"), ({"enabled": True, "restricted": False},)),
+    ("See restricted jobs", "job", ("view",), ({"enabled": True, "restricted": True},)),
     ("See all results", "result", ("view",), ()),
     ("Cancel own runs", "result", ("change",), ({"owner": "me"},)),
     ("See all schedules", "schedule", ("view",), ()),
@@ -273,6 +274,7 @@ def _of_job(job: JobRecord, queue: str | None) -> Mapping[str, Any]:
             "enabled": lambda: bool(job.enabled),
             "hidden": lambda: bool(job.hidden),
             "read_only": lambda: bool(job.read_only),
+            "restricted": lambda: bool(job.restricted),
         }
     )
 

@@ -5,14 +5,14 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 #: The newest revision in migrations/versions: what this code expects to find in the database.
-SCHEMA = "0034"
+SCHEMA = "0044"
 
 #: Seconds a writer on SQLite waits for its turn before it gives up.
 BUSY_TIMEOUT_SECONDS = 10
@@ -123,10 +123,21 @@ class Platform:
         standstill_seconds: when PostgreSQL gives up a transaction in which nothing happens. Its process may have been
         stopped while it holds locks that others need to find out.
         """
-        self.engine = make_engine(url, **options)
-        if standstill_seconds is not None and self.engine.dialect.name == "postgresql":
-            event.listen(self.engine, "connect", functools.partial(_limit_standstill, standstill_seconds))
-            event.listen(self.engine, "handle_error", _tell_of_standstill)
+        engine = make_engine(url, **options)
+        if standstill_seconds is not None and engine.dialect.name == "postgresql":
+            event.listen(engine, "connect", functools.partial(_limit_standstill, standstill_seconds))
+            event.listen(engine, "handle_error", _tell_of_standstill)
+        self._use(engine)
+
+    @classmethod
+    def of(cls, engine: Engine) -> Self:
+        """Return the same for an engine that is there already, as `make_engine` makes them."""
+        platform = cls.__new__(cls)
+        platform._use(engine)
+        return platform
+
+    def _use(self, engine: Engine) -> None:
+        self.engine = engine
         #: For writes of one statement: on PostgreSQL that is a transaction by itself, without two more ways to the
         #: server and back for its beginning and its end.
         self.single = self.engine.execution_options(**_unbracketed(self.engine))

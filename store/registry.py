@@ -43,11 +43,26 @@ class ModelInfo:
     label_plural: str
     list_columns: tuple[Column, ...]
     facts: tuple[Column, ...]
+    #: None: nothing says how an object stands.
+    state: Column | None
+    summary: tuple[Column, ...]
     search_fields: tuple[str, ...]
 
     def cells(self, obj: ObjectModel) -> list[Any]:
         """Return the values of the list columns of an object."""
         return [column.value(obj) for column in self.list_columns]
+
+    def state_of(self, obj: ObjectModel) -> tuple[str, str] | None:
+        """Return how an object stands, as (word, how it looks): ("Active", "ok"); None where nothing says so."""
+        value = self.state.value(obj) if self.state else None
+        if value is None or value == "":
+            return None
+        word = str(value)
+        return word, self.model.options.state_looks.get(word.lower(), "wait")
+
+    def summary_of(self, obj: ObjectModel) -> list[Any]:
+        """Return what stands below the name of an object; what it has nothing of is left out."""
+        return [value for column in self.summary if (value := column.value(obj)) not in (None, "")]
 
 
 _models: dict[str, ModelInfo] = {}
@@ -116,6 +131,8 @@ def _info(name: str, model: type[ObjectModel]) -> ModelInfo:
         label_plural=options.label_plural or f"{label}s",
         list_columns=tuple(Column(path, title_of(path)) for path in options.list_columns),
         facts=tuple(Column(path, title_of(path)) for path in options.facts or _all_facts(model)),
+        state=Column(options.state, title_of(options.state)) if options.state else None,
+        summary=tuple(Column(path, title_of(path)) for path in options.summary),
         search_fields=options.search_fields,
     )
 

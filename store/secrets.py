@@ -6,6 +6,8 @@ import re
 import secrets
 from typing import TYPE_CHECKING
 
+from store.common_passwords import is_common
+
 # argon2 is imported where it is used: a worker needs none of its memory.
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
@@ -53,7 +55,7 @@ def _fits_bcrypt(password_hash: str, password: str) -> bool:
 
 
 def check_password_rules(password: str, username: str = "") -> None:
-    """Raise WeakPassword unless the password is long enough and not the user's name (ASVS 6.2)."""
+    """Raise WeakPassword unless the password is long enough, not the user's name and not a common one (ASVS 6.2)."""
     if len(password) < SHORTEST_PASSWORD:
         raise WeakPassword(f"Use at least {SHORTEST_PASSWORD} characters.")
     if len(password) > LONGEST_PASSWORD:
@@ -62,6 +64,10 @@ def check_password_rules(password: str, username: str = "") -> None:
         raise WeakPassword("Use a password that is not built from the user's name.")
     if len(set(password)) < 4:
         raise WeakPassword("Use more than three different characters.")
+    if is_common(password):
+        raise WeakPassword(
+            "Use a password that others do not think of first: this one is made of common words or rows of keys."
+        )
 
 
 def new_token(prefix: str) -> tuple[str, str]:

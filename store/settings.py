@@ -17,7 +17,8 @@ from sqlalchemy.exc import ArgumentError
 
 from store.git_rules import ALLOWANCES
 from store.given import SettingsError as SettingsError
-from store.given import flag
+from store.given import flag, take_from_files
+from store.limit_settings import LIMIT_VARIABLES, LimitSettings, limit_settings
 from store.ndscheduler_settings import (
     NDSCHEDULER_VARIABLES,
     NdschedulerSettings,
@@ -25,6 +26,7 @@ from store.ndscheduler_settings import (
 )
 from store.notice_settings import NOTICE_VARIABLES, NoticeSettings, notice_settings
 from store.oidc_settings import OIDC_VARIABLES, OidcSettings, oidc_settings, passwords_allowed
+from store.slack_settings import SLACK_VARIABLES, SlackSettings, passed_to_jobs, slack_settings
 from store.timing.zones import BadZone, zone_named
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -47,6 +49,7 @@ VARIABLES = (
     "WORKER_KEY",
     "JOBS_ROOT",
     "ERRAND_PLUGINS",
+    "ERRAND_JOBSCHLEUDER",
     "ERRAND_HTTPS",
     "ERRAND_JOBS_FROM",
     "ERRAND_FILES_URL",
@@ -57,18 +60,30 @@ VARIABLES = (
     "ERRAND_REDACTION",
     "ERRAND_SECRETS",
     "ERRAND_SEALED_DAYS",
+    "ERRAND_KEEP_DAYS",
+    "ERRAND_KEEP_FAILED_DAYS",
+    "ERRAND_METRICS_TOKEN",
+    "ERRAND_LOG",
     "ERRAND_API_RATE",
     "ERRAND_DEBUG",
     "ERRAND_TIME_ZONE",
     "ERRAND_PASSWORDS",
     "ERRAND_GIT_ALLOW",
     "ERRAND_IMAGE_HOSTS",
+    "ERRAND_HOSTS",
+    "ERRAND_PROXIES",
+    *LIMIT_VARIABLES,
     *OIDC_VARIABLES,
     *NOTICE_VARIABLES,
     *NDSCHEDULER_VARIABLES,
+    *SLACK_VARIABLES,
 )
 
 MEGABYTE = 1024 * 1024
+
+SHORTEST_METRICS_TOKEN = 16
+#: Characters; with fewer, what it signs could be guessed.
+SHORTEST_SECRET_KEY = 16
 
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?(:[0-9]{1,5})?")
 
@@ -91,6 +106,8 @@ class Settings:
     embedded_redis: bool
     #: True: runs take their job files from the snapshot of the last refresh, whatever lies in `jobs_roots`.
     jobs_from_database: bool = False
+    #: The jobschleuder.yaml for jobs folders that have none in or above them; None: there is none.
+    schleuder_config: Path | None = None
     #: An fsspec URL for uploads and created files; empty: the PLATFORM database keeps them.
     files_url: str = field(default="", repr=False)
     #: The largest file that a run may be given, and the largest that it may make.
@@ -105,6 +122,13 @@ class Settings:
     secrets_paths: tuple[Path, ...] = ()
     #: How many days sealed inputs are kept for another run; 0: until the run ends.
     sealed_days: int = 30
+    #: How many days results are kept, and those that failed or errored; 0: for good (see worker.retention).
+    keep_days: int = 0
+    keep_failed_days: int = 0
+    #: Who sends it may read /metrics; empty: only people and their tokens may.
+    metrics_token: str = field(default="", repr=False)
+    #: Whether our own processes log as JSON.
+    log_json: bool = False
     #: Requests of the API that one token may make in a minute; 0: any number.
     api_rate: int = 30_000
     #: In which schedules are made unless somebody says otherwise; an IANA name.
@@ -119,10 +143,18 @@ class Settings:
     git_allow: tuple[str, ...] = ()
     #: Whose images reports may show, by https: names of hosts.
     image_hosts: tuple[str, ...] = ()
+    #: By which names the portal may be asked for; without any, by every name.
+    hosts: tuple[str, ...] = ()
+    #: How many proxies stand before the web server, whose word on address, scheme, host and prefix is taken.
+    proxies: int = 0
+    #: How much of it one person may take.
+    limits: LimitSettings = field(default_factory=LimitSettings)
     #: How messages leave the portal.
     notices: NoticeSettings = field(default_factory=NoticeSettings)
     #: How schedules are made that come by the API of ndscheduler.
     ndscheduler: NdschedulerSettings = field(default_factory=NdschedulerSettings)
+    #: How the portal speaks with Slack.
+    slack: SlackSettings = field(default_factory=SlackSettings)
 
 
 def load_settings(
@@ -133,7 +165,9 @@ def load_settings(
     Makes the folder, and in it the secret key, on first use; without `create` it must be there.
     Raises SettingsError.
     """
-    environ = os.environ if environ is None else environ
+    if environ is None:
+        take_from_files(os.environ, VARIABLES)
+        environ = os.environ
     folder = Path(instance or environ.get("ERRAND_INSTANCE") or PROJECT_ROOT / "instance").expanduser()
     folder = folder.absolute()
     if create:
@@ -142,7 +176,7 @@ def load_settings(
         raise SettingsError(
             f"There is no instance at {folder}. `./errand up` makes one; --instance names another."
         )
-    remembered = _remembered(folder)
+    kept = remembered(folder)
     oidc = oidc_settings(environ)
     database_url = _database_url(environ, "DATABASE_URL", f"sqlite:///{folder / 'errand.db'}")
     return Settings(
@@ -150,9 +184,10 @@ def load_settings(
         database_url=database_url,
         data_database_url=_data_database_url(environ, database_url, folder),
         redis_url=_redis_url(environ, f"unix://{redis_socket(folder)}"),
-        secret_key=environ.get("SECRET_KEY") or _own_secret_key(folder),
-        jobs_roots=jobs_roots(environ, remembered),
-        plugins=plugin_names(environ, remembered),
+        secret_key=_secret_key(environ) or _own_secret_key(folder),
+        jobs_roots=jobs_roots(environ, kept),
+        plugins=plugin_names(environ, kept),
+        schleuder_config=_schleuder_config(environ, kept),
         https=flag(environ, "ERRAND_HTTPS"),
         embedded_redis=not environ.get("REDIS_URL"),
         jobs_from_database=_jobs_from_database(environ),
@@ -164,15 +199,23 @@ def load_settings(
         redaction_file=_redaction_file(environ),
         secrets_paths=_paths(environ, "ERRAND_SECRETS"),
         sealed_days=_days(environ, "ERRAND_SEALED_DAYS", 30),
+        keep_days=_days(environ, "ERRAND_KEEP_DAYS", 0),
+        keep_failed_days=_days(environ, "ERRAND_KEEP_FAILED_DAYS", _days(environ, "ERRAND_KEEP_DAYS", 0)),
+        metrics_token=_metrics_token(environ),
+        log_json=_log_json(environ),
         api_rate=_rate(environ, "ERRAND_API_RATE", 30_000),
         debug=flag(environ, "ERRAND_DEBUG") or False,
         time_zone=_time_zone(environ),
         oidc=oidc,
         passwords=passwords_allowed(environ, oidc),
         git_allow=_git_allow(environ),
-        image_hosts=_image_hosts(environ),
+        image_hosts=_hosts(environ, "ERRAND_IMAGE_HOSTS", "images.example.org"),
+        hosts=_hosts(environ, "ERRAND_HOSTS", "errand.example.com"),
+        proxies=_proxies(environ),
+        limits=limit_settings(environ),
         notices=notice_settings(environ),
         ndscheduler=ndscheduler_settings(environ, _time_zone(environ)),
+        slack=slack_settings(environ),
     )
 
 
@@ -185,7 +228,7 @@ def environment(settings: Settings) -> dict[str, str]:
 def environment_of_jobs() -> dict[str, str]:
     """Return the environment for processes that run job files: ours without what configures, or opens, the portal."""
     # The token is of whoever called a command, and opens a portal, this one or another.
-    ours = (*VARIABLES, "ERRAND_INSTANCE", "ERRAND_TOKEN")
+    ours = {*VARIABLES, "ERRAND_INSTANCE", "ERRAND_TOKEN"}.difference(passed_to_jobs(os.environ))
     kept = {name: value for name, value in os.environ.items() if name not in ours}
     path = os.pathsep.join([str(PROJECT_ROOT), *filter(None, [kept.get("PYTHONPATH")])])
     return {**kept, "PYTHONPATH": path}
@@ -194,7 +237,7 @@ def environment_of_jobs() -> dict[str, str]:
 def remember(instance: Path, **values: Any) -> None:
     """Keep `values` (JSON) in the instance folder, for every later command on it."""
     path = instance / "settings.json"
-    write_privately(path, json.dumps({**_remembered(instance), **values}, indent=2) + "\n")
+    write_privately(path, json.dumps({**remembered(instance), **values}, indent=2) + "\n")
 
 
 def redis_socket(instance: Path) -> Path:
@@ -219,7 +262,8 @@ def _make_folder(folder: Path) -> None:
         raise SettingsError(f"The instance folder {folder} is not writable. Choose another with --instance.")
 
 
-def _remembered(instance: Path) -> dict[str, Any]:
+def remembered(instance: Path) -> dict[str, Any]:
+    """Return what `remember` has kept."""
     path = instance / "settings.json"
     try:
         values = json.loads(path.read_text("utf-8"))
@@ -311,6 +355,22 @@ def _days(environ: Mapping[str, str], name: str, default: int) -> int:
     return int(given)
 
 
+def _log_json(environ: Mapping[str, str]) -> bool:
+    given = environ.get("ERRAND_LOG", "").strip().lower()
+    if given not in ("", "text", "json"):
+        raise SettingsError(f"ERRAND_LOG is {given!r}; write text or json.")
+    return given == "json"
+
+
+def _metrics_token(environ: Mapping[str, str]) -> str:
+    given = environ.get("ERRAND_METRICS_TOKEN", "").strip()
+    if given and (len(given) < SHORTEST_METRICS_TOKEN or not given.isascii() or not given.isprintable()):
+        raise SettingsError(
+            f"ERRAND_METRICS_TOKEN needs at least {SHORTEST_METRICS_TOKEN} characters, of ASCII alone."
+        )
+    return given
+
+
 def _rate(environ: Mapping[str, str], name: str, default: int) -> int:
     given = environ.get(name, "").strip() or str(default)
     if not re.fullmatch(r"[0-9]{1,7}", given):
@@ -348,14 +408,21 @@ def _jobs_from_database(environ: Mapping[str, str]) -> bool:
     return given == "database"
 
 
-def _image_hosts(environ: Mapping[str, str]) -> tuple[str, ...]:
-    hosts = tuple(filter(None, environ.get("ERRAND_IMAGE_HOSTS", "").lower().replace(",", " ").split()))
+def _hosts(environ: Mapping[str, str], name: str, example: str) -> tuple[str, ...]:
+    hosts = tuple(filter(None, environ.get(name, "").lower().replace(",", " ").split()))
     for host in hosts:
         if not _HOST.fullmatch(host):
-            raise SettingsError(
-                f"ERRAND_IMAGE_HOSTS has {host!r}; it takes hosts, such as images.example.org."
-            )
+            raise SettingsError(f"{name} has {host!r}; it takes hosts, such as {example}.")
     return hosts
+
+
+def _proxies(environ: Mapping[str, str]) -> int:
+    given = environ.get("ERRAND_PROXIES", "").strip() or "0"
+    if not re.fullmatch(r"[0-9]", given):
+        raise SettingsError(
+            f"ERRAND_PROXIES is {given!r}; write how many proxies stand before the web server, such as 1."
+        )
+    return int(given)
 
 
 def _git_allow(environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -363,6 +430,15 @@ def _git_allow(environ: Mapping[str, str]) -> tuple[str, ...]:
     if unknown := [word for word in words if word not in ALLOWANCES]:
         raise SettingsError(f"ERRAND_GIT_ALLOW has {unknown[0]!r}; it may have {', '.join(ALLOWANCES)}.")
     return words
+
+
+def _secret_key(environ: Mapping[str, str]) -> str:
+    given = environ.get("SECRET_KEY", "")
+    if given and len(given) < SHORTEST_SECRET_KEY:
+        raise SettingsError(
+            f"SECRET_KEY is too short: give at least {SHORTEST_SECRET_KEY} characters that nobody guesses, or none."
+        )
+    return given
 
 
 def _own_secret_key(folder: Path) -> str:
@@ -378,7 +454,7 @@ def _own_secret_key(folder: Path) -> str:
         key = path.read_text("utf-8").strip()
     except OSError as error:
         raise SettingsError(f"The secret key in {path} cannot be read: {error.strerror}.") from error
-    if len(key) < 16:
+    if len(key) < SHORTEST_SECRET_KEY:
         raise SettingsError(f"The secret key in {path} is too short. Remove the file to have a new one made.")
     return key
 
@@ -410,6 +486,11 @@ def jobs_roots(environ: Mapping[str, str], remembered: Mapping[str, Any]) -> tup
     given = [part for part in environ.get("JOBS_ROOT", "").split(os.pathsep) if part]
     folders = given or remembered.get("jobs_roots") or [str(PROJECT_ROOT / "jobs" / "local")]
     return tuple(Path(folder).expanduser().absolute() for folder in folders)
+
+
+def _schleuder_config(environ: Mapping[str, str], remembered: Mapping[str, Any]) -> Path | None:
+    given = environ.get("ERRAND_JOBSCHLEUDER", "").strip() or remembered.get("schleuder_config")
+    return Path(given).expanduser().absolute() if given else None
 
 
 def plugin_names(environ: Mapping[str, str], remembered: Mapping[str, Any]) -> tuple[str, ...]:

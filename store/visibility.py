@@ -294,6 +294,7 @@ _COLUMNS: Mapping[type[Any], Mapping[str, Column]] = {
         "enabled": _plain(JobRecord.enabled),
         "hidden": _plain(JobRecord.hidden),
         "read_only": _plain(JobRecord.read_only),
+        "restricted": _plain(JobRecord.restricted),
     },
     JobResult: _of_runs(JobResult),
     Schedule: _of_runs(Schedule),

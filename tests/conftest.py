@@ -8,8 +8,9 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Lock
 from types import CodeType
-from typing import Any
+from typing import Any, ClassVar
 from zlib import crc32
 
 import pytest
@@ -19,17 +20,20 @@ from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
 from sqlalchemy import Table, insert, make_url, select
 from sqlalchemy.orm import Session
-from werkzeug.routing import Rule
+from werkzeug.routing import Map, Rule, RuleFactory
+from werkzeug.routing.matcher import StateMachineMatcher
 
 from jobs.loading import Source
 from store import migrate, plugins, secrets
-from store.models import Base, JobRecord, JobSource, LoadError, User
+from store.models import Base, JobRecord, JobSource, LoadError, Namespace, User
 from store.notice_settings import NOTICE_VARIABLES
 from store.oidc_settings import OIDC_VARIABLES
 from store.platform import Platform
 from store.settings import PROJECT_ROOT, Settings, environment, load_settings
+from store.slack_settings import SLACK_VARIABLES
 from tests import servers
 from tests.hatchery import Program
+from tests.slack_stand_in import SlackStandIn, slack_stand_in
 from worker.discover import Found, discover
 from worker.lookups import close_data
 from worker.refresh import store_found
@@ -52,12 +56,12 @@ CHROMIUM_FLAGS = [
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--both", action="store_true", help="run what is marked in_turn on both databases")
+    parser.addoption("--whole", action="store_true", help="leave out nothing that takes long")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave each test that is `in_turn` one of its two databases, always the same one; each database gets half of them."""
-    if config.getoption("--both"):
+    if config.getoption("--whole"):
         return
     there = {item.nodeid for item in items}
     left_out = {
@@ -74,6 +78,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _on_the_other_database(test: str) -> str:
     other = {"sqlite": "postgres", "postgres": "sqlite"}
     return re.sub(r"(?<=[\[-])(sqlite|postgres)(?=[\]-])", lambda database: other[database[0]], test)
+
+
+@pytest.fixture(scope="session")
+def whole(pytestconfig: pytest.Config) -> bool:
+    """Tell whether to try all there is, or what finds nearly all of it in a tenth of the time."""
+    return bool(pytestconfig.getoption("--whole"))
 
 
 def pytest_collection_finish() -> None:
@@ -95,6 +105,7 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         "ERRAND_TOKEN",
         "ERRAND_USER",
         "ERRAND_JOBS_FROM",
+        "ERRAND_JOBSCHLEUDER",
         "ERRAND_FILES_URL",
         "ERRAND_REDACTION",
         "ERRAND_SECRETS",
@@ -104,6 +115,7 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         "ERRAND_PASSWORDS",
         *OIDC_VARIABLES,
         *NOTICE_VARIABLES,
+        *SLACK_VARIABLES,
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("ERRAND_PLUGINS", "")
@@ -121,7 +133,7 @@ def made_once() -> Iterator[None]:
     """Keep for all tests of this process what the product makes once a process, and a test would make anew."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(Flask.jinja_options, "bytecode_cache", CompiledTemplates())
-        patch.setattr(Rule, "_compile_builder", compiled_once(Rule._compile_builder))
+        patch.setattr(Flask, "url_map_class", KeptRoutes)
         patch.setattr(plugins, "entry_points", functools.cache(plugins.entry_points))
         # The same algorithm; what guessing costs is the concern of one test (tests/store/test_people.py).
         cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -129,17 +141,57 @@ def made_once() -> Iterator[None]:
         yield
 
 
-def compiled_once(compile_builder: Callable[..., Any]) -> Callable[..., Any]:
-    """What builds the addresses of a rule depends on its words alone; to compile it is most of the making of an app."""
-    kept: dict[tuple[str, str, bool], Any] = {}
+class KeptRoutes(Map):
+    """Addresses that are compiled for the first app that has the same ones: that is most of the making of an app."""
 
-    def compiled(rule: Rule, append_unknown: bool = True) -> Any:
-        key = (rule.rule, repr(rule.defaults), append_unknown)
-        if key not in kept:
-            kept[key] = compile_builder(rule, append_unknown)
-        return kept[key]
+    _kept: ClassVar[dict[tuple[Any, ...], tuple[StateMachineMatcher, dict[str, list[Rule]]]]] = {}
 
-    return compiled
+    def __init__(self, *given: Any, **options: Any) -> None:
+        self._given: list[Rule] = []
+        self._settling = Lock()
+        super().__init__(*given, **options)
+
+    def add(self, rulefactory: RuleFactory) -> None:
+        self._given += rulefactory.get_rules(self)
+        self._remap = True
+
+    def update(self) -> None:
+        # Whoever matches, builds or lists addresses comes here first.
+        if not self._remap:
+            return
+        with self._settling:
+            if not self._remap:
+                return
+            key = (*self.converters.items(), *map(self._words, self._given))
+            if key not in self._kept:
+                self._compile()
+                self._kept[key] = (self._matcher, self._rules_by_endpoint)
+            self._matcher, self._rules_by_endpoint = self._kept[key]
+            self._remap = False
+
+    def _compile(self) -> None:
+        self._matcher, self._rules_by_endpoint = StateMachineMatcher(self.merge_slashes), {}
+        for rule in self._given:
+            rule.map = None
+            super().add(rule)
+        super().update()
+
+    @staticmethod
+    def _words(rule: Rule) -> tuple[Any, ...]:
+        """All that makes one rule another one, before it is bound to a map."""
+        methods = tuple(sorted(rule.methods or ()))
+        options = (rule.strict_slashes, rule.merge_slashes, rule.build_only, rule.alias, rule.websocket)
+        answers = (rule.redirect_to, getattr(rule, "provide_automatic_options", None))
+        return (
+            rule.rule,
+            rule.endpoint,
+            methods,
+            repr(rule.defaults),
+            rule.subdomain,
+            rule.host,
+            options,
+            answers,
+        )
 
 
 class CompiledTemplates(BytecodeCache):
@@ -191,6 +243,13 @@ def redis(redis_server: servers.Redis) -> servers.Redis:
     with Client.from_url(redis_server.url) as client:
         client.flushall()
     return redis_server
+
+
+@pytest.fixture
+def slack() -> Iterator[SlackStandIn]:
+    """A Slack of the test's own, in which nothing has happened yet."""
+    with slack_stand_in() as stand_in:
+        yield stand_in
 
 
 # For one file, not longer: meanwhile Playwright has an event loop running in this thread.
@@ -327,7 +386,7 @@ def _stored(sources: tuple[Source, ...], plugins: tuple[str, ...]) -> dict[Table
         _store(db, sources, plugins)
         written = {
             table: [dict(row) for row in db.execute(select(table)).mappings()]
-            for table in (JobRecord.__table__, JobSource.__table__, LoadError.__table__)
+            for table in (JobRecord.__table__, JobSource.__table__, LoadError.__table__, Namespace.__table__)
         }
     platform.dispose()
     for rows in written.values():

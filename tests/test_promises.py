@@ -1,4 +1,4 @@
-"""The tables of docs/nautobot.md and docs/bots-scheduler.md name every promise, and tests that are there."""
+"""The tables of the docs on other systems name every promise, and tests that are there."""
 
 import re
 from collections.abc import Iterator
@@ -13,10 +13,28 @@ ROWS = re.findall(r"^\| ((?:NB|CF)-.+?) \| .+? \| (.+) \|$", TEXT, re.MULTILINE)
 BOTS = (PROJECT_ROOT / "docs" / "bots-scheduler.md").read_text("utf-8")
 BOTS_ROWS = re.findall(r"^\| ((?:BS|CF|DC)-.+?) \| .+? \| (.*)\|$", BOTS, re.MULTILINE)
 
+SCHLEUDER = (PROJECT_ROOT / "docs" / "jobschleuder.md").read_text("utf-8")
+SCHLEUDER_ROWS = re.findall(r"^\| ((?:JS|CF|DC)-.+?) \| .+? \| (.*)\|$", SCHLEUDER, re.MULTILINE)
+
+PROMISED_SCHLEUDER = {
+    *(("JS", number) for number in range(1, 28)),
+    *(("CF", number) for number in range(25, 28)),
+    ("DC", 13),
+}
+
 PROMISED_BOTS = {
     *(("BS", number) for number in range(1, 45)),
     *(("CF", number) for number in range(13, 19)),
     *(("DC", number) for number in range(9, 12)),
+}
+
+BENNETTBOT = (PROJECT_ROOT / "docs" / "bennettbot.md").read_text("utf-8")
+BENNETTBOT_ROWS = re.findall(r"^\| ((?:BB|CF|DC)-.+?) \| .+? \| (.*)\|$", BENNETTBOT, re.MULTILINE)
+
+PROMISED_BENNETTBOT = {
+    *(("BB", number) for number in range(1, 47)),
+    *(("CF", number) for number in range(19, 25)),
+    ("DC", 12),
 }
 
 #: What the command line in the shape of Nautobot will bring is promised elsewhere.
@@ -48,7 +66,17 @@ def test_every_promise_of_bots_scheduler_has_a_row():
     assert sorted(said) == sorted(PROMISED_BOTS)
 
 
-ALL_ROWS = [*ROWS, *BOTS_ROWS]
+def test_every_promise_of_bennettbot_has_a_row():
+    said = [promise for cell, _ in BENNETTBOT_ROWS for promise in promises(cell)]
+    assert sorted(said) == sorted(PROMISED_BENNETTBOT)
+
+
+def test_every_promise_of_jobschleuder_has_a_row():
+    said = [promise for cell, _ in SCHLEUDER_ROWS for promise in promises(cell)]
+    assert sorted(said) == sorted(PROMISED_SCHLEUDER)
+
+
+ALL_ROWS = [*ROWS, *BOTS_ROWS, *BENNETTBOT_ROWS, *SCHLEUDER_ROWS]
 
 
 @pytest.mark.parametrize("tests", [tests for _, tests in ALL_ROWS], ids=[cell for cell, _ in ALL_ROWS])

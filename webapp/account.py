@@ -24,14 +24,13 @@ from store.secrets import WeakPassword, check_password_rules, hash_password, ver
 from webapp import lock_out
 from webapp.admin_forms import AdminForm, line
 from webapp.auth import session_of_request, signed_in_user
+from webapp.browser_name import browser_name
+from webapp.confirming import require_confirmed
 from webapp.database import db, reading, writing
 
 blueprint = Blueprint("account", __name__, url_prefix="/account")
 
 LONGEST_PASSWORD = 256
-
-#: Where tries of one's own password are made from: wherever that is.
-OWN_ACCOUNT = "own account"
 
 
 @blueprint.get("/")
@@ -45,16 +44,18 @@ def password() -> Response:
     user = signed_in_user()
     if not current_app.extensions["errand"].settings.passwords:
         raise Forbidden("Nobody signs in with a password here.")
+    if user.password_hash is None:
+        require_confirmed()
     form = AdminForm({"days": "90"})
     old, new = (request.form.get(name, "")[:LONGEST_PASSWORD] for name in ("old_password", "new_password"))
     # Hashing takes its time: the write turn of SQLite is not held meanwhile.
     if user.password_hash is not None:
-        if seconds := lock_out.seconds_to_wait(user.username, OWN_ACCOUNT):
+        if seconds := lock_out.seconds_to_wait(user.username, lock_out.OWN_ACCOUNT):
             form.refuse("old_password", f"Too many tries. Wait {seconds} seconds, then try again.")
         elif not verify_password(user.password_hash, old):
             form.refuse("old_password", "This is not your password.")
         else:
-            lock_out.forget_failures(user.username, OWN_ACCOUNT)
+            lock_out.forget_failures(user.username, lock_out.OWN_ACCOUNT)
     try:
         check_password_rules(new, user.username)
     except WeakPassword as error:
@@ -93,6 +94,7 @@ def end_others() -> Response:
 @blueprint.post("/tokens")
 def create_token() -> Response:
     """Make a token. It is shown this one time."""
+    require_confirmed()
     form = AdminForm({name: line(request.form, name) for name in ("name", "days")})
     form.values |= {
         "read_only": request.form.get("read_only") == "true",
@@ -152,14 +154,18 @@ def _page(form: AdminForm) -> str:
         identities = session.scalars(
             select(Identity).where(Identity.user_id == user.id).order_by(Identity.id)
         ).all()
+    settings = current_app.extensions["errand"].settings
     return render_template(
         "account/show.html",
         form=form,
         sessions=sessions,
+        browser_name=browser_name,
         this=row.id if row else None,
         tokens=tokens,
         moment=moment,
-        identities=identities,
-        passwords=current_app.extensions["errand"].settings.passwords,
+        identities=[identity for identity in identities if not identity.is_slack],
+        in_slack=[identity for identity in identities if identity.is_slack],
+        has_slack=settings.slack.hears,
+        passwords=settings.passwords,
         has_password=user.password_hash is not None,
     )

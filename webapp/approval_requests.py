@@ -96,10 +96,9 @@ class Request:
         return self.schedule is not None and schedule_approvals.is_late(self.schedule)
 
 
-def count_waiting() -> int:
-    """Return how many requests the reader sees waiting."""
-    query = _seen(select(func.count()).select_from(Approval)).where(_WAITS)
-    return db.session.scalar(query) or 0
+def waiting() -> Select[Any]:
+    """Return the query for how many requests the reader sees waiting."""
+    return _seen(select(func.count()).select_from(Approval)).where(_WAITS)
 
 
 # --- What is found --------------------------------------------------------------------------------------------
@@ -197,6 +196,25 @@ def _may_approve(subject: JobResult | Schedule) -> bool:
 
 def _why_not_run(job: JobRecord) -> str:
     return "" if allowed(current_user(), "run", job) else "You may not run this job yourself."
+
+
+def facts_of(approvals: Sequence[Approval]) -> list[Any]:
+    """Return what the list shows of requests, as far as it changes; what was run for them with it."""
+    facts: list[Any] = []
+    for each in approvals:
+        subject = each.schedule or each.result
+        if subject is not None:
+            job = subject.job
+            about = (each.id, each.decision, each.decided_at, each.comment, each.expires_at, each.why_no_plan)
+            now = (subject.name, getattr(subject, "status", ""), getattr(subject, "updated_at", None))
+            facts.append((*about, *now, (job.name, job.enabled, job.code_digest) if job else None))
+    ids = [subject.id for each in approvals if (subject := each.schedule or each.result) is not None]
+    runs: Select[Any] = select(  # type: ignore[assignment]
+        JobResult.id, JobResult.status, JobResult.last_seq, JobResult.finished_at
+    )
+    tried = visible(runs, current_user(), JobResult).where(JobResult.origin_id.in_(ids))
+    tried = tried.where(JobResult.origin.in_(REHEARSALS)).order_by(JobResult.id)
+    return [facts, [tuple(row) for row in db.session.execute(tried)]] if ids else facts
 
 
 # --- What becomes of them -------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """What waits for somebody to approve it, runs and schedules: who asks for what, a dry run of it, and the decision."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
@@ -17,11 +18,11 @@ from flask import (
 from sqlalchemy import ColumnElement
 
 from jobs.errors import InvalidData
-from store.models import JobResult, Schedule
-from webapp import htmx
+from store.models import Approval, JobResult, Schedule
+from webapp import htmx, live
 from webapp.approval_requests import (
     Request,
-    count_waiting,
+    facts_of,
     find_request,
     of_view,
     plan_again,
@@ -46,19 +47,41 @@ _TRY, _PLAN_AGAIN = "try", "plan"
 @blueprint.get("/")
 def index() -> str:
     require("view", JobResult)
+    view = _view()
+    found = _found(view)
+    asks = live.Live("approvals", facts_of(found))
+    return render_template("approvals/index.html", **_list(view, found), views=VIEWS, live=asks)
+
+
+def _view() -> str:
     view = request.args.get("view", "waiting")
-    view = view if view in VIEWS else "waiting"
-    found = db.session.scalars(of_view(view).limit(MOST_SHOWN)).all()
-    return render_template(
-        "approvals/index.html",
-        view=view,
-        views=VIEWS,
-        requests=requests_of(found),
-        waiting=count_waiting(),
-        most=MOST_SHOWN,
-        longest_comment=LONGEST_COMMENT,
-        drifts=DRIFTS,
+    return view if view in VIEWS else "waiting"
+
+
+def _found(view: str) -> Sequence[Approval]:
+    return db.session.scalars(of_view(view).limit(MOST_SHOWN)).all()
+
+
+def _list(view: str, found: Sequence[Approval]) -> dict[str, Any]:
+    return {
+        "view": view,
+        "requests": requests_of(found),
+        "most": MOST_SHOWN,
+        "longest_comment": LONGEST_COMMENT,
+        "drifts": DRIFTS,
+    }
+
+
+def _read_list() -> live.Region:
+    require("view", JobResult)
+    view = _view()
+    found = _found(view)
+    return live.Region(
+        facts_of(found), lambda: render_template("approvals/_list.html", **_list(view, found), swap=True)
     )
+
+
+live.region("approvals", _read_list)
 
 
 @blueprint.get("/<uuid:result_id>")
@@ -83,11 +106,6 @@ def decide_on(result_id: UUID) -> Response:
 def decide_on_schedule(schedule_id: UUID) -> Response:
     """Approve a schedule, deny it, try what it runs, or have its plan made again."""
     return _decide(Schedule.id == schedule_id)
-
-
-@blueprint.app_context_processor
-def offer_count() -> dict[str, object]:
-    return {"count_waiting": count_waiting}
 
 
 def _decide(wanted: ColumnElement[bool]) -> Response:

@@ -82,7 +82,7 @@ def allowed(action: str, subject: Any = None) -> bool:
 
 
 def counts_as_use() -> bool:
-    return not _marked("is_polled")
+    return not marked("is_polled")
 
 
 def below_api() -> bool:
@@ -97,10 +97,13 @@ MOST_ASKERS = 1_000
 
 def _identify() -> None:
     g.user = None
+    # Who is known by what they send is nobody else by a cookie that comes along.
+    if below_api() or marked("is_for_programs"):
+        return
     if (user := session_of_request().user) is not None:
         # The row was read on a session of its own; from here on it belongs to the request's.
         g.user = db.session.merge(user, load=False)
-        if request.method in SAFE_METHODS and _marked("is_polled"):
+        if request.method in SAFE_METHODS and marked("is_polled"):
             _remember_rights(g.user)
 
 
@@ -132,7 +135,7 @@ def session_of_request() -> BrowserSession:
 
 def _refuse_strangers() -> None:
     # An unknown address goes on to its 404; what exists is closed unless it says otherwise.
-    if request.endpoint is None or below_api() or _marked("is_public"):
+    if request.endpoint is None or below_api() or marked("is_public"):
         return
     if not allowed("view"):
         raise SignInRequired
@@ -142,12 +145,12 @@ def _refuse_foreign_pages() -> None:
     """Accept changes only from our own pages: by where the request comes from, and by the session's token."""
     if request.method in SAFE_METHODS or request.endpoint is None or below_api():
         return
-    if _marked("is_for_programs"):
+    if marked("is_for_programs"):
         return
     if not _comes_from_us():
         raise BadRequest("This request came from another site, so nothing was done.")
     # The session's token may stand in the body, behind whatever else is there.
-    if _marked("is_for_files"):
+    if marked("is_for_files"):
         expect_files()
     csrf.protect()
 
@@ -161,6 +164,7 @@ def _comes_from_us() -> bool:
     return origin is None or origin.partition("://")[2] == request.host
 
 
-def _marked(name: str) -> bool:
+def marked(name: str) -> bool:
+    """Tell whether the view of this request says so of itself."""
     view = current_app.view_functions.get(request.endpoint or "")
     return bool(getattr(view, name, False))

@@ -164,7 +164,7 @@ def _box(form: AdminForm, channel: Channel | None, settings: Settings) -> dict[s
         return {}
     if form.text("kind") == "slack" and address.startswith("#"):
         if not settings.notices.slack_token:
-            form.refuse("address", "For a channel by its name the portal needs ERRAND_SLACK_TOKEN.")
+            form.refuse("address", "For a channel by its name the portal needs SLACK_BOT_TOKEN.")
         if len(address) > 81:
             form.refuse("address", "The name of a channel has at most 80 characters.")
         return {"channel": address}

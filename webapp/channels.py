@@ -28,6 +28,7 @@ from webapp.auth import allowed, require, signed_in_user
 from webapp.channel_form import KINDS, LONGEST_ADDRESS, drop, save, send_try, values_of
 from webapp.channel_form import new as new_values
 from webapp.channel_form import renew_secret as make_secret
+from webapp.confirming import require_confirmed
 from webapp.database import db
 
 blueprint = Blueprint("channels", __name__, url_prefix="/admin/notifications")
@@ -55,6 +56,9 @@ def new() -> str:
 @blueprint.post("/new")
 def create() -> Response:
     require("change", Channel)
+    if request.form.get("kind") == "webhook":
+        # Its secret is shown.
+        require_confirmed()
     return _save(None)
 
 
@@ -79,6 +83,7 @@ def renew_secret(channel_id: int) -> Response:
     require("change", channel)
     if channel.kind != "webhook":
         raise NotVisible
+    require_confirmed()
     try:
         secret = make_secret(db.session(), _settings(), channel)
     except CannotUnlock as error:

@@ -13,8 +13,8 @@ AT_ONCE = 4
 #: Requests that wait for runs (see webapp.waiting). One process can hold them all: nobody says which one gets them.
 MOST_WAITING = 50
 
-#: Of a server: for those who work, those who wait, and whoever comes meanwhile.
-THREADS = AT_ONCE + MOST_WAITING + 10
+#: Of a server: for those who work, those who wait, those whose body comes (see webapp.bodies), and whoever comes meanwhile.
+THREADS = AT_ONCE + MOST_WAITING + 26
 
 
 class Desk:

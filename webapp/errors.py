@@ -3,21 +3,24 @@
 import errno
 import secrets
 from http import HTTPStatus
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from flask import Flask, Response, current_app, make_response, redirect, render_template, request, url_for
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import OperationalError
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, SecurityError, TooManyRequests
 
 from jobs.errors import InvalidData
 from store.models import now
 from store.permissions import Forbidden, NotVisible
 from webapp import api, htmx
 from webapp.auth import SignInRequired, below_api, current_user
+from webapp.confirming import ConfirmationRequired, ask_again
 from webapp.database import RETRY_AFTER_SECONDS, db, trouble
+from webapp.here import here
 from webapp.next_page import safe_path
 from webapp.uploads import too_much
+from worker.room import Full
 
 Answer = Response | tuple[Response, int]
 
@@ -41,13 +44,17 @@ WORDS = {
     507: ("This cannot be done now", NoRoom.description),
 }
 
+NOT_OURS = "This portal does not answer to this name. Whoever runs it says in ERRAND_HOSTS to which it does."
+
 
 def init_app(app: Flask) -> None:
     app.register_error_handler(SignInRequired, ask_to_sign_in)
+    app.register_error_handler(ConfirmationRequired, ask_again)
     app.register_error_handler(InvalidData, refuse_data)
     app.register_error_handler(Forbidden, forbid)
     app.register_error_handler(NotVisible, hide)
     app.register_error_handler(OperationalError, answer_trouble)
+    app.register_error_handler(SecurityError, turn_away)
     app.register_error_handler(HTTPException, answer_http)
     app.register_error_handler(OSError, answer_full_disk)
     app.register_error_handler(Exception, answer_fault)
@@ -57,8 +64,10 @@ def ask_to_sign_in(_error: SignInRequired) -> Response:
     if htmx.wants_fragment():
         # Never away from the page: a form on it may be half filled. The page tells how to sign in again.
         return Response(status=HTTPStatus.UNAUTHORIZED)
-    wanted = safe_path(request.full_path.rstrip("?") if request.method == "GET" else None)
-    url = url_for("login.show") + (f"?{urlencode({'next': wanted})}" if wanted not in (None, "/") else "")
+    wanted = safe_path(here(request.full_path.rstrip("?")) if request.method == "GET" else None)
+    url = url_for("login.show") + (
+        f"?{urlencode({'next': wanted})}" if wanted not in (None, url_for("home.show")) else ""
+    )
     return _plain(redirect(url, HTTPStatus.SEE_OTHER))
 
 
@@ -71,6 +80,8 @@ def refuse_data(error: InvalidData) -> Answer:
 def forbid(error: Forbidden) -> Answer:
     if below_api():
         return _from_api(error)
+    if isinstance(error, Full):
+        return answer_http(TooManyRequests(str(error), retry_after=error.wait_seconds))
     asked = urlencode(error.question or {})
     why = f"{url_for('permissions.explain')}?{asked}" if asked and current_user() else ""
     return _page(403, WORDS[403][0], str(error) or WORDS[403][1], why=why)
@@ -80,6 +91,11 @@ def hide(error: NotVisible) -> Answer:
     if below_api():
         return _from_api(error)
     return _page(404, *WORDS[404])
+
+
+def turn_away(_error: SecurityError) -> Answer:
+    """The portal was asked for by a name that is not its own: no link can be made, so no page either."""
+    return Response(f"{NOT_OURS}\n", 400, mimetype="text/plain")
 
 
 def answer_http(error: HTTPException) -> Answer:
@@ -120,14 +136,16 @@ def answer_full_disk(error: OSError) -> Answer:
     """A file that was sent found no place; any other error of this kind is our own mistake."""
     if error.errno not in (errno.ENOSPC, errno.EDQUOT):
         return answer_fault(error)
-    current_app.logger.error("%s %s: %s", request.method, request.path, error)
+    current_app.logger.error("%s %s: %s", request.method, quote(request.path), error)
     return answer_http(NoRoom())
 
 
 def answer_fault(error: Exception) -> Answer:
     """Our own mistake: written to the log in full, told to the reader by a reference only."""
     reference = f"e-{now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-    current_app.logger.error("%s: %s %s failed", reference, request.method, request.path, exc_info=error)
+    # Quoted: a path may hold a line's end, and what follows would pass for a line of ours.
+    asked = (reference, request.method, quote(request.path))
+    current_app.logger.error("%s: %s %s failed", *asked, exc_info=error)
     # The database may be what failed: leave no transaction open, and show a page that asks nothing of it.
     db.session.rollback()
     if below_api():

@@ -189,7 +189,7 @@ def _area(made: Field, variable: Mapping[str, Any]) -> None:
 
 def _number(made: Field, variable: Mapping[str, Any]) -> None:
     # An input for numbers empties itself when it is given anything else: what was typed must stay.
-    made.kind = "number" if re.fullmatch(r"\s*(-?\d+)?\s*", str(made.value)) else "text"
+    made.kind = "number" if re.fullmatch(r"(-?\d+)?", str(made.value).strip()) else "text"
     made.limits = (
         _limits(variable, min="min_value", max="max_value", step="step") if made.kind == "number" else {}
     )

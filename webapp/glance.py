@@ -18,7 +18,7 @@ from webapp.database import db
 CROWD = 8
 COUNT_SECONDS = 0.25
 #: and share a look for so many.
-SHARED_SECONDS = 0.03
+SHARED_SECONDS = 0.2
 MOST_SHARED = 200
 
 
@@ -78,7 +78,8 @@ class Glances:
         known = self._known.get(result_id)
         asked, counted_from = (known.asked + 1, known.counted_from) if known else (1, moment)
         if moment - counted_from > COUNT_SECONDS:
-            asked, counted_from = 1, moment
+            # A crowd is still one when the counting begins anew: one look, however many they are.
+            asked, counted_from = (CROWD + 1 if asked > CROWD else 1), moment
         if known is None or asked <= CROWD or moment - known.taken_at > SHARED_SECONDS:
             known = Shared(_look(result_id), moment, asked, counted_from)
         if len(self._known) >= MOST_SHARED:

@@ -11,6 +11,7 @@ from store.permissions import NotVisible
 from webapp import group_form
 from webapp.admin_forms import AdminForm, line
 from webapp.auth import allowed, require
+from webapp.confirming import require_confirmed
 from webapp.database import db
 
 blueprint = Blueprint("groups", __name__, url_prefix="/admin/groups")
@@ -33,6 +34,7 @@ def new() -> str:
 @blueprint.post("/new")
 def create() -> Response:
     require("change", Group)
+    require_confirmed()
     return _save(None)
 
 
@@ -47,6 +49,7 @@ def show(group_id: int) -> str:
 def change(group_id: int) -> Response:
     group = _find(group_id)
     require("change", group)
+    require_confirmed()
     return _save(group)
 
 

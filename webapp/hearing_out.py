@@ -31,6 +31,8 @@ class HearingOut:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         answer: Iterable[bytes] = self._app(environ, start_response)
         if environ.get("wsgi.input_terminated") and environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+            # The request has its answer, and with it has left its place: there is none to leave once more.
+            environ.pop("errand.desk", None)
             self._hear_out(environ)
         return answer
 

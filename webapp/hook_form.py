@@ -12,7 +12,7 @@ from store.models import Hook, JobRecord, now
 from store.objects import models
 from store.permissions import NotVisible, visible
 from webapp.admin_forms import AdminForm, check_name
-from webapp.auth import allowed, current_user, require
+from webapp.auth import allowed, current_user, require, signed_in_user
 from webapp.database import db
 
 ACTIONS = (CREATE, UPDATE, DELETE)
@@ -87,6 +87,7 @@ def _may_run_something(form: AdminForm, known: Hook | None, job: JobRecord) -> b
 def _write(hook: Hook, known: Hook | None, form: AdminForm, job: JobRecord) -> None:
     before = _told(hook) if known is not None else None
     hook.name, hook.job, hook.enabled = form.text("name"), job, form.values["enabled"]
+    hook.set_up_by_id = signed_in_user().id
     hook.object_types = sorted(set(form.values["object_types"]))
     hook.on_create, hook.on_update, hook.on_delete = (one in form.values["actions"] for one in ACTIONS)
     after = _told(hook)

@@ -28,5 +28,12 @@ def go_to(url: str, status: int = 200) -> Response:
     return response
 
 
+def out_of_band(pieces: str) -> Response:
+    """Answer with what is put elsewhere alone: what asked stays, which an answer without anything for it would take away."""
+    response = Response(pieces)
+    response.headers["HX-Reswap"] = "none"
+    return response
+
+
 def nothing_new() -> Response:
     return Response(status=204)

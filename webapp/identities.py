@@ -1,14 +1,15 @@
-"""Single sign-on of one user: whose it is elsewhere, for superusers to allow and to end."""
+"""Who one user is elsewhere, for superusers to allow and to end."""
 
 from http import HTTPStatus
 
 from flask import Blueprint, Response, flash, make_response, redirect, request, url_for
 from sqlalchemy import delete
 
-from store import audit
+from store import audit, slack_people
 from store.models import Identity, User, UserSession
 from store.permissions import Forbidden, NotVisible
 from webapp.auth import require, session_of_request, signed_in_user
+from webapp.confirming import require_confirmed
 from webapp.database import db
 
 blueprint = Blueprint(
@@ -20,6 +21,7 @@ blueprint = Blueprint(
 def allow(user_id: int) -> Response:
     """Have the account taken over, once, by whoever comes by single sign-on under its name; or not any more."""
     user = _changed(user_id)
+    require_confirmed()
     before = {"oidc_may_link": user.oidc_may_link}
     user.oidc_may_link = request.form.get("allowed") == "true"
     after = {"oidc_may_link": user.oidc_may_link}
@@ -34,17 +36,21 @@ def allow(user_id: int) -> Response:
 
 @blueprint.post("/<int(max=2147483647):identity_id>/unlink")
 def unlink(user_id: int, identity_id: int) -> Response:
-    """Let somebody elsewhere be nobody here. All sessions of the user end: it may not have been they who began them."""
+    """Let somebody elsewhere be nobody here. If they sign in by that, all sessions of the user end: it may not have been they who began them."""
     user = _changed(user_id)
     identity: Identity | None = db.session.get(Identity, identity_id)
     if identity is None or identity.user_id != user.id:
         raise NotVisible
-    about = {"issuer": identity.issuer, "subject": identity.subject}
-    row = session_of_request().row
-    others = (UserSession.user_id == user.id, UserSession.id != (row.id if row else None))
-    db.session.execute(delete(UserSession).where(*others))
-    db.session.delete(identity)
-    audit.note(db.session(), "user.oidc-unlink", user.username, before=about)
+    if identity.is_slack:
+        # Nobody signs in by it.
+        slack_people.unlink(db.session(), identity)
+    else:
+        row = session_of_request().row
+        others = (UserSession.user_id == user.id, UserSession.id != (row.id if row else None))
+        db.session.execute(delete(UserSession).where(*others))
+        db.session.delete(identity)
+        about = {"issuer": identity.issuer, "subject": identity.subject}
+        audit.note(db.session(), "user.oidc-unlink", user.username, before=about)
     db.session.commit()
     flash(f"Unlinked {user.username} from {identity.host}.")
     return _to(user)

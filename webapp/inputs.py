@@ -38,12 +38,21 @@ def shown_inputs(result: JobResult | Schedule, job: JobRecord | None, data: Sess
     given = {*sealed, *result.data}
     ordered = [name for name in variables if name in given]
     ordered += sorted(given - variables.keys())
-    return [
-        _sealed(variables.get(name, {}), name, sealed[name])
-        if name in sealed
-        else _shown(variables.get(name, {"name": name, "type": ""}), result.data[name], data)
-        for name in ordered
-    ]
+    return [_one(variables.get(name), name, result, data) for name in ordered]
+
+
+def shown_input(name: str, result: JobResult, job: JobRecord | None, data: Session) -> ShownInput:
+    """Return one input that the run was given."""
+    found = (variable for variable in (job.variables if job else []) if variable["name"] == name)
+    return _one(next(found, None), name, result, data)
+
+
+def _one(
+    variable: Mapping[str, Any] | None, name: str, result: JobResult | Schedule, data: Session
+) -> ShownInput:
+    if (fact := (result.sealed_facts or {}).get(name)) is not None:
+        return _sealed(variable or {}, name, fact)
+    return _shown(variable or {"name": name, "type": ""}, result.data[name], data)
 
 
 def _sealed(variable: Mapping[str, Any], name: str, fact: Mapping[str, Any]) -> ShownInput:

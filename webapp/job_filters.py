@@ -4,8 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-Show = Literal["all", "favourites", "failing", "running", "disabled", "hidden", "gone"]
-SHOWS: tuple[Show, ...] = ("all", "favourites", "failing", "running", "disabled", "hidden", "gone")
+Show = Literal["all", "favourites", "failing", "running", "scheduled", "disabled", "hidden", "gone"]
+SHOWS: tuple[Show, ...] = (
+    "all",
+    "favourites",
+    "failing",
+    "running",
+    "scheduled",
+    "disabled",
+    "hidden",
+    "gone",
+)
 
 #: Names as Nautobot's list has them, and what they are called.
 FLAGS = {
@@ -14,6 +23,7 @@ FLAGS = {
     "hidden": "Hidden",
     "read_only": "Read only",
     "approval_required": "Approval",
+    "restricted": "Restricted",
     "commit_default": "Commit by default",
     "has_sensitive_variables": "Sensitive inputs",
     "is_job_hook_receiver": "Hook receiver",
@@ -48,6 +58,8 @@ class Filtered(Protocol):
     @property
     def favourite(self) -> bool: ...
     @property
+    def scheduled(self) -> bool: ...
+    @property
     def hidden(self) -> bool: ...
     @property
     def receives(self) -> str: ...
@@ -73,6 +85,8 @@ class Filters:
                 return job.failing
             case "running":
                 return job.running > 0
+            case "scheduled":
+                return job.scheduled
             case "hidden":
                 return job.hidden or bool(job.receives)
         return True

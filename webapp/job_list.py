@@ -1,24 +1,32 @@
 """The list of jobs: of all of them what filters and headings say, of those in sight the rest."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
+from uuid import UUID
 
-from sqlalchemy import ScalarSelect, func, select
+from sqlalchemy import ScalarSelect, Select, case, func, select
 
-from store.models import FINAL, JobRecord, JobResult, Status
+from store.models import FINAL, Favourite, JobRecord, JobResult, Schedule, Status
 from store.permissions import visible
-from webapp.auth import current_user
+from store.text import clean_text
+from webapp.auth import current_user, signed_in_user
 from webapp.database import db
 from webapp.favourites import favourite_paths
 from webapp.history import Run, as_runs, runs_of_job
+from webapp.job_filters import Filters
 from webapp.looks import FAILING, Pulse, pulse
 
 #: A page opens with so many jobs; those of the groups further down come when the reader gets there.
 SHOWN = 16
 #: A group is not cut for the sake of so few.
 SPARE = 3
+LONGEST_SEARCH = 400
+
+#: What holds for a schedule that runs its job again.
+_FIRES = (Schedule.enabled, Schedule.wakes_at.is_not(None), Schedule.problem == "")
 
 
 class Known(NamedTuple):
@@ -31,6 +39,8 @@ class Known(NamedTuple):
     failing: bool
     #: The reader has given it a star.
     favourite: bool
+    #: A schedule runs it again.
+    scheduled: bool
     name: str
     grouping: str
     description: str
@@ -39,6 +49,7 @@ class Known(NamedTuple):
     hidden: bool
     read_only: bool
     approval_required: bool
+    restricted: bool
     commit_default: bool
     has_sensitive_variables: bool
     receives: str
@@ -67,6 +78,8 @@ class Listed:
     job: JobRecord
     runs: tuple[Run, ...]
     starred: bool
+    #: When a schedule runs it next.
+    next_at: datetime | None
 
     @property
     def latest(self) -> Run | None:
@@ -112,6 +125,7 @@ def known_jobs(*, withdrawn: bool = False) -> list[Known]:
         JobRecord.hidden,
         JobRecord.read_only,
         JobRecord.approval_required,
+        JobRecord.restricted,
         JobRecord.commit_default,
         JobRecord.has_sensitive_variables,
         JobRecord.receives,
@@ -119,11 +133,63 @@ def known_jobs(*, withdrawn: bool = False) -> list[Known]:
     ]
     query = visible(select(*columns), current_user(), JobRecord, withdrawn=withdrawn)
     rows = db.session.execute(query.order_by(JobRecord.grouping, JobRecord.name, JobRecord.class_path))
-    running, favourites = _running(), favourite_paths()
+    running, favourites, scheduled = _running(), favourite_paths(), _scheduled()
     return [
-        Known(path, running.get(path, 0), ended in FAILING, path in favourites, *about)
+        Known(path, running.get(path, 0), ended in FAILING, path in favourites, path in scheduled, *about)
         for path, ended, *about in rows
     ]
+
+
+def that_match(filters: Filters, search: str) -> list[Known]:
+    """Return the jobs that fit the filters and have all words of the search, in the order of the list."""
+    return [job for job in looked_at(filters) if filters.take(job) and job.matches(search.lower().split())]
+
+
+def looked_at(filters: Filters) -> list[Known]:
+    """Return the jobs among which these filters are meant."""
+    return known_jobs(withdrawn=filters.flags.get("withdrawn", False) is not False)
+
+
+def read_search(arguments: Mapping[str, str]) -> str:
+    return clean_text(arguments.get("q", "")).strip()[:LONGEST_SEARCH]
+
+
+def facts_of_list() -> Any:
+    """Return, in one statement, what changes whenever the list of jobs does: more would be as dear as the list.
+
+    Of runs the newest that was asked for, that began and that ended; how many schedules run jobs; of the jobs, all that is shown, counted.
+    """
+    runs, mine = _of_runs(), Favourite.user_id == signed_in_user().id
+    active = runs(func.count()).where(JobResult.status == Status.RUNNING)
+    moments = [
+        runs(column).where(column.is_not(None)).order_by(column.desc()).limit(1)
+        for column in (JobResult.created_at, JobResult.started_at, JobResult.finished_at)
+    ]
+    flags = (
+        JobRecord.installed,
+        JobRecord.enabled,
+        JobRecord.hidden,
+        JobRecord.read_only,
+        JobRecord.approval_required,
+        JobRecord.restricted,
+        JobRecord.commit_default,
+        JobRecord.withdrawn,
+    )
+    texts = (JobRecord.name, JobRecord.grouping, JobRecord.description, JobRecord.receives)
+    counted = [func.sum(case((flag, 1), else_=0)) for flag in flags]
+    counted += [func.sum(func.length(text)) for text in texts]
+    jobs: Select[Any] = select(func.count(), *counted)  # type: ignore[assignment]
+    starred = select(func.count()).select_from(Favourite).where(mine)
+    firing: Select[Any] = select(func.count()).select_from(Schedule).where(*_FIRES)
+    scheduled = visible(firing, current_user(), Schedule)
+    columns = [query.scalar_subquery() for query in (active, *moments, starred, scheduled)]
+    query = visible(jobs.add_columns(*columns), current_user(), JobRecord, withdrawn=True)
+    return tuple(db.session.execute(query).one())
+
+
+def _of_runs() -> Callable[[Any], Select[Any]]:
+    """Return what makes a query for a column of the runs that the reader may see."""
+    return lambda column: visible(select(column).select_from(JobResult), current_user(), JobResult)
 
 
 def grouped(jobs: Iterable[Known]) -> list[Group]:
@@ -168,10 +234,25 @@ def _lines(jobs: Sequence[Known]) -> dict[str, Listed]:
         return {}
     starred = {job.class_path: job.favourite for job in jobs}
     query = select(JobRecord, runs_of_job()).where(JobRecord.class_path.in_(starred))
+    rows = db.session.execute(query).all()
+    coming = _next_runs([job.id for job, _ in rows])
     return {
-        job.class_path: Listed(job, as_runs(rows), starred[job.class_path])
-        for job, rows in db.session.execute(query)
+        job.class_path: Listed(job, as_runs(runs), starred[job.class_path], coming.get(job.id))
+        for job, runs in rows
     }
+
+
+def _scheduled() -> set[str]:
+    """Return the class paths of the jobs that a schedule runs again which the reader may see."""
+    paths: Select[Any] = select(Schedule.class_path).where(*_FIRES).distinct()
+    return set(db.session.scalars(visible(paths, current_user(), Schedule)))
+
+
+def _next_runs(job_ids: Sequence[UUID]) -> dict[UUID, datetime]:
+    """Return when each job runs next by a schedule that the reader may see; those that do not are left out."""
+    columns: list[Any] = [Schedule.job_id, func.min(Schedule.next_slot_at)]
+    query = visible(select(*columns).where(Schedule.job_id.in_(job_ids)), current_user(), Schedule)
+    return {row[0]: row[1] for row in db.session.execute(query.where(*_FIRES).group_by(Schedule.job_id))}
 
 
 @lru_cache(maxsize=300)

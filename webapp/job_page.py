@@ -16,15 +16,17 @@ from werkzeug.datastructures import MultiDict
 
 from jobs.files import Upload
 from jobs.kinds import file_names, secret_names
-from store.models import JobRecord, JobResult, LoadError, Schedule
+from store.models import JobRecord, JobResult, LoadError, Schedule, now
 from store.permissions import visible
 from webapp import favourites, form_template, run_form
+from webapp.again import not_filled_in
 from webapp.auth import allowed, current_user, signed_in_user
 from webapp.data_file_facts import data_file_choices
 from webapp.database import db
 from webapp.fields import PREFIX, SEARCH_PREFIX
 from webapp.history import newest_runs, usual_seconds
 from webapp.job_key import as_id
+from webapp.job_rules import rules_in_words
 from webapp.looks import pulse
 from webapp.notifications import tell_of
 from webapp.schedule_form import NOW, ScheduleForm, empty_form, form_words, preview, read_form
@@ -34,6 +36,8 @@ from worker.freshness import is_broken
 from worker.kept_values import count_kept
 from worker.questions import Questions
 from worker.queue_facts import listening_workers, present_workers
+from worker.rules import suppressed
+from worker.suppressions import active
 
 RECENT_RUNS_SHOWN = 4
 
@@ -85,7 +89,9 @@ def form_page(
     searching: str = "",
     when: ScheduleForm | None = None,
     schedule: Schedule | None = None,
+    earlier: JobResult | None = None,
 ) -> str:
+    """earlier: the run whose inputs the form holds."""
     when = when or empty_form(job.name, current_app.extensions["errand"].settings.time_zone)
     runs = newest_runs([job.id]).get(job.id, ())
     return render_template(
@@ -95,6 +101,8 @@ def form_page(
         when=when,
         shown=preview(when) if when.when != NOW and not when.errors else None,
         for_schedule=schedule,
+        earlier=earlier,
+        not_filled_in=not_filled_in(earlier, job) if earlier else (),
         schedulable=not form.has_files,
         **form_words(),
         around=form_template.around(job),
@@ -111,6 +119,9 @@ def form_page(
         may_change=allowed("change", job),
         tell=tell_of("job", job.class_path),
         kept=count_kept(db.session(), job.class_path),
+        rules=rules_in_words(job),
+        suppressions=active(db.session(), job=job),
+        suppressed=suppressed(db.session(), job.id, now()),
         describe=bool(job.description.strip().partition("\n")[2].strip()),
     )
 
@@ -135,7 +146,7 @@ def _why_broken(job: JobRecord) -> str:
 
 def _api_call(job: JobRecord) -> str:
     """Return a command that asks for a run through the API, with the defaults as its data."""
-    url = shlex.quote(f"{request.host_url}api/v1/jobs/{quote(job.class_path)}/run")
+    url = shlex.quote(f"{request.url_root}api/v1/jobs/{quote(job.class_path)}/run")
     files = file_names(job.variables)
     data = {
         variable["name"]: variable.get("default")

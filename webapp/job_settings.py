@@ -9,7 +9,7 @@ from jobs.errors import InvalidData
 from store.models import JobRecord
 from store.text import clean_text
 from webapp.admin_forms import AdminForm
-from webapp.auth import allowed, require, signed_in_user
+from webapp.auth import allowed, require
 from webapp.database import db
 from webapp.formats import plural
 from webapp.jobs import find_job
@@ -78,14 +78,6 @@ def delete(key: str) -> Response:
     job_records.remove(db.session(), job)
     db.session.commit()
     flash(f"Removed {name}. Its results are kept.")
-    return make_response(redirect(url_for("jobs.index"), HTTPStatus.SEE_OTHER))
-
-
-@blueprint.post("/enable-all")
-def enable_all() -> Response:
-    """Enable every job that is installed, of those that this person may change."""
-    chosen = job_records.enable_all(db.session(), signed_in_user())
-    flash(f"Enabled {plural(len(chosen), 'job')}.")
     return make_response(redirect(url_for("jobs.index"), HTTPStatus.SEE_OTHER))
 
 

@@ -1,7 +1,8 @@
 """Jobs: the list, and the form that asks for a run."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
+from typing import Any
 
 from flask import (
     Blueprint,
@@ -16,9 +17,10 @@ from flask import (
 )
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
+from werkzeug.datastructures import MultiDict
 
 from jobs.errors import InvalidData
-from store.models import JobRecord, JobSource, LoadError, Schedule, class_path_of
+from store.models import JobRecord, JobResult, JobSource, LoadError, Schedule, class_path_of
 from store.permissions import NotVisible, visible
 from store.text import clean_text
 from webapp import favourites, form_template, htmx, run_form
@@ -27,8 +29,9 @@ from webapp.database import db, reading
 from webapp.fields import PREFIX, SEARCH_PREFIX, build_field
 from webapp.fresh import fresh
 from webapp.job_filters import FLAGS, SHOWS, Filters, read_filters
+from webapp.job_history import MOST_RUNS, OUTCOMES, JobHistory, days_of, runs_of
 from webapp.job_key import as_id
-from webapp.job_list import fill, grouped, known_jobs
+from webapp.job_list import SHOWN, Group, facts_of_list, fill, grouped, looked_at, read_search
 from webapp.job_page import (
     commit_of,
     earlier_of,
@@ -40,8 +43,11 @@ from webapp.job_page import (
     uploads,
     when_asked,
 )
+from webapp.job_pictures import draw
+from webapp.live import LINES, Live, Region, region
 from webapp.next_page import safe_path
 from webapp.request_facts import request_facts
+from webapp.saved_filters import Arguments, FilteredList, Views, filtered_list, opens_with, views
 from webapp.schedule_form import NOW
 from webapp.scheduling import change_inputs, make_schedule, schedule_named
 from worker.job_records import refresh_as, switch
@@ -51,39 +57,47 @@ blueprint = Blueprint("jobs", __name__, url_prefix="/jobs")
 
 
 CHANGED = "This job was changed while its form was open. Look over the inputs as they are now, then run it."
-LONGEST_ARGUMENT = 400
+JOINED = "The same was asked for before, and still waits: that run is yours, too."
+#: Of the list, in news for somebody who has come far down.
+MOST_LINES = 200
+
+#: Of what a history can be: by the word in its address, in words, and how to read it.
+HISTORIES: dict[str, tuple[str, Callable[[JobRecord, int], JobHistory], int]] = {
+    "50-runs": ("Last 50 runs", runs_of, 50),
+    "200-runs": ("Last 200 runs", runs_of, 200),
+    "7-days": ("Last 7 days", days_of, 7),
+    "30-days": ("Last 30 days", days_of, 30),
+}
 
 
 @blueprint.get("/")
-def index() -> str:
+def index() -> Response:
     require("view", JobRecord)
-    filters = read_filters(request.args)
-    search = _cleaned("q")
-    everything = known_jobs(withdrawn=filters.flags.get("withdrawn", False) is not False)
-    words = search.lower().split()
-    groups = grouped(job for job in everything if filters.take(job) and job.matches(words))
-    page = {
-        "groups": groups,
-        "filters": filters,
-        "q": search,
-        "total": len(everything),
-        "may_refresh": allowed("change", JobSource),
-        "numbers": {
-            name: sum(1 for job in everything if Filters(name, filters.flags).take(job)) for name in SHOWS
-        },
-    }
+    if first := opens_with("jobs"):
+        return make_response(redirect(first, HTTPStatus.SEE_OTHER))
+    return make_response(_list())
+
+
+def _list(refused: Views | None = None) -> str:
+    # A group by itself, for those without JavaScript, stays as it is.
+    asks = Live() if "group" in request.args else Live("jobs", facts_of_list())
+    asked = request.args if refused is None else MultiDict(refused.arguments)
+    page = _listed(asked)
+    page["views"] = refused or views("jobs", _asked(asked))
+    groups: list[Group] = page["groups"]
     if "group" in request.args:
         groups[:] = [group for group in groups if group.name == request.args["group"]]
-        fill(groups, after=_cleaned("after"))
+        fill(groups, after=clean_text(request.args.get("after", "")))
         if htmx.wants_fragment():
             return "".join(render_template("jobs/_lines.html", group=group, **page) for group in groups)
     else:
         fill(groups)
     if htmx.wants_fragment():
-        return render_template("jobs/_list.html", swap=True, **page)
+        return render_template("jobs/_list.html", swap=True, live=asks, **page)
     return render_template(
         "jobs/index.html",
         **page,
+        live=asks,
         flags=FLAGS,
         source_count=db.session.scalar(select(func.count()).select_from(JobSource)) or 0,
         load_errors=_load_errors(advice=False),
@@ -92,6 +106,49 @@ def index() -> str:
         may_enable=allowed("change", JobRecord),
         may_see_sources=allowed("view", JobSource),
     )
+
+
+def _asked(arguments: Mapping[str, str]) -> Arguments:
+    """Return what a request asks of the list, as far as it makes sense."""
+    search = read_search(arguments)
+    return {**({"q": search} if search else {}), **read_filters(arguments).arguments()}
+
+
+filtered_list(FilteredList("jobs", JobRecord, read=_asked, fixed=lambda: [("All", {}, "")], page=_list))
+
+
+def _listed(arguments: Mapping[str, str]) -> dict[str, Any]:
+    """Return the jobs that fit the filters, and what there is of others, without their lines."""
+    filters, search = read_filters(arguments), read_search(arguments)
+    everything = looked_at(filters)
+    words = search.lower().split()
+    return {
+        "groups": grouped(job for job in everything if filters.take(job) and job.matches(words)),
+        "filters": filters,
+        "q": search,
+        "asked": _asked(arguments),
+        "total": len(everything),
+        "may_refresh": allowed("change", JobSource),
+        "numbers": {
+            name: sum(1 for job in everything if Filters(name, filters.flags).take(job)) for name in SHOWS
+        },
+    }
+
+
+def _read_list() -> Region:
+    require("view", JobRecord)
+    facts = facts_of_list()
+
+    def pieces() -> str:
+        page = _listed(request.args)
+        # As many lines as the reader has come to.
+        fill(page["groups"], min(max(request.args.get(LINES, 0, type=int), SHOWN), MOST_LINES))
+        return render_template("jobs/_fresh.html", **page)
+
+    return Region(facts, pieces)
+
+
+region("jobs", _read_list)
 
 
 @blueprint.post("/refresh")
@@ -112,7 +169,8 @@ def show(key: str) -> str:
     arguments = request.args
     questions = questions_of(job)
     schedule = schedule_named(arguments.get("_schedule"), job)
-    earlier = schedule or earlier_of(job, arguments)
+    run_before = None if schedule else earlier_of(job, arguments)
+    earlier = schedule or run_before
     given = {
         **(run_form.from_data(job, earlier.data) if earlier else {}),
         **run_form.from_query(job, arguments),
@@ -132,7 +190,7 @@ def show(key: str) -> str:
             searches=searches_of(job, arguments),
             upload_bytes=current_app.extensions["errand"].settings.upload_bytes,
         )
-        return form_page(job, form, schedule=schedule)
+        return form_page(job, form, schedule=schedule, earlier=run_before)
 
 
 @blueprint.post("/<job:key>/")
@@ -173,7 +231,11 @@ def run(key: str) -> Response:
         db.session.rollback()
         filled = filled_form(job, refusal.errors, questions, when)
         return make_response(filled, HTTPStatus.UNPROCESSABLE_ENTITY)
-    return make_response(redirect(url_for("results.show", result_id=result.id), HTTPStatus.SEE_OTHER))
+    if result.joined:
+        flash(JOINED)
+    seen = not result.joined or allowed("view", result)
+    page = url_for("results.show", result_id=result.id) if seen else url_for("jobs.show", key=key)
+    return make_response(redirect(page, HTTPStatus.SEE_OTHER))
 
 
 @blueprint.post("/<job:key>/inputs")
@@ -219,6 +281,28 @@ def choices(key: str, variable: str) -> str:
         return render_template(template, field=field, job=job)
 
 
+@blueprint.get("/<job:key>/history")
+def history(key: str) -> str:
+    """Show how the job did: its last runs, or those of the last days."""
+    job = _viewed(key)
+    require("view", JobResult)
+    chosen = request.args.get("of", "")
+    chosen = chosen if chosen in HISTORIES else next(iter(HISTORIES))
+    _, read, count = HISTORIES[chosen]
+    found = read(job, count)
+    return render_template(
+        "jobs/history.html",
+        job=job,
+        history=found,
+        pictures=draw(found),
+        outcomes=OUTCOMES,
+        most_runs=MOST_RUNS,
+        choices=[(name, words) for name, (words, *_) in HISTORIES.items()],
+        chosen=chosen,
+        starred=favourites.is_favourite(job),
+    )
+
+
 @blueprint.get("/<job:key>/form.css")
 def form_style(key: str) -> Response:
     return form_template.serve(_viewed(key), "css")
@@ -250,10 +334,6 @@ def unstar(key: str) -> Response:
 
 
 # --- The list -------------------------------------------------------------------------------------------------
-
-
-def _cleaned(name: str) -> str:
-    return clean_text(request.args.get(name, "")).strip()[:LONGEST_ARGUMENT]
 
 
 def _mark(key: str, *, starred: bool) -> Response:

@@ -15,6 +15,9 @@ FREE_TRIES = 5
 FIRST_WAIT = timedelta(seconds=30)
 LONGEST_WAIT = timedelta(hours=1)
 
+#: Where tries of one's own password are made from: wherever that is.
+OWN_ACCOUNT = "own account"
+
 #: After so long without one, the count begins anew.
 FORGOTTEN_AFTER = timedelta(hours=24)
 

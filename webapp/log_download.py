@@ -77,10 +77,10 @@ def _read(query: Select[Any]) -> Rows:
 
 
 def _as_text(rows: Rows) -> str:
-    return "".join(map(_text_line, rows))
+    return "".join(map(text_line, rows))
 
 
-def _text_line(row: Row[Any]) -> str:
+def text_line(row: Row[Any]) -> str:
     about = f"  [{row.object_text}]" if row.object_text else ""
     moment = row.created_at.isoformat(timespec="milliseconds")
     return f"{row.seq}\t{moment}\t{row.level}\t{row.grouping}\t{row.message}{about}\n"

@@ -25,7 +25,7 @@ from webapp import lock_out
 from webapp.auth import current_user, public, session_of_request
 from webapp.database import reading, writing
 from webapp.next_page import safe_path
-from webapp.sign_in_page import SIGN_OUT_ADDRESS, sign_in_page
+from webapp.sign_in_page import SHOWN, SIGN_OUT_ADDRESS, sign_in_page
 
 blueprint = Blueprint("login", __name__)
 
@@ -88,6 +88,11 @@ def _used(token: str) -> Response:
     if user is None:
         return make_response(render_template("login/used.html"), HTTPStatus.NOT_FOUND)
     _note("sign-in.link", user.username, by=user)
+    known = current_user()
+    if known is not None and known.id == user.id:
+        session_of_request().confirm()
+        flash(SHOWN)
+        return make_response(redirect(url_for("account.show"), HTTPStatus.SEE_OTHER))
     session_of_request().sign_in(user)
     # Not to a page in the link: it would be the sender who chooses where its reader goes.
     return make_response(redirect(url_for("home.show"), HTTPStatus.SEE_OTHER))

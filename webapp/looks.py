@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from flask import Flask
 
 from store.models import FAMILIES, FAMILY_OF, FINAL, Status
+from webapp.assets import static
 from webapp.formats import plural
 
 PULSE_RUNS = 20
@@ -64,13 +65,13 @@ class Length(NamedTuple):
     """How long a run took, beside what is usual for its job."""
 
     #: Of a bar whose middle is the usual duration: what took twice as long, or longer, fills it.
-    percent: float
+    percent: int
     usual_seconds: float
 
 
 def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(
-        look=look, FAMILIES=tuple(FAMILIES), FAMILY_OF=FAMILY_OF, FAMILY_ICONS=FAMILY_ICONS
+        look=look, icon_of=icon_of, FAMILIES=tuple(FAMILIES), FAMILY_OF=FAMILY_OF, FAMILY_ICONS=FAMILY_ICONS
     )
 
 
@@ -79,6 +80,11 @@ def look(result: Any) -> Look:
     if result.status == Status.COMPLETED and result.count_warning:
         return Look("is-warn", "warn", f"Warnings ({result.count_warning})")
     return LOOKS[result.status]
+
+
+def icon_of(result: Any) -> str:
+    """Return the address of the icon that a tab shows for a result."""
+    return static(f"icon-{look(result).css.removeprefix('is-')}.svg")
 
 
 def pulse(newest_first: Sequence[Any]) -> Pulse:
@@ -100,7 +106,7 @@ def length(seconds: float | None, usual_seconds: float | None) -> Length | None:
         return None
     # Of what is over at once, the differences say nothing.
     share = seconds / max(usual_seconds, SHORTEST_USUAL_SECONDS)
-    return Length(round(max(1.0, min(100.0, 50 * share)), 1), usual_seconds)
+    return Length(round(max(1.0, min(100.0, 50 * share))), usual_seconds)
 
 
 def _bars(shown: Look, x: int, share: float) -> list[Bar]:

@@ -177,11 +177,15 @@ def tell_of(about: str, subject: object) -> Tell:
 def unseen() -> Sequence[Delivery]:
     """Return what the reader is still to be shown; asked once a request."""
     if "unseen" not in g:
-        mine = (Delivery.user_id == signed_in_user().id, Delivery.created_at > now() - STALE)
-        query = select(Delivery).where(*mine, UNSEEN)
+        query = select(Delivery).where(*to_be_shown())
         g.unseen = db.session.scalars(query.order_by(Delivery.id).limit(MOST_UNSEEN)).all()
     found: Sequence[Delivery] = g.unseen
     return found
+
+
+def to_be_shown() -> tuple[Any, ...]:
+    """Return the conditions for what the reader is still to be shown."""
+    return (Delivery.user_id == signed_in_user().id, Delivery.created_at > now() - STALE, UNSEEN)
 
 
 @blueprint.app_context_processor

@@ -5,29 +5,30 @@ from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, url_for
-from sqlalchemy import select
-from sqlalchemy.orm import Session, load_only
+from sqlalchemy.orm import Session
 
 from store import objects as registry
-from store.models import JobResult, LogEntry
-from store.permissions import NotVisible, visible
+from store.permissions import NotVisible
 from store.text import clean_text
 from webapp import htmx, object_buttons
-from webapp.auth import allowed, current_user, require
-from webapp.database import db
+from webapp.auth import allowed, require
+from webapp.log import read_filter
 from webapp.object_buttons import bar_of, find_pressed, inputs_for
 from webapp.object_changes import changes_of
+from webapp.object_entries import entries_about
+from webapp.object_runs import RunsAbout, runs_about, takers_of
 
 blueprint = Blueprint("objects", __name__, url_prefix="/objects")
 
 PAGE_SIZE = 50
 RELATED_SHOWN = 8
-LINES_SHOWN = 50
+RESULTS_SHOWN = 50
 CHANGES_SHOWN = 50
 LONGEST_SEARCH = 100
 
 #: The parts of an object's page, of which one is shown.
-VIEWS = {"lines": "objects/_lines.html", "changes": "objects/_changes.html"}
+LINES, RESULTS, CHANGES = "lines", "results", "changes"
+VIEWS = {LINES: "objects/_lines.html", RESULTS: "objects/_results.html", CHANGES: "objects/_changes.html"}
 
 #: What is not a condition on the objects themselves.
 OWN = ("after", "q")
@@ -73,21 +74,20 @@ def show(model: str, key: str) -> str:
     info = _info(model)
     with current_app.extensions["errand"].data.session() as data:
         instance = _find(info, key, data)
-        given = request.args.get("before", "")
-        before = int(given) if given.isascii() and given.isdecimal() and len(given) < 18 else None
-        view = "changes" if request.args.get("view") == "changes" else "lines"
-        page = {
-            "info": info,
-            "instance": instance,
-            "view": view,
-            **(_changes(info, instance, data, before) if view == "changes" else _lines(instance, before)),
-        }
-        if htmx.wants_fragment():
+        view = request.args.get("view", "")
+        view = view if view in VIEWS else LINES
+        fragment = htmx.wants_fragment()
+        # What lines follow, and what changes, says nothing of the runs.
+        about = runs_about(info, instance) if view == RESULTS or not fragment else None
+        page = {"info": info, "instance": instance, "view": view, "about": about}
+        page.update(_part(view, info, instance, data, about))
+        if fragment:
             return render_template(VIEWS[view], **page)
         return render_template(
             "objects/show.html",
             **page,
             part=VIEWS[view],
+            takers=takers_of(info, instance),
             bar=bar_of(info, instance),
             related=_related(info, instance, data),
             change_count=registry.count_changes(data, info.name, instance.pk),
@@ -118,12 +118,27 @@ def _find(info: registry.ModelInfo, key: str, data: Session) -> Any:
     return instance
 
 
-def _lines(instance: Any, before: int | None) -> dict[str, Any]:
-    entries = _entries(instance, before)
-    return {
-        "runs": _by_run(entries[:LINES_SHOWN]),
-        "older": entries[LINES_SHOWN - 1].id if len(entries) > LINES_SHOWN else None,
-    }
+def _part(
+    view: str, info: registry.ModelInfo, instance: Any, data: Session, about: RunsAbout | None
+) -> dict[str, Any]:
+    """Return what the part of the page that is shown tells."""
+    if view == CHANGES:
+        return _changes(info, instance, data, _number("before"))
+    if about is not None and view == RESULTS:
+        return _results(about, _number("skip") or 0)
+    wanted = read_filter(request.args)
+    return {"said": entries_about(instance.get_absolute_url(), wanted, _number("before")), "wanted": wanted}
+
+
+def _results(about: RunsAbout, skip: int) -> dict[str, Any]:
+    shown = about.runs[skip : skip + RESULTS_SHOWN]
+    left = len(about.runs) > skip + RESULTS_SHOWN
+    return {"results": shown, "skip": skip + RESULTS_SHOWN if left else None}
+
+
+def _number(name: str) -> int | None:
+    given = request.args.get(name, "")
+    return int(given) if given.isascii() and given.isdecimal() and len(given) < 18 else None
 
 
 def _changes(info: registry.ModelInfo, instance: Any, data: Session, before: int | None) -> dict[str, Any]:
@@ -155,22 +170,3 @@ def _related(
         if allowed("view", other.model)
     ]
     return [(other, parameter, page) for other, parameter, page in found if page.objects]
-
-
-def _entries(instance: Any, before: int | None) -> list[LogEntry]:
-    """Return the newest entries that mention the object, one more than a page shows."""
-    query = select(LogEntry).where(LogEntry.object_url == instance.get_absolute_url())
-    if before is not None:
-        query = query.where(LogEntry.id < before)
-    return list(db.session.scalars(query.order_by(LogEntry.id.desc()).limit(LINES_SHOWN + 1)))
-
-
-def _by_run(entries: list[LogEntry]) -> list[tuple[JobResult, list[LogEntry]]]:
-    """Group entries by their run, the newest run first, its lines in the order they were logged."""
-    lines: dict[Any, list[LogEntry]] = {}
-    for entry in entries:
-        lines.setdefault(entry.result_id, []).insert(0, entry)
-    query = visible(select(JobResult), current_user(), JobResult).where(JobResult.id.in_(lines))
-    shown = load_only(JobResult.name, JobResult.status, JobResult.count_warning, JobResult.created_at)
-    results = {result.id: result for result in db.session.scalars(query.options(shown))}
-    return [(results[result_id], found) for result_id, found in lines.items() if result_id in results]

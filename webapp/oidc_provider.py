@@ -48,12 +48,13 @@ class Provider:
         self._known_until = 0.0
         self._left_alone_until = 0.0
 
-    def begin(self, redirect_uri: str) -> dict[str, str]:
+    def begin(self, redirect_uri: str, *, again: bool = False) -> dict[str, str]:
         """Return where to send a browser ("url"), and what to keep of it: "state", "nonce" and "code_verifier".
 
-        Raises ProviderAway.
+        again: have the provider ask who they are, though they are signed in there. Raises ProviderAway.
         """
-        begun: dict[str, str] = self._known().create_authorization_url(redirect_uri)
+        more = {"prompt": "login", "max_age": 0} if again else {}
+        begun: dict[str, str] = self._known().create_authorization_url(redirect_uri, **more)
         return begun
 
     def claims(self, code: str, redirect_uri: str, begun: Mapping[str, str]) -> dict[str, Any]:

@@ -45,7 +45,8 @@ class ShownOrigin:
 def origin_of(result: JobResult) -> ShownOrigin | None:
     """Return what asked for a run; None for a person."""
     match result.origin:
-        case "":
+        case "" | "map":
+            # The run that asked for it is told of as its parent.
             return None
         case "schedule":
             seen = visible(select(Schedule.id), current_user(), Schedule).where(
@@ -67,9 +68,13 @@ def origin_of(result: JobResult) -> ShownOrigin | None:
             url = url_for("chains.show", chain_id=result.origin_id) if there else ""
             return ShownOrigin("By chain", result.origin_name, url)
         case "webhook":
-            there = allowed("view", Webhook) and db.session.get(Webhook, result.origin_id) is not None
+            # GitHub's that come as to bennettbot are no rows here.
+            known = result.origin_id is not None and allowed("view", Webhook)
+            there = known and db.session.get(Webhook, result.origin_id) is not None
             url = url_for("webhook_pages.show", webhook_id=result.origin_id) if there else ""
             return ShownOrigin("By webhook", result.origin_name, url)
+        case "slack":
+            return ShownOrigin("Asked for in Slack", result.origin_name)
         case "approval" | "plan":
             return ShownOrigin("", result.origin_name)
     return ShownOrigin(f"By {result.origin}", result.origin_name)
@@ -105,7 +110,9 @@ class LedTo:
 
 def led_to(result: JobResult) -> LedTo:
     """Return what came of a run, as far as the reader may see it."""
-    query = visible(select(JobResult), current_user(), JobResult).where(JobResult.parent_id == result.id)
+    query = visible(select(JobResult), current_user(), JobResult)
+    # Of what it has asked for itself there is a view of its own.
+    query = query.where(JobResult.parent_id == result.id, JobResult.map_number.is_(None))
     first = query.order_by(JobResult.created_at, JobResult.id).limit(MOST_SHOWN + 1)
     runs = db.session.scalars(first.options(*_SHOWN)).all()
     return LedTo(runs[:MOST_SHOWN], more=len(runs) > MOST_SHOWN, refusals=_refusals(result))

@@ -17,6 +17,7 @@ from store.text import clean_text
 from webapp import permission_form
 from webapp.admin_forms import AdminForm, as_lines, groups_chosen, line, parsed_constraints
 from webapp.auth import allowed, require, signed_in_user
+from webapp.confirming import require_confirmed
 from webapp.database import db
 from webapp.explaining import explain, facts_named
 
@@ -46,6 +47,7 @@ def new() -> str:
 @blueprint.post("/new")
 def create() -> Response:
     require("change", Permission)
+    require_confirmed()
     return _answer(None)
 
 
@@ -70,6 +72,7 @@ def show(permission_id: int) -> str:
 def change(permission_id: int) -> Response:
     row = _find(permission_id)
     require("change", row)
+    require_confirmed()
     return _answer(row)
 
 

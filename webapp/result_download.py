@@ -1,6 +1,7 @@
 """The list of results as a file: all that fit the filter, in pieces, however many there are."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from flask import Response, stream_with_context
@@ -22,19 +23,22 @@ COLUMNS = (
 )
 
 
-def answer(query: Select[JobResult]) -> Response:
-    """Return the results of `query` as CSV, the newest first."""
-    response = Response(stream_with_context(_written(query)), mimetype="text/csv")
+def answer(queries: Iterable[Select[JobResult]]) -> Response:
+    """Return the results of the queries as CSV; each has its own newest first."""
+    response = Response(stream_with_context(_written(queries)), mimetype="text/csv")
     response.headers["Content-Disposition"] = "attachment; filename=results.csv"
     return response
 
 
-def _written(query: Select[JobResult]) -> Iterator[str]:
-    # The request has read all it needs: a slow reader must not keep its transaction open.
-    db.session.rollback()
-    yield csv_rows([COLUMNS])
-    for results in _pieces(query):
-        yield csv_rows(map(_cells, results))
+def _written(queries: Iterable[Select[JobResult]]) -> Iterator[str]:
+    for query in chain([None], queries):
+        # What was read for the query is read: a slow reader must not keep its transaction open.
+        db.session.rollback()
+        if query is None:
+            yield csv_rows([COLUMNS])
+            continue
+        for results in _pieces(query):
+            yield csv_rows(map(_cells, results))
 
 
 def _pieces(query: Select[JobResult]) -> Iterator[Sequence[JobResult]]:

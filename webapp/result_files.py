@@ -6,6 +6,7 @@ from uuid import UUID
 from flask import Response, current_app, send_file
 from sqlalchemy import select
 
+from jobs.files import file_name
 from store.files import FileGone, file_store
 from store.models import RunFile
 from store.permissions import NotVisible
@@ -13,6 +14,11 @@ from webapp.database import db
 
 #: Far more than a run may make.
 MOST_FILES = 1000
+
+
+def file_path(result_id: UUID, file_id: int) -> str:
+    """Return the path of a file on the portal, as `create_file` gave it to the job."""
+    return f"/results/{result_id}/files/{file_id}"
 
 
 def made_files(result_id: UUID) -> Sequence[RunFile]:
@@ -43,7 +49,8 @@ def send_made_file(result_id: UUID, file_id: int) -> Response:
         content,
         mimetype=row.content_type or "application/octet-stream",
         as_attachment=True,
-        download_name=row.name,
+        # Once more: a backup, or another hand, may have brought the row.
+        download_name=file_name(row.name) or "file",
         max_age=0,
         etag=False,
     )

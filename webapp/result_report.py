@@ -17,7 +17,7 @@ from store.reports.code import MOST_CHARACTERS
 from store.reports.page import ON_REPORT, ON_RESULT, Look, Part, render_part, render_table
 from webapp.database import db
 from webapp.log import number
-from webapp.result_files import file_bytes, made_files
+from webapp.result_files import file_bytes, file_path, made_files
 from webapp.trusted import icon
 
 FORMS = {
@@ -64,6 +64,12 @@ def on_page(result: JobResult) -> Shown:
     report = _needed(result)
     look = _look(result, url_for("results.report", result_id=result.id), ON_REPORT)
     return _shown(report, look, number(request.args.get("from")) or 0)
+
+
+def standing_alone(result: JobResult) -> Part | None:
+    """Return the report for a file that needs nothing else; None where there is none."""
+    report = report_of(result)
+    return files.standing_alone(report, _embedded(result, writing.blocks(report))) if report else None
 
 
 def one_table(result: JobResult) -> str:
@@ -118,7 +124,7 @@ def _embedded(result: JobResult, pieces: list[dict[str, Any]]) -> dict[str, str]
     wanted = set(writing.image_sources(pieces))
     found: dict[str, str] = {}
     for row in made_files(result.id):
-        address = url_for("results.file", result_id=result.id, file_id=row.id)
+        address = file_path(result.id, row.id)
         if address in wanted and row.content_type in TYPES and row.size_bytes <= LARGEST_IMAGE_BYTES:
             content = file_bytes(row)
             if content is not None and len(found) < MOST_EMBEDDED:
@@ -154,6 +160,7 @@ def _look(result: JobResult, here: str, room: int) -> Look:
     return Look(
         address=url_for("results.report", result_id=result.id),
         here=here,
+        prefix=request.script_root,
         files=_addresses(result),
         hosts=current_app.extensions["errand"].settings.image_hosts,
         icon=icon,
@@ -170,5 +177,5 @@ def _addresses(result: JobResult) -> dict[str, str]:
     found: dict[str, str] = {}
     for row in made_files(result.id):
         address = url_for("results.file", result_id=result.id, file_id=row.id)
-        found |= {row.name: address, address: address}
+        found |= {row.name: address, file_path(result.id, row.id): address}
     return found

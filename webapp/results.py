@@ -25,40 +25,59 @@ from jobs.errors import InvalidData
 from jobs.lifecycle import LONGEST_CAUSE
 from store.models import EntryGroup, JobResult, Status
 from store.permissions import NotVisible, visible
-from webapp import htmx, log, log_download, result_download, result_report, saved_filters
+from webapp import htmx, log, log_download, result_download, result_export, result_report
 from webapp.advance import advance, mark
+from webapp.again import again_of
 from webapp.auth import allowed, current_user, polled, require, signed_in_user
+from webapp.children import children_of, counted, mark_of, total_of
 from webapp.database import db
 from webapp.fragments import Fragments
 from webapp.glance import Glances
 from webapp.history import Run, newest_runs, usual_seconds
 from webapp.inputs import shown_inputs
+from webapp.live import Live, Region, region
 from webapp.looks import look, pulse
 from webapp.notifications import tell_of
 from webapp.origins import late_for, led_to, origin_of, parent_of
 from webapp.pace import Pace
-from webapp.paging import page_of_results
+from webapp.paging import Page
+from webapp.periods import WORDS
 from webapp.plans import two_plans
+from webapp.reader_clock import reader_zone
 from webapp.request_facts import request_facts
+from webapp.result_changes import changes_of, may_compare
 from webapp.result_files import made_files, send_made_file
+from webapp.result_inputs import read_terms, suggestions
 from webapp.result_list import (
     ENDED_WORDS,
-    LISTED,
-    STARTED_WORDS,
+    MOST_LOOKED_THROUGH,
     STATUS_WORDS,
     Wanted,
+    all_that_fit,
+    chosen_job,
+    count_of,
+    facts_of,
     last_day,
     lengths,
     offered,
     origin_name,
+    page_that_fits,
     parent_name,
+    queues_offered,
     read_wanted,
-    results_that_fit,
+    sizes,
 )
-from worker.again import InputsGone, run_again, why_not_again
+from webapp.result_times import are_on_a_clock, moment_fields, read_moments
+from webapp.saved_filters import Arguments, FilteredList, Views, filtered_list, opens_with, views
+from webapp.saved_filters import address as list_address
+from webapp.slack_answer import slack_answer
+from webapp.step_bars import steps_of
+from webapp.telling_inputs import inputs_told
+from worker import retention
+from worker.again import InputsGone, run_again
 from worker.cancel import AlreadyFinished
 from worker.cancel import cancel as cancel_run
-from worker.submit import reusable
+from worker.children_again import run_children_again
 
 #: What the readers of one run share: a look at it, and answers to the same question.
 glances = Glances()
@@ -66,79 +85,68 @@ answers = Fragments(most=100, longest=64_000)
 
 blueprint = Blueprint("results", __name__, url_prefix="/results")
 
+#: The argument by which the poll of a log names what its page shows around it.
+FRAME = "frame"
+
 #: A longer cause is shown in part, with a way to see all of it.
 CAUSE_SHOWN = 360
 
 #: Characters of output that a page shows; the rest is in the download.
 MOST_OUTPUT = 50_000
 
+#: The tab with a number, which is not counted further than this.
+FAILED_THIS_WEEK = Wanted(status="bad", started="week")
+MOST_COUNTED = 999
+
 
 # --- The list -------------------------------------------------------------------------------------------------
 
 
 @blueprint.get("/")
-def index() -> str:
+def index() -> Response:
     require("view", JobResult)
-    return _list(read_wanted(request.args))
+    if first := opens_with("results"):
+        return make_response(redirect(first, HTTPStatus.SEE_OTHER))
+    wanted = read_wanted(request.args)
+    _, wrong = read_moments(request.args)
+    if are_on_a_clock(request.args) and not wrong and not htmx.wants_fragment():
+        return make_response(redirect(list_address("results", wanted.arguments()), HTTPStatus.SEE_OTHER))
+    page = make_response(_list(wanted), HTTPStatus.UNPROCESSABLE_ENTITY if wrong else HTTPStatus.OK)
+    if htmx.wants_fragment() and not wrong:
+        # What was typed on the reader's clock says the same to everybody in the address.
+        page.headers["HX-Push-Url"] = list_address("results", wanted.arguments())
+    return page
 
 
 @blueprint.get("/results.csv")
 def download_list() -> Response:
     """Give all results that fit the filter as a file."""
     require("view", JobResult)
-    return result_download.answer(results_that_fit(read_wanted(request.args)))
+    return result_download.answer(all_that_fit(read_wanted(request.args)))
 
 
-@blueprint.post("/filters")
-def save_filter() -> Response:
-    """Keep the filter under a name of the reader's."""
-    require("view", JobResult)
-    wanted, name = read_wanted(request.form), request.form.get("name", "")
-    try:
-        saved_filters.save(wanted, name)
-    except InvalidData as refusal:
-        refused = {"name": name, "error": str(refusal)}
-        page = _views(wanted, **refused) if htmx.wants_fragment() else _list(wanted, **refused)
-        return make_response(page, HTTPStatus.UNPROCESSABLE_ENTITY)
-    return _to_list(wanted)
-
-
-@blueprint.post("/filters/<int(max=2147483647):filter_id>/delete")
-def forget_filter(filter_id: int) -> Response:
-    require("view", JobResult)
-    # The list stays as it is, so that the filter can be saved again.
-    return _to_list(read_wanted(MultiDict(saved_filters.forget(filter_id))))
-
-
-def _to_list(wanted: Wanted) -> Response:
-    if htmx.wants_fragment():
-        return make_response(_views(wanted, fresh=True))
-    filters: dict[str, Any] = {**wanted.arguments()}
-    return make_response(redirect(url_for("results.index", **filters), HTTPStatus.SEE_OTHER))
-
-
-def _views(wanted: Wanted, **more: Any) -> str:
-    return render_template("results/_views.html", **_tabs(wanted, **more))
-
-
-def _tabs(wanted: Wanted, *, fresh: bool = False, name: str = "", error: str = "") -> dict[str, Any]:
-    """Return what the tabs show; `fresh`: one of them has just been added or taken away."""
-    tabs = saved_filters.tabs(wanted)
+def _rows(found: Page) -> dict[str, Any]:
+    """Return what the rows of a page need: as it is opened, and when there are news."""
+    rows = found.rows
     return {
-        "tabs": tabs,
-        "saving": saved_filters.saving(tabs, name, error),
-        "longest_name": saved_filters.LONGEST_NAME,
-        "wanted": wanted,
-        "fresh": fresh,
+        "page": found,
+        "lengths": lengths(rows),
+        "sizes": sizes(rows),
+        "told": inputs_told(rows),
+        "looked_through": MOST_LOOKED_THROUGH,
     }
 
 
-def _list(wanted: Wanted, **refused: Any) -> str:
-    found = page_of_results(results_that_fit(wanted).options(*LISTED), request.args)
+def _list(wanted: Wanted, refused: Views | None = None) -> str:
+    found = page_that_fits(wanted, request.args)
     page = {
-        "page": found,
-        "lengths": lengths(found.rows),
-        **_tabs(wanted, **refused),
+        **_rows(found),
+        "live": Live("results", facts_of(found)),
+        "suggestions": suggestions(chosen_job(wanted)),
+        "times": moment_fields(request.args),
+        "unread": [each for each in request.args.getlist("input") if each.strip() and not read_terms([each])],
+        "wanted": wanted,
+        "views": refused or views("results", wanted.arguments()),
     }
     if htmx.wants_fragment():
         return render_template("results/_list.html", **page)
@@ -148,12 +156,50 @@ def _list(wanted: Wanted, **refused: Any) -> str:
         statuses=STATUS_WORDS,
         jobs=offered("job", wanted.job, whole="choices" in request.args),
         people=offered("person", wanted.person, whole="choices" in request.args),
-        started_words=STARTED_WORDS,
+        started_words=WORDS,
+        zone=reader_zone().key,
         ended_words=ENDED_WORDS.items(),
+        queues=queues_offered(wanted),
         today=last_day(),
         origin_name=origin_name(wanted) if wanted.origin else "",
         parent_name=parent_name(wanted) if wanted.parent else "",
     )
+
+
+def _fixed_tabs() -> list[tuple[str, Arguments, str]]:
+    """Return the tabs that everybody has, one of them with a number."""
+    failed = count_of(FAILED_THIS_WEEK, MOST_COUNTED + 1)
+    shown = f"{MOST_COUNTED}+" if failed > MOST_COUNTED else str(failed or "")
+    return [
+        ("All", {}, ""),
+        ("My runs", {"person": signed_in_user().username}, ""),
+        ("Failed this week", FAILED_THIS_WEEK.arguments(), shown),
+    ]
+
+
+filtered_list(
+    FilteredList(
+        "results",
+        JobResult,
+        read=lambda arguments: read_wanted(arguments).arguments(),
+        fixed=_fixed_tabs,
+        page=lambda refused: _list(read_wanted(MultiDict(refused.arguments)), refused),
+    )
+)
+
+
+def _read_list() -> Region:
+    require("view", JobResult)
+    wanted = read_wanted(request.args)
+    found = page_that_fits(wanted, request.args)
+
+    def pieces() -> str:
+        return render_template("results/_fresh.html", **_rows(found), wanted=wanted, today=last_day())
+
+    return Region(facts_of(found), pieces)
+
+
+region("results", _read_list)
 
 
 @blueprint.get("/choices/<kind>")
@@ -165,7 +211,7 @@ def choices(kind: str) -> Response:
     if not htmx.wants_fragment():
         return make_response(
             redirect(
-                f"{url_for('results.index')}?{urlencode(read_wanted(request.args).arguments(choices='all'))}"
+                f"{url_for('results.index')}?{urlencode(read_wanted(request.args).arguments(choices='all'), doseq=True)}"
             )
         )
     found = offered(kind, getattr(read_wanted(request.args), kind), whole=True)
@@ -187,6 +233,8 @@ def show(result_id: UUID) -> str:
         "interval": _interval(result, window),
         "follows": not window.later,
         "tell": None if result.finished else tell_of("run", result.id),
+        # Its log asks for news already.
+        "asked_by_log": not result.finished,
     }
     return render_template("results/show.html", **page)
 
@@ -238,10 +286,59 @@ def report(result_id: UUID) -> Response:
     return make_response(render_template("results/report.html", result=result, report=shown))
 
 
+@blueprint.get("/<uuid:result_id>/changes")
+def changes(result_id: UUID) -> str:
+    """Show what changed since the job last completed, for a run that did not."""
+    result = _find(result_id)
+    if not may_compare(result):
+        raise NotVisible
+    page = {"result": result, "changes": changes_of(result)}
+    shape = "results/_changes.html" if htmx.wants_fragment() else "results/changes.html"
+    return render_template(shape, **page)
+
+
+@blueprint.get("/<uuid:result_id>/export")
+def export(result_id: UUID) -> Response:
+    """Give the result as one file that needs nothing else."""
+    return result_export.answer(_find(result_id))
+
+
 @blueprint.get("/<uuid:result_id>/plan.txt")
 def plan(result_id: UUID) -> Response:
     result = _find(result_id)
     return _attachment("".join(f"{line}\n" for line in result.plan or ()), f"{result.short_id}-plan.txt")
+
+
+@blueprint.get("/<uuid:result_id>/children")
+@polled
+def children(result_id: UUID) -> Response:
+    """Show how far the runs are that a run has asked for; nothing new is an empty answer."""
+    result = _find(result_id)
+    if not htmx.wants_fragment():
+        return make_response(redirect(f"{url_for('results.show', result_id=result.id)}#runs"))
+    counts = counted(result.id)
+    if request.args.get("mark") == mark_of(result, counts):
+        return htmx.nothing_new()
+    job = result.job if result.job is not None and allowed("view", result.job) else None
+    page = {
+        "result": result,
+        "children": children_of(result, counts),
+        "may_run": job is not None and job.runnable and allowed("run", job),
+    }
+    return make_response(render_template("results/_children.html", **page))
+
+
+@blueprint.post("/<uuid:result_id>/children/again")
+def children_again(result_id: UUID) -> Response:
+    """Run those again that did not complete of the runs that a run has asked for."""
+    earlier = _find(result_id)
+    settings = current_app.extensions["errand"].settings
+    try:
+        made = run_children_again(db.session(), settings, earlier, signed_in_user(), request=request_facts())
+    except InvalidData as refusal:
+        flash(" ".join(refusal.errors) if isinstance(refusal.errors, list) else str(refusal))
+        return _go_to(earlier)
+    return _go_to(made)
 
 
 @blueprint.get("/<uuid:result_id>/cancel")
@@ -263,6 +360,22 @@ def cancel(result_id: UUID) -> Response:
         result = _find(result_id)
     if htmx.wants_fragment():
         return make_response(render_template("results/_head.html", **_about(result)))
+    return _go_to(result)
+
+
+@blueprint.post("/<uuid:result_id>/pin")
+def pin(result_id: UUID) -> Response:
+    """Keep a result, however old it gets."""
+    return _pinned(_find(result_id), on=True)
+
+
+@blueprint.post("/<uuid:result_id>/unpin")
+def unpin(result_id: UUID) -> Response:
+    return _pinned(_find(result_id), on=False)
+
+
+def _pinned(result: JobResult, *, on: bool) -> Response:
+    retention.pin(db.session(), result, signed_in_user(), on=on)
     return _go_to(result)
 
 
@@ -317,7 +430,7 @@ def _attachment(body: str, name: str, kind: str = "text/plain") -> Response:
 def _about(result: JobResult) -> dict[str, Any]:
     """Return what head, summary, inputs and outcome show."""
     job = result.job if result.job is not None and allowed("view", result.job) else None
-    runs = _newest_runs(result)
+    runs, parent = _newest_runs(result), parent_of(result)
     usual = usual_seconds(runs)
     failures = log.first_failures(result) if result.finished else []
     cause = " ".join((result.cause or "").split())
@@ -328,17 +441,23 @@ def _about(result: JobResult) -> dict[str, Any]:
         "result": result,
         "job": job,
         "may_cancel": not result.finished and allowed("change", result),
+        "may_pin": result.finished and allowed("change", result),
         "files": made_files(result.id) if result.finished else (),
         "report": result_report.on_result(result) if result.finished else None,
         "led_to": led_to(result) if result.finished else None,
-        "asks_again": job is not None and bool(why_not_again(result, job, reusable(result, current_user()))),
+        # Once, when nothing changes any more: a poll does not draw it.
+        "steps": steps_of(result) if result.finished else None,
+        "again": again_of(result, job, current_user(), total_of(result)) if job and result.finished else None,
         "may_run": job is not None and job.runnable and allowed("run", job),
         "state": _state(result),
+        "children": children_of(result),
+        "number_of": total_of(parent) if parent is not None and result.map_number else 0,
         "origin": origin_of(result),
-        "parent": parent_of(result),
+        "slack": slack_answer(result),
+        "parent": parent,
         "late": late_for(result),
         "plans": two_plans(result),
-        "word": look(result).word,
+        "word": _word(result),
         "inputs": inputs,
         "runs": runs,
         "pulse": pulse(runs),
@@ -353,6 +472,11 @@ def _about(result: JobResult) -> dict[str, Any]:
         "output_cut": len(output) > MOST_OUTPUT,
         "return_value": result.return_value if _says_more(result) else None,
     }
+
+
+def _word(result: JobResult) -> str:
+    """Return the state in a word. What waits for others has begun: it does not wait for its queue."""
+    return "Waiting" if result.gathers and result.status == Status.PENDING else look(result).word
 
 
 def _newest_runs(result: JobResult) -> tuple[Run, ...]:
@@ -466,11 +590,21 @@ def _news(result_id: UUID, wanted: log.Filter, since: int) -> Response:
     if result.finished or request.args.get("state") != _state(result):
         return make_response(render())
     moved = request.args.get("p", "") != mark(result)
+    around = _news_around()
     if not more and not moved and every == asked_every:
-        return htmx.nothing_new()
+        return htmx.out_of_band(around) if around else htmx.nothing_new()
     # Lines, counts and headings are what they are at this last line: whoever asks the same is told the same.
-    question = (result_id, result.last_seq, mark(result), every, tuple(request.args.items(multi=True)))
-    return make_response(answers(question, render))
+    asked = tuple(item for item in request.args.items(multi=True) if item[0] != FRAME)
+    question = (result_id, result.last_seq, mark(result), every, asked)
+    return make_response(answers(question, render) + around)
+
+
+def _news_around() -> str:
+    """Return what is new around the page, where its poll asks for that, too: every few seconds it does."""
+    shown = request.args.get(FRAME)
+    if shown is None or shown == Live().version:
+        return ""
+    return render_template("home/_now.html", swap=True, asked_by_log=True, with_frame=True)
 
 
 def _render_news(result: JobResult, wanted: log.Filter, since: int, every: int) -> str:

@@ -159,7 +159,9 @@ def from_inputs(job: JobRecord, form: MultiDict[str, str]) -> dict[str, Text]:
         variable["name"]: _given(variable, form.getlist(PREFIX + variable["name"]))
         for variable in job.variables
     }
-    return {name: text for name, text in given.items() if form.get(FOLLOWED_PREFIX + name) != _followed(text)}
+    return {
+        name: text for name, text in given.items() if form.get(FOLLOWED_PREFIX + name) != followed_text(text)
+    }
 
 
 def states(job: JobRecord, form: MultiDict[str, str]) -> dict[str, str]:
@@ -168,7 +170,8 @@ def states(job: JobRecord, form: MultiDict[str, str]) -> dict[str, str]:
     return {name: form[STATE_PREFIX + name] for name in names if STATE_PREFIX + name in form}
 
 
-def _followed(text: Text) -> str:
+def followed_text(text: Text) -> str:
+    """Return how a default is written down that follows other inputs as long as nobody types over it."""
     # Browsers end lines their own way.
     return json.dumps(text, ensure_ascii=False).replace("\\r\\n", "\\n")
 
@@ -364,7 +367,7 @@ def _fields(
         made.group, made.hidden, made.state = variable.get("group", ""), hidden, state
         made.is_source = any(name in _sources(each, reacting) for each in job.variables)
         if name in reacting and name not in values and "default" in variable.get("computed", ()):
-            made.followed = _followed(held[name])
+            made.followed = followed_text(held[name])
         fields.append(made)
     return fields
 

@@ -120,6 +120,20 @@ def lines_of(schedules: Sequence[Schedule]) -> list[Line]:
     ]
 
 
+def facts_of(schedules: Sequence[Schedule]) -> list[Any]:
+    """Return what the list shows of schedules that were read with their jobs and users, as far as it changes.
+
+    Times are told in minutes from now, and what hangs on the clock, such as a silent scheduler, goes with them.
+    """
+    facts: list[Any] = [now().replace(second=0, microsecond=0)]
+    for each in schedules:
+        of_job = (each.job.name, each.job.enabled, each.job.installed) if each.job else None
+        by = each.user.shown_name if each.user else each.username
+        slots = (each.next_slot_at, each.wakes_at, each.enabled, each.problem)
+        facts.append((each.id, each.name, each.version, each.updated_at, *slots, of_job, by))
+    return [facts, runs_of_schedules([each.id for each in schedules])] if schedules else facts
+
+
 def problem_of(schedule: Schedule, approval: Approval | None) -> str:
     """Return why a schedule makes no runs at present; nothing of one that is over anyway."""
     return "" if schedule.over else why_not_now(schedule, approval) or schedule.problem

@@ -29,11 +29,13 @@ from webapp.auth import allowed, require, signed_in_user
 from webapp.database import db
 from webapp.history import runs_of_schedules, usual_seconds
 from webapp.inputs import shown_inputs
+from webapp.live import Live, Region, region
 from webapp.looks import pulse
 from webapp.notifications import tell_of
 from webapp.schedule_facts import (
     Line,
     coming_of,
+    facts_of,
     find_schedule,
     job_of,
     lines_of,
@@ -76,24 +78,48 @@ def init_app(app: Flask) -> None:
 @blueprint.get("/")
 def index() -> str:
     require("view", Schedule)
-    search = clean_text(request.args.get("q", "")).strip()[:LONGEST_SEARCH]
-    page = min(max(request.args.get("page", 1, type=int), 1), LAST_PAGE)
+    found = db.session.scalars(_listed(_search(), _number())).unique().all()
+    asks = Live("schedules", facts_of(found))
+    return render_template("schedules/index.html", **_list(found), live=asks)
+
+
+def _search() -> str:
+    return clean_text(request.args.get("q", "")).strip()[:LONGEST_SEARCH]
+
+
+def _number() -> int:
+    """Return the number of the page that is asked for."""
+    return min(max(request.args.get("page", 1, type=int), 1), LAST_PAGE)
+
+
+def _list(found: Sequence[Schedule]) -> dict[str, Any]:
+    search, page = _search(), _number()
     on, paused = _counts(search)
-    lines = lines_of(db.session.scalars(_listed(search, page)).unique().all())
+    lines = lines_of(found)
     workers = present_workers(db.session())
-    return render_template(
-        "schedules/index.html",
-        lines=lines,
-        q=search,
-        on=on,
-        paused=paused,
-        page=page,
-        first=(page - 1) * PAGE_SIZE + 1,
-        more=on + paused > page * PAGE_SIZE,
-        coming=next((line for line in lines if line.comes), None) if page == 1 else None,
-        picture=_picture(lines, listening_workers(workers)) if lines else None,
-        silent=not any(row.kind == SCHEDULER and not is_silent(row) for row in workers),
+    return {
+        "lines": lines,
+        "q": search,
+        "on": on,
+        "paused": paused,
+        "page": page,
+        "first": (page - 1) * PAGE_SIZE + 1,
+        "more": on + paused > page * PAGE_SIZE,
+        "coming": next((line for line in lines if line.comes), None) if page == 1 else None,
+        "picture": _picture(lines, listening_workers(workers)) if lines else None,
+        "silent": not any(row.kind == SCHEDULER and not is_silent(row) for row in workers),
+    }
+
+
+def _read_list() -> Region:
+    require("view", Schedule)
+    found = db.session.scalars(_listed(_search(), _number())).unique().all()
+    return Region(
+        facts_of(found), lambda: render_template("schedules/_fresh.html", **_list(found), swap=True)
     )
+
+
+region("schedules", _read_list)
 
 
 @blueprint.get("/preview")

@@ -6,7 +6,7 @@ Whoever has not signed in gets no row, only a signed cookie that carries the CSR
 import logging
 import secrets
 from collections.abc import Callable, MutableMapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Flask, Request, Response
@@ -38,6 +38,9 @@ SEEN_NOTED_EVERY = timedelta(minutes=1)
 
 LONGEST_AGENT = 200
 LONGEST_ADDRESS = 64
+
+#: Where a session keeps when its person showed who they are since it began: seconds since 1970.
+CONFIRMED_AT = "confirmed_at"
 
 #: Below these paths no cookie is read or written.
 WITHOUT_COOKIES = ("/static/", "/api/", "/healthz", "/readyz")
@@ -108,6 +111,25 @@ class BrowserSession(CallbackDict[str, Any], SessionMixin):
             )
             db.add(self.row)
         self.modified = False
+        self.new_token = token
+
+    @property
+    def confirmed_at(self) -> datetime | None:
+        """When this person last showed who they are."""
+        if self.row is None:
+            return None
+        shown = self.get(CONFIRMED_AT)
+        return self.row.created_at if shown is None else datetime.fromtimestamp(shown, UTC)
+
+    def confirm(self) -> None:
+        """Note that this person has shown who they are. Their browser gets another token, and no other has one."""
+        if self.row is None:
+            return
+        token, moment = secrets.token_urlsafe(32), now()
+        values = {"token_hash": hash_token(token), "previous_hash": None, "rotated_at": moment}
+        self[CONFIRMED_AT] = moment.timestamp()
+        with writing() as db:
+            db.execute(update(UserSession).where(UserSession.id == self.row.id).values(**values))
         self.new_token = token
 
     def sign_out(self) -> None:

@@ -8,6 +8,9 @@ from flask import Response, current_app, make_response, render_template, session
 #: Where the session of somebody who came from a provider keeps the address to sign out there.
 SIGN_OUT_ADDRESS = "sign_out_address"
 
+#: To whoever was signed in already, and has shown again who they are.
+SHOWN = "You have shown who you are. Go on in the page that asked for it."
+
 
 def sign_in_page(status: HTTPStatus = HTTPStatus.OK, **about: Any) -> Response:
     settings = current_app.extensions["errand"].settings

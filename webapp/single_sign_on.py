@@ -6,18 +6,19 @@ from hmac import compare_digest
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, Response, current_app, make_response, redirect, request, session, url_for
+from flask import Blueprint, Response, current_app, flash, make_response, redirect, request, session, url_for
 from sqlalchemy.exc import IntegrityError
 
 from store import audit, identities
 from store.identities import Person, SignInRefused, person_of
 from store.models import User
+from store.oidc_settings import OidcSettings
 from store.permissions import NotVisible
 from webapp.auth import current_user, public, session_of_request
 from webapp.database import writing
 from webapp.next_page import safe_path
 from webapp.oidc_provider import Provider, ProviderAway
-from webapp.sign_in_page import SIGN_OUT_ADDRESS, sign_in_page
+from webapp.sign_in_page import SHOWN, SIGN_OUT_ADDRESS, sign_in_page
 
 blueprint = Blueprint("single_sign_on", __name__, url_prefix="/login/oidc")
 
@@ -25,6 +26,9 @@ blueprint = Blueprint("single_sign_on", __name__, url_prefix="/login/oidc")
 BEGUN = "single_sign_on"
 BEGUN_FOR_SECONDS = 15 * 60
 LONGEST_NEXT = 1000
+
+#: The clock of the provider may be so much behind.
+CLOCKS_APART_SECONDS = 60
 
 #: For Retry-After.
 TRY_AGAIN_SECONDS = 10
@@ -38,14 +42,15 @@ def begin() -> Response:
     wanted = safe_path(request.args.get("next"))
     if wanted is not None and len(wanted) > LONGEST_NEXT:
         wanted = None  # A browser drops a cookie of more than 4 KB.
-    if current_user() is not None:
+    again = current_user() is not None and "again" in request.args
+    if current_user() is not None and not again:
         return _to(wanted or url_for("home.show"))
     try:
-        begun = provider.begin(_callback_address())
+        begun = provider.begin(_callback_address(), again=again)
     except ProviderAway as error:
         return _away(error, wanted)
     kept = {name: begun[name] for name in ("state", "nonce", "code_verifier")}
-    session[BEGUN] = {**kept, "next": wanted, "at": time.time()}
+    session[BEGUN] = {**kept, "next": wanted, "at": time.time(), "again": again}
     return _to(begun["url"])
 
 
@@ -63,16 +68,43 @@ def callback() -> Response:
             "This sign-in was not begun in this browser, was used already, or took too long. Try again."
         )
     try:
-        user = _signed_in_as(person_of(_claims(provider, begun), provider.oidc), provider)
+        claims = _claims(provider, begun)
+        if begun["again"]:
+            _check_lately(claims, begun, provider.oidc)
+        user = _signed_in_as(person_of(claims, provider.oidc), provider)
     except ProviderAway as error:
         return _away(error, begun["next"])
     except SignInRefused as refusal:
         with writing() as db:
             audit.note(db, "sign-in.refused", refusal.username, after={"single sign-on": str(refusal)})
         return _again(str(refusal), HTTPStatus.FORBIDDEN, begun["next"])
+    known = current_user()
+    if begun["again"] and known is not None:
+        return _confirmed(known, user)
     session_of_request().sign_in(user)
     _remember_sign_out(provider)
     return _to(begun["next"] or url_for("home.show"))
+
+
+def _check_lately(claims: Mapping[str, Any], begun: Mapping[str, Any], oidc: OidcSettings) -> None:
+    """Raise SignInRefused where the provider did not ask anew, or does not say when it did and has to."""
+    asked_at = claims.get("auth_time")
+    if asked_at is None and not oidc.auth_time:
+        return  # It was told to ask; many that do so say nothing of it.
+    if type(asked_at) not in (int, float):
+        raise SignInRefused(f"{oidc.name} does not say when you signed in there. Tell an administrator.")
+    if asked_at < begun["at"] - CLOCKS_APART_SECONDS:
+        raise SignInRefused("You did not sign in anew there. Try again, and enter your password.")
+
+
+def _confirmed(known: User, came: User) -> Response:
+    """Take it that whoever is signed in here has shown it, if it was they."""
+    if known.id != came.id:
+        flash(f"You signed in there as {came.username}, and here you are {known.username}.", "warn")
+    else:
+        session_of_request().confirm()
+        flash(SHOWN)
+    return _to(url_for("account.show"))
 
 
 def _provider() -> Provider:

@@ -9,7 +9,9 @@ from markupsafe import Markup, escape
 from store import html
 from store.models import LogEntry
 from store.text import clean_text
+from webapp import export_looks
 from webapp.assets import static
+from webapp.here import links_here
 
 
 def init_app(app: Flask) -> None:
@@ -20,9 +22,13 @@ def init_app(app: Flask) -> None:
         markdown_line=markdown_line,
         json_table=json_table,
         entry_html=entry_html,
+        entry_html_elsewhere=entry_html_elsewhere,
         around_form=around_form,
     )
     app.jinja_env.globals["svg_icon"] = icon
+    # Constants of ours, each the whole content of its element.
+    app.jinja_env.globals["export_style"] = Markup(export_looks.STYLE)  # noqa: S704
+    app.jinja_env.globals["export_script"] = Markup(export_looks.SCRIPT)  # noqa: S704
 
 
 def _without_disguise(value: Any) -> Any:
@@ -44,12 +50,16 @@ def _icon(sprite: str, name: str, extra: str) -> Markup:
 
 
 def markdown(text: str) -> Markup:
-    return Markup(html.render(text))  # noqa: S704
+    return Markup(links_here(html.render(text)))  # noqa: S704
+
+
+def markdown_line(text: str) -> Markup:
+    """Render one line for where only words may stand; text of several blocks stays as it was written."""
+    return Markup(links_here(_line(text)))  # noqa: S704
 
 
 @lru_cache(maxsize=2000)
-def markdown_line(text: str) -> Markup:
-    """Render one line for where only words may stand; text of several blocks stays as it was written."""
+def _line(text: str) -> Markup:
     rendered = html.render(text)
     if rendered.startswith("<p>") and rendered.endswith("</p>") and rendered.count("<p>") == 1:
         return Markup(rendered[3:-4])  # noqa: S704
@@ -62,9 +72,14 @@ def json_table(value: Any) -> Markup:
 
 def entry_html(entry: LogEntry, find: str = "") -> Markup:
     """Return what an entry says, as it was sanitized when it was written; `find` is marked in it."""
-    return Markup(html.marked(entry.html, find))  # noqa: S704
+    return Markup(links_here(html.marked(entry.html, find)))  # noqa: S704
+
+
+def entry_html_elsewhere(entry: LogEntry, portal: str) -> Markup:
+    """Return what an entry says for where the portal is not: links to its pages say where that is."""
+    return Markup(html.links_below(entry.html, portal))  # noqa: S704
 
 
 def around_form(kept: str) -> Markup:
     """Return the HTML of a form template, as it was sanitized when it was stored."""
-    return Markup(clean_text(kept))  # noqa: S704
+    return Markup(links_here(clean_text(kept)))  # noqa: S704

@@ -22,6 +22,7 @@ from store.permissions import NotVisible, asker_of
 from store.text import clean_text
 from webapp.admin_forms import AdminForm, groups_chosen, line
 from webapp.auth import allowed, require, signed_in_user
+from webapp.confirming import require_confirmed
 from webapp.database import db
 from webapp.user_form import groups_of, make_link, require_change, save, send_link, values_of
 
@@ -63,6 +64,7 @@ def new() -> str:
 @blueprint.post("/new")
 def create() -> Response:
     require("change", User)
+    require_confirmed()
     form = _sent()
     form.values["username"] = line(request.form, "username")
     try:
@@ -103,14 +105,14 @@ def link(user_id: int) -> Response:
         return _to(user)
     if request.form.get("send") == "mail" and _can_mail(user):
         return _invited(user)
-    address = request.host_url.rstrip("/") + make_link(db.session(), user)
+    address = request.url_root.rstrip("/") + make_link(db.session(), user)
     return make_response(render_template("admin/link.html", person=user, address=address))
 
 
 def _invited(user: User) -> Response:
     """Send them a link that signs them in, once."""
     settings = current_app.extensions["errand"].settings
-    send_link(db.session(), settings, user, by=signed_in_user(), host=request.host_url)
+    send_link(db.session(), settings, user, by=signed_in_user(), host=request.url_root)
     flash(f"A link to sign in with is on its way to {user.mail}.")
     return _to(user)
 
@@ -133,6 +135,7 @@ def _find(user_id: int) -> User:
 def _changed(user_id: int) -> User:
     user = _find(user_id)
     require_change(signed_in_user(), user)
+    require_confirmed()
     return user
 
 

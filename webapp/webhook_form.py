@@ -117,6 +117,7 @@ def _apply(form: AdminForm, webhook: Webhook) -> None:
     webhook.name, webhook.form, webhook.enabled = form.text("name"), form.text("form"), form.values["enabled"]
     webhook.job, webhook.user, webhook.username = job, user, user.username
     webhook.rules = [{"path": rule.path, "operator": rule.operator, "value": rule.value} for rule in rules]
+    webhook.set_up_by_id = signed_in_user().id
     webhook.data, webhook.commit, webhook.queue = data, COMMITS[form.text("commit")], form.text("queue")
 
 

@@ -19,6 +19,7 @@ from store.models import JobResult, Webhook
 from webapp import webhook_form
 from webapp.admin_forms import AdminForm
 from webapp.auth import allowed, require
+from webapp.confirming import require_confirmed
 from webapp.database import db
 from webapp.history import results_by
 from webapp.webhook_access import address_of, find_webhook, may_send
@@ -52,6 +53,7 @@ def new() -> str:
 @blueprint.post("/new")
 def create() -> Response:
     require("change", Webhook)
+    require_confirmed()
     return _save(None)
 
 
@@ -96,6 +98,8 @@ def change(webhook_id: UUID) -> Response:
 def renew_secret(webhook_id: UUID) -> Response:
     """Make a new secret, which is shown this one time."""
     webhook = find_webhook(webhook_id)
+    require("change", webhook)
+    require_confirmed()
     return _shown_once(webhook, webhook_form.renew_secret(webhook))
 
 

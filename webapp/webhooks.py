@@ -17,6 +17,7 @@ from webapp.auth import for_programs
 from webapp.database import db, reading
 from worker import webhooks
 from worker.payloads import Headers
+from worker.room import WAIT_SECONDS
 from worker.signatures import BadSignature, by_github, in_one_header, with_time
 from worker.syncs import ask
 from worker.webhook_log import Answer, Request
@@ -74,7 +75,10 @@ def _told(answer: Answer) -> Response:
         told = {"result": answer.result_id and str(answer.result_id), "reason": answer.reason}
     if answer.errors is not None:
         told["errors"] = answer.errors
-    return make_response(jsonify(told), answer.status)
+    response = make_response(jsonify(told), answer.status)
+    if answer.status == 429:
+        response.headers["Retry-After"] = str(WAIT_SECONDS)
+    return response
 
 
 def _body() -> bytes | None:

@@ -14,11 +14,13 @@ from sqlalchemy.orm import load_only
 
 from store.models import JobResult, WorkerProcess, now
 from store.permissions import NotVisible, visible
-from webapp import htmx
-from webapp.auth import allowed, current_user, polled, require, signed_in_user
+from webapp.auth import allowed, current_user, require, signed_in_user
 from webapp.database import db
 from webapp.formats import age, plural
+from webapp.live import Live, Region, region
 from webapp.looks import Look
+from webapp.queue_history import last_day
+from webapp.queue_hour import NOTHING, last_hour
 from worker.pausing import pause_queue, resume_queue
 from worker.presence import (
     BUSY,
@@ -46,6 +48,9 @@ STATE_LOOKS = {
     LOST: Look("is-bad", "bad", "Lost"),
 }
 SILENT = Look("is-warn", "warn", "Silent")
+
+#: Milliseconds between polls of this page.
+EVERY = 3000
 
 #: A queue whose first run has waited for longer is slow.
 SLOW_SECONDS = 60.0
@@ -87,17 +92,22 @@ class Line:
 @blueprint.get("/")
 def index() -> str:
     require("view", WorkerProcess)
-    return render_template("workers/index.html", **_now())
+    facts = _now()
+    return render_template("workers/index.html", **facts, live=_asks(facts), day=last_day())
 
 
-@blueprint.get("/live")
-@polled
-def live() -> str:
-    """Give the part of the page that asks for itself again."""
-    if not htmx.wants_fragment():
-        return index()
+def _asks(facts: dict[str, Any]) -> Live:
+    # Beats and times go on: there are news each time.
+    return Live("workers", facts["moment"], EVERY)
+
+
+def _read_live() -> Region:
     require("view", WorkerProcess)
-    return render_template("workers/_live.html", **_now(), swap=True)
+    facts = _now()
+    return Region(facts["moment"], lambda: render_template("workers/_live.html", **facts, swap=True), EVERY)
+
+
+region("workers", _read_live)
 
 
 @blueprint.post("/queues/<path:name>/pause")
@@ -146,7 +156,7 @@ def _now() -> dict[str, Any]:
     database_milliseconds = _ask_database()
     processes = present_workers(db.session())
     queues, redis = queue_facts(db.session(), current_app.extensions["errand"].settings, processes)
-    lines = _lines([row for row in processes if _is_shown(row)])
+    lines, hours = _lines([row for row in processes if _is_shown(row)]), last_hour()
     here = [row for row in processes if row.here]
     beats = [row.seen_at for row in here if row.kind == SCHEDULER]
     reconciled_at = max((row.reconciled_at for row in processes if row.reconciled_at), default=None)
@@ -158,7 +168,7 @@ def _now() -> dict[str, Any]:
         "reconciled_at": reconciled_at,
         "reconciler_silent": reconciled_at is None or now() - reconciled_at > SILENT_AFTER,
         "versions": sorted({version(), *(row.version for row in here)} - {""}),
-        "queues": [(queue, queue_look(queue)) for queue in queues],
+        "queues": [(queue, queue_look(queue), hours.get(queue.name, NOTHING)) for queue in queues],
         "lines": lines,
         "any_worker": any(row.kind == WORKER for row in here),
         "problems": [*_of_redis(redis), *_of_scheduler(processes), *_of_workers(lines), *_of_queues(queues)],
@@ -190,7 +200,9 @@ def _lines(rows: Sequence[WorkerProcess]) -> list[Line]:
 
 def _runs(ids: Iterable[UUID]) -> dict[UUID, JobResult]:
     query = visible(select(JobResult), current_user(), JobResult).where(JobResult.id.in_(list(ids)))
-    shown = load_only(JobResult.name, JobResult.status, JobResult.count_warning, JobResult.started_at)
+    shown = load_only(
+        JobResult.name, JobResult.status, JobResult.count_warning, JobResult.started_at, JobResult.progress
+    )
     return {run.id: run for run in db.session.scalars(query.options(shown))}
 
 

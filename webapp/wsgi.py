@@ -10,8 +10,12 @@ from sqlalchemy.orm import configure_mappers
 from store.html import warm_up
 from store.settings import load_settings
 from webapp.app import create_app
+from worker.json_log import set_up
 
-app = create_app(load_settings())
+settings = load_settings()
+if settings.log_json:
+    set_up(settings, "web")
+app = create_app(settings)
 
 #: Loaded here for all processes of the server; elsewhere they are loaded where they are used (see store.secrets, store.sealing).
 LOADED = (argon2, cryptography.fernet, nacl.public)

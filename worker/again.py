@@ -26,7 +26,9 @@ def why_not_again(result: JobResult, job: JobRecord, sealed: Reused | None) -> s
 
     sealed: those that nobody can read, as `worker.submit.reusable` has them.
     """
-    if file_names(job.variables):
+    # A file that was not given has not gone. Of what was sealed altogether nobody knows whether one was.
+    files = file_names(job.variables)
+    if files and (result.sensitive or any(result.data.get(name) for name in files)):
         return GONE
     hidden = result.sensitive or bool(secret_names(job.variables))
     return GONE if hidden and sealed is None else ""
@@ -39,9 +41,11 @@ def run_again(
     user: User,
     *,
     request: Mapping[str, Any] | None = None,
+    idempotency_key: str | None = None,
 ) -> JobResult:
     """Submit another run with the inputs of an earlier one, its commit flag and, where it still may, its queue.
 
+    idempotency_key: as for `worker.submit`.
     Commits `db`. Raises NotVisible, Forbidden, NotRunnable, InputsGone, or InvalidData where the inputs do not fit any more.
     """
     job = earlier.job
@@ -61,4 +65,5 @@ def run_again(
         commit=earlier.commit,
         queue=earlier.queue if earlier.queue in job.allowed_queues else None,
         request=dict(request) if request is not None else None,
+        idempotency_key=idempotency_key,
     )

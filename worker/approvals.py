@@ -16,7 +16,22 @@ from sqlalchemy.orm import Session
 
 from jobs.errors import InvalidData
 from store.audit import note
-from store.models import Approval, Chain, JobRecord, JobResult, Schedule, Status, User, now
+from store.models import (
+    Approval,
+    Chain,
+    Hook,
+    Identity,
+    JobRecord,
+    JobResult,
+    Schedule,
+    SlackRequest,
+    Status,
+    User,
+    Webhook,
+    WebhookDelivery,
+    now,
+)
+from store.models.identity import SLACK
 from store.permissions import Forbidden, require
 from store.platform import Platform
 from store.settings import Settings
@@ -30,6 +45,17 @@ from worker.queues import withdraw
 #: A request that nobody decided on is over after so long.
 EXPIRES = timedelta(days=7)
 LONGEST_COMMENT = 2_000
+
+#: {origin of a run: what somebody has set up for it, whose choice the run is, too}
+SET_UP = {
+    "chain": (Chain.id, Chain.set_up_by_id),
+    "hook": (Hook.id, Hook.set_up_by_id),
+    "schedule": (Schedule.id, Schedule.asked_by_id),
+    "webhook": (Webhook.id, Webhook.set_up_by_id),
+}
+
+#: So many runs before one are looked at for what somebody has set up.
+MOST_BEFORE = 20
 
 WAITS = "It waits for somebody to approve it."
 
@@ -58,15 +84,30 @@ def ask(db: Session, result: JobResult, job: JobRecord) -> None:
             created_at=moment,
             expires_at=moment + waits_for(job),
             asked=digests(result, job),
-            asked_by_id=_author_of_chain(db, result),
+            asked_by_id=_who_set_up(db, result),
         )
     )
 
 
-def _author_of_chain(db: Session, result: JobResult) -> int | None:
-    if result.origin != "chain":
-        return None
-    return db.scalar(select(Chain.set_up_by_id).where(Chain.id == result.origin_id))
+def _who_set_up(db: Session, result: JobResult) -> int | None:
+    """Return who set up what asked for this run, or for the nearest run that led to it and was asked for like that."""
+    origin, origin_id, parent_id = result.origin, result.origin_id, result.parent_id
+    for _ in range(MOST_BEFORE):
+        if origin in SET_UP:
+            key, set_up_by = SET_UP[origin]
+            return db.scalar(select(set_up_by).where(key == origin_id))
+        before: Any = (
+            parent_id
+            and db.execute(
+                select(JobResult.origin, JobResult.origin_id, JobResult.parent_id).where(
+                    JobResult.id == parent_id
+                )
+            ).first()
+        )
+        if not before:
+            break
+        origin, origin_id, parent_id = before
+    return None
 
 
 def waits_for(job: JobRecord) -> timedelta:
@@ -140,14 +181,37 @@ def require_approver(db: Session, user: User, asked: JobResult | Schedule, job: 
 
 
 def has_asked(db: Session, user_id: int, asked: JobResult | Schedule) -> bool:
-    """Tell whether somebody has asked for it: as whom it runs, who gave a schedule its times, or set up its chain."""
+    """Tell whether somebody has asked for it, in whatever way.
+
+    That is as whom it runs; who gave a schedule its times; who set up its chain, hook or webhook; who had a delivery
+    sent again; and who spoke in Slack.
+    """
     if user_id == asked.user_id:
         return True
     if isinstance(asked, Schedule):
         return user_id == asked.asked_by_id
-    if asked.origin != "chain":
-        return False
+    if asked.origin == "slack" and _is_in_slack(db, user_id, asked):
+        return True
+    if asked.origin == "webhook" and _has_sent_again(db, user_id, asked):
+        return True
     return user_id == db.scalar(select(Approval.asked_by_id).where(Approval.result_id == asked.id))
+
+
+def _has_sent_again(db: Session, user_id: int, asked: JobResult) -> bool:
+    again = select(WebhookDelivery.id).join(User, User.username == WebhookDelivery.sent_by)
+    theirs = (WebhookDelivery.result_id == asked.id, User.id == user_id)
+    return db.scalar(again.where(*theirs).limit(1)) is not None
+
+
+def _is_in_slack(db: Session, user_id: int, asked: JobResult) -> bool:
+    """Tell whether it is theirs who asked in Slack: their account may have been connected only since."""
+    theirs = (
+        SlackRequest.result_id == asked.id,
+        Identity.user_id == user_id,
+        Identity.subject == SlackRequest.slack_user,
+        Identity.issuer.startswith(SLACK, autoescape=True),
+    )
+    return db.scalar(select(Identity.id).where(*theirs).limit(1)) is not None
 
 
 def checked_comment(decision: Decision, comment: str) -> str:
@@ -298,14 +362,16 @@ def _move(db: Session, result: JobResult, values: dict[str, Any]) -> None:
 def _start(db: Session, settings: Settings, result: JobResult, job: JobRecord) -> None:
     """Queue an approved run, by the rules that a new one is under."""
     moment = now()
+    starts_at = max(moment, result.not_before or moment)
     values: dict[str, Any] = {
         "status": Status.PENDING,
         "cause": None,
         "pushed_at": moment,
-        "expires_at": moment + timedelta(seconds=job.expires) if job.expires else None,
+        "expires_at": starts_at + timedelta(seconds=job.expires) if job.expires else None,
+        **rules.delayed(moment, (starts_at - moment).total_seconds()),
     }
     replaced = rules.admit(db, result, limit=job.concurrency_limit, policy=job.concurrency_policy)
-    skipped = result.finished
+    skipped, waits = result.finished, values["pushed_at"] is None
     if skipped:
         values = {name: getattr(result, name) for name in ("status", "cause", "pushed_at", "finished_at")}
         db.expire(result)
@@ -313,7 +379,7 @@ def _start(db: Session, settings: Settings, result: JobResult, job: JobRecord) -
     result_id, queue, priority, class_path = result.id, result.queue, result.priority, result.class_path
     _move(db, result, values)
     db.commit()
-    if not skipped:
+    if not skipped and not waits:
         push_first(db, settings, result_id, queue=queue, priority=priority, class_path=class_path)
     for old_id, old_queue, old_priority in queues:
         withdraw(settings, old_id, queue=old_queue, priority=old_priority)

@@ -46,7 +46,8 @@ def read_facts(db: Connection | Session, result_id: UUID, *conditions: ColumnEle
     """Read them for the running attempt, and keep the row as it is until the caller's transaction ends."""
     row = db.execute(
         select(
-            JobResult.attempt,
+            # What it took to ask for others, whose end it is told of now, is no try of that.
+            JobResult.attempt - JobResult.attempts_before,
             JobResult.errors,
             JobResult.losses,
             JobResult.began_at,

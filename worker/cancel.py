@@ -7,10 +7,11 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from store.audit import note
-from store.models import Approval, JobResult, Status, User, now
+from store.models import WAITING, Approval, JobResult, Status, User, now
 from store.permissions import require
 from store.settings import Settings
 from worker.attempts import ended
+from worker.gathering import end_children
 from worker.pushes import release_key
 from worker.queues import tell_to_look, withdraw
 
@@ -30,12 +31,7 @@ def cancel(
     """
     if not permitted:
         require(user, "change", result)
-    result_id, queue, priority, key = result.id, result.queue, result.priority, result.concurrency_key
-    if _end_waiting(db, result, user):
-        withdraw(settings, result_id, queue=queue, priority=priority)
-        with suppress(RedisError):
-            release_key(db, settings, key)
-        db.refresh(result)
+    if end_waiting(db, settings, result, user):
         return True
     if _ask_running(db, result, user):
         db.refresh(result)
@@ -46,11 +42,31 @@ def cancel(
     raise AlreadyFinished("This run has already ended.")
 
 
+def end_waiting(db: Session, settings: Settings, result: JobResult, user: User | None) -> bool:
+    """End a run, if it waits, and what it has asked for; what runs is left alone.
+
+    Commits `db`; permission is the caller's to ask.
+    """
+    result_id, queue, priority, key = result.id, result.queue, result.priority, result.concurrency_key
+    waits_for_others = result.gathers == WAITING
+    if not _end_waiting(db, result, user):
+        return False
+    withdraw(settings, result_id, queue=queue, priority=priority)
+    with suppress(RedisError):
+        release_key(db, settings, key)
+    if waits_for_others:
+        end_children(db, settings, result_id)
+    db.refresh(result)
+    return True
+
+
 def _end_waiting(db: Session, result: JobResult, user: User | None) -> bool:
     if result.status == Status.AWAITING_APPROVAL:
         open_one = (Approval.result_id == result.id, Approval.decision.is_(None))
         db.execute(update(Approval).where(*open_one).values(decision="withdrawn"))
     started = "was tried again" if result.errors or result.losses else "started"
+    if result.gathers:
+        started = "was told what became of its runs"
     return _write(
         db,
         result,

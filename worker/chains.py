@@ -20,6 +20,7 @@ from store import audit
 from store.models import Chain, ChainLink, JobResult, User, now
 from store.models.chain import ENDS
 from store.models.result import UNFOLLOWED
+from store.permissions import allowed
 from store.platform import Platform
 from store.settings import Settings
 from worker.failpoints import reach
@@ -139,6 +140,9 @@ def _submit(db: Session, settings: Settings, chain_id: UUID, result_id: UUID) ->
         raise Taken
     if chain.next_job is None:
         raise NoRun("The job that it was to run is gone.")
+    author = _author(db, chain)
+    if author is not None and chain.data and not allowed(author, "view", result):
+        raise NoRun(f"{author.username}, who set it up, may not see the run whose values it hands on.")
     dry = _was_dry_run(result, chain)
     if dry and chain.next_job.always_commits:
         raise NoRun(f"It was a dry run, and {chain.next_job.name} always saves what it changes.")
@@ -147,7 +151,12 @@ def _submit(db: Session, settings: Settings, chain_id: UUID, result_id: UUID) ->
 
     same = (Chain.id == chain.id, Chain.enabled, Chain.job_id == chain.job_id, Chain.on == chain.on)
 
-    def claim(db: Session, _: JobResult) -> Sequence[JobResult]:
+    def claim(db: Session, run: JobResult) -> Sequence[JobResult]:
+        # Who chose the inputs need not be whom it runs as: neither of them has the other do what they may not.
+        if author is not None and not allowed(
+            author, "run", chain.next_job, data=run.data or {}, queue=run.queue
+        ):
+            raise NoRun(f"{author.username}, who set it up, may not run {run.name} with this.")
         # Whoever changes the chain in this moment is done before or after, not in between.
         if db.scalar(select(Chain.id).where(*same).with_for_update()) is None:
             raise Taken
@@ -176,6 +185,19 @@ def _submit(db: Session, settings: Settings, chain_id: UUID, result_id: UUID) ->
             claim=claim,
         ),
     )
+
+
+def _author(db: Session, chain: Chain) -> User | None:
+    """Return who set it up, with the rights of this moment; None of one that is older than that is written down."""
+    if chain.set_up_by_id is None:
+        return None
+    author = db.get(User, chain.set_up_by_id)
+    if author is None or not author.active:
+        name = author.username if author is not None else "Who set it up"
+        raise NoRun(
+            f"{name} may not do anything any more: somebody else who may run both jobs has to save it."
+        )
+    return author
 
 
 def _was_dry_run(result: JobResult, chain: Chain) -> bool:

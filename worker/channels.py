@@ -15,10 +15,7 @@ from worker import mail, messages
 from worker.messages import Told
 from worker.outside import Answer, BadAddress, NoAnswer, post, resolve
 from worker.sending import Trouble, Undeliverable
-
-#: Where Slack's own API is.
-SLACK_API = "https://slack.com/api/chat.postMessage"
-SLACK_TEST = "https://slack.com/api/auth.test"
+from worker.slack.approval_message import decision_block
 
 #: As much of an answer as is kept.
 SHOWN_CHARACTERS = 300
@@ -68,10 +65,12 @@ def send_slack(settings: NoticeSettings, delivery: Delivery, box: Mapping[str, A
         return _shown(answer)
     if not settings.slack_token:
         # Another process may know it.
-        raise Trouble("There is no ERRAND_SLACK_TOKEN to write to channels with.")
+        raise Trouble("There is no SLACK_BOT_TOKEN, nor ERRAND_SLACK_TOKEN, to write to channels with.")
+    if settings.slack_buttons and (request := delivery.content.get("decide")):
+        said["blocks"].append(decision_block(str(request)))
     headers["Authorization"] = f"Bearer {settings.slack_token}"
     body = json.dumps({**said, "channel": box.get("channel", "")}).encode()
-    return _judged(_posted(SLACK_API, body, headers, settings))
+    return _judged(_posted(f"{settings.slack_api}chat.postMessage", body, headers, settings))
 
 
 def send_mail(
@@ -94,7 +93,8 @@ def send_mail(
 
 def greet_slack(settings: NoticeSettings) -> str:
     """Ask Slack whether it knows the token; return a sentence. Raises Trouble, Undeliverable."""
-    _judged(_posted(SLACK_TEST, b"", {"Authorization": f"Bearer {settings.slack_token}"}, settings))
+    headers = {"Authorization": f"Bearer {settings.slack_token}"}
+    _judged(_posted(f"{settings.slack_api}auth.test", b"", headers, settings))
     return "Slack knows the token."
 
 

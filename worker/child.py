@@ -13,8 +13,14 @@ worker as frames, in the order they are listed here.
                     ["plan", lines]                         what it will change. Answered by ["plan", why it may not, or ""]
                     ["commit"]                              may changes be saved? Answered by ["commit", yes or no]
                     ["file", name, path, content type]      to be kept. Answered by ["file", {"id"} or {"refused"}]
+                    ["output", name, path]                  a program's, to be kept. Answered as the last; by {"id", "cut"}
                     ["value", act, key, JSON text]          of the job's own: "get", "set", "delete" or "keys". Answered by
                                                             ["value", {"text"}, {}, {"found"}, {"keys"} or {"refused"}]
+                    ["map", number, class path, queue, at once, stop after, [data, ...]]
+                                                            runs to ask for; several frames may belong to one call
+                    ["gather", method]                      to be called when they have ended
+                    ["outcomes", after]                     what became of them. Answered by ["outcomes", {"outcomes"} or
+                                                            {"refused"}]: the next after that number, [] after the last
                     ["profile", functions]                  where its time went (see jobs.profiling.hottest)
                     ["progress", done, total or null, text] how far the run is
                     ["report", data]                        what the run reports (see jobs.report.shape)
@@ -31,8 +37,10 @@ import functools
 import gc
 import importlib
 import itertools
+import json
 import os
 import resource
+import shutil
 import signal
 import time
 import traceback
@@ -46,6 +54,15 @@ from sqlalchemy.orm import Session
 from jobs.data import restore
 from jobs.dialects.running import run
 from jobs.errors import JobNotFound, RunEnded, SoftTimeLimitExceeded, described, text_of
+from jobs.fan_out import (
+    LONGEST_DATA,
+    LONGEST_QUEUE,
+    MOST_CHILDREN,
+    MOST_IN_PART,
+    Gather,
+    Outcomes,
+    class_path_of,
+)
 from jobs.files import InputFile
 from jobs.job import BaseJob, JobResultView
 from jobs.lifecycle import Outcome, trace
@@ -56,7 +73,7 @@ from store.changes import Author, record_changes
 from store.data import Data, RunSession
 from store.objects import LookupFailed, ObjectLookup, ObjectModel
 from worker.answers import Question, answer, refusal
-from worker.capture import captured, cut
+from worker.capture import Lines, captured, cut
 from worker.failpoints import reach
 from worker.frames import Order
 from worker.host import die_with_parent
@@ -213,6 +230,8 @@ class _Child:
             if order["reused"]:
                 _judge_again(job, order, objects)
             data = _restore(job, order, objects)
+            if order["gather"]:
+                return self._gather(job, data, order, context)
             planned = _restore(job, order, objects) if order["plan"] else {}
             # Only now: what modules did when they were imported stays, as they do.
             self._baseline.note_loggers()
@@ -225,6 +244,15 @@ class _Child:
                     context.job = job
                 stored = _stored(job, order["data"])
                 return run(job, data, commit=order["commit"], serialised=stored, profile=order["profile"])
+
+    def _gather(self, job: BaseJob, data: dict[str, Any], order: Order, context: "_Context") -> Outcome:
+        """Have the job told what became of the runs that it had asked for."""
+        asked = order["gather"] or {}
+        gather = Gather(asked["method"], Outcomes(asked["count"], context.outcomes))
+        self._baseline.note_loggers()
+        with lent_files(data):
+            stored = _stored(job, order["data"])
+            return run(job, data, commit=order["commit"], serialised=stored, gather=gather)
 
     def _plan(self, job: BaseJob, data: dict[str, Any], order: Order, context: "_Context") -> list[str]:
         """Have the job say what it will change. Raises CannotBegin where it cannot, or may not change just that."""
@@ -284,7 +312,8 @@ class _Child:
         # An admin may have said otherwise than the class.
         job.read_only = order["read_only"]
         job._context = context
-        job.job_result = JobResultView(id=order["result_id"], user=order["username"])
+        kept = dict(order["gather"]["results"]) if order["gather"] else None
+        job.job_result = JobResultView(id=order["result_id"], user=order["username"], data=kept)
         if order["username"]:
             job.user = RequestUser(order["username"])
         if order["request"] is not None:
@@ -382,6 +411,20 @@ def _ended_by(error: BaseException, context: "_Context", changes: Changes) -> Ou
     return Outcome("errored", cause, return_value=None, output="", results={})
 
 
+def _parts(data: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Cut what is to be asked for into parts that fit into a frame."""
+    part: list[dict[str, Any]] = []
+    size = 0
+    for each in data:
+        part.append(each)
+        size += len(json.dumps(each))
+        if len(part) >= MOST_IN_PART or size > LONGEST_DATA:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
+
+
 class _Context:
     """What the run lends its job (see jobs.context.RunContext)."""
 
@@ -393,6 +436,10 @@ class _Context:
         self._folder = order["folder"]
         self._progress = Progress(line)
         self._numbers = itertools.count(1)
+        #: Of calls of `map`.
+        self._maps = itertools.count(1)
+        self._asked_count = 0
+        self._is_second_part = order["gather"] is not None
         self._changes = changes
         self._session: RunSession | None = None
         #: The pages of objects that were made since the last commit.
@@ -430,6 +477,31 @@ class _Context:
     def keep_report(self, data: dict[str, Any]) -> None:
         self._line.send("report", data)
 
+    def map(self, job: Any, data: list[dict[str, Any]], *, queue: str, at_once: int, stop_after: int) -> None:
+        class_path = class_path_of(job)
+        self._check_part()
+        self._asked_count += len(data)
+        if self._asked_count > MOST_CHILDREN:
+            raise ValueError(f"A run may ask for {MOST_CHILDREN:,} runs at most.")
+        number = next(self._maps)
+        for part in _parts(data):
+            self._line.send("map", number, class_path, queue[:LONGEST_QUEUE], at_once, stop_after, part)
+
+    def gather(self, method: str) -> None:
+        self._check_part()
+        self._line.send("gather", method)
+
+    def _check_part(self) -> None:
+        if self._is_second_part:
+            raise ValueError("The runs have ended: no more of them can be asked for by this one.")
+
+    def outcomes(self, after: int) -> list[dict[str, Any]]:
+        answer = self._line.ask("outcomes", after)
+        if "refused" in answer:
+            raise OSError(answer["refused"])
+        found: list[dict[str, Any]] = answer["outcomes"]
+        return found
+
     def hot_functions(self, functions: list[list[Any]]) -> None:
         self._line.send("profile", functions)
 
@@ -437,14 +509,36 @@ class _Context:
         self._line.send("step", grouping, began_at, ended_at)
 
     def create_file(self, name: str, content: bytes, content_type: str) -> str:
-        os.makedirs(self._folder, mode=0o700, exist_ok=True)
-        path = os.path.join(self._folder, f"made-{next(self._numbers)}")
+        path = self._place()
         with open(path, "xb") as file:
             file.write(content)
         answer = self._line.ask("file", name, path, content_type)
         if "refused" in answer:
             raise ValueError(answer["refused"])
         return f"/results/{self._result_id}/files/{answer['id']}"
+
+    def lines(self, grouping: str) -> Lines:
+        def keep(text: str, more: int) -> None:
+            self.log("info", text, grouping=grouping, markdown=False, more=more)
+
+        return Lines(keep)
+
+    def keep_output(self, name: str, path: str) -> int:
+        passing = self._place()
+        shutil.copyfile(path, passing)
+        answer = self._line.ask("output", name, passing)
+        if "refused" in answer:
+            raise ValueError(answer["refused"])
+        return int(answer["cut"])
+
+    @property
+    def folder(self) -> str:
+        os.makedirs(self._folder, mode=0o700, exist_ok=True)
+        return self._folder
+
+    def _place(self) -> str:
+        """Return a path at which a file passes through."""
+        return os.path.join(self.folder, f"made-{next(self._numbers)}")
 
     def end(self) -> None:
         """Say what was not said yet."""

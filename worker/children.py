@@ -110,7 +110,7 @@ class Children:
             ],
             stdin=subprocess.DEVNULL,
             pass_fds=(theirs.fileno(),),
-            env={**environment_of_jobs(), MARK: self._worker},
+            env={**self._folders(), **environment_of_jobs(), MARK: self._worker},
             start_new_session=True,
         )
         theirs.close()
@@ -118,6 +118,10 @@ class Children:
         self._control = ours
         self._frames = wire.Frames()
         self._spare = self._ask()
+
+    def _folders(self) -> dict[str, str]:
+        """Return where commands may write, unless the environment says so: scripts of bennettbot know it by this name."""
+        return {"WRITEABLE_DIR": str(self._settings.instance / "writeable")}
 
     @property
     def control(self) -> socket.socket:

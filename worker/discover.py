@@ -42,6 +42,8 @@ class Found:
     siblings: dict[str, str] = field(default_factory=dict)
     jobs: list[dict[str, Any]] = field(default_factory=list)
     errors: list[dict[str, str]] = field(default_factory=list)
+    #: {"name", "description", "restricted", "default_channel"} of each that it describes.
+    namespaces: list[dict[str, Any]] = field(default_factory=list)
     #: What its author had better change, in the shape of errors. Its jobs are there all the same.
     advice: list[dict[str, str]] = field(default_factory=list)
 
@@ -96,6 +98,7 @@ def _take(frame: dict[str, Any], found: dict[tuple[str, str], Found], clashes: l
         module_found.jobs = frame["jobs"]
         module_found.errors = frame["errors"]
         module_found.advice = frame["advice"]
+        module_found.namespaces = frame["namespaces"]
 
 
 class _Child:

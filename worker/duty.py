@@ -1,6 +1,7 @@
 """What every worker and scheduler does beside its work: say that it is here, reconcile, see who is gone, send messages."""
 
 import logging
+import math
 import random
 import threading
 import time
@@ -14,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from store.data_files import sync
 from store.platform import Platform
 from store.settings import Settings
-from worker import approvals, plan_runs, schedule_approvals
+from worker import approvals, plan_runs, schedule_approvals, suppressions
 from worker.failpoints import reach
 from worker.host import Process
 from worker.pausing import paused_queues
@@ -23,6 +24,7 @@ from worker.presence import IDLE, Presence, RollCall
 from worker.profiles import remove_old_profiles
 from worker.reconciler import Reconciler
 from worker.run_files import folders_of, remove_stale_folders
+from worker.slack.outbox import Outbox
 
 #: Between two passes; and while a run seems to be lost, which must be known within 15 seconds of the death.
 PASS_SECONDS = 2.0
@@ -61,13 +63,17 @@ class Duty:
         queues: Sequence[str],
         process: Process,
         facts: Callable[[], Facts],
+        labels: Sequence[str] = (),
     ) -> None:
         self._settings = settings
         self._platform = Platform(settings.database_url, standstill_seconds=STANDSTILL_SECONDS)
-        self._presence = Presence(self._platform, kind=kind, name=name, queues=queues, process=process)
+        self._presence = Presence(
+            self._platform, kind=kind, name=name, queues=queues, process=process, labels=labels
+        )
         self._facts = facts
         messages = Platform(settings.database_url, standstill_seconds=STANDSTILL_SECONDS)
         self._postman = Postman(settings, messages)
+        self._outbox = Outbox(settings, messages) if settings.slack.bot_token else None
         self.stop = threading.Event()
         #: Somebody wants this process to end after its run.
         self.drain = False
@@ -95,6 +101,8 @@ class Duty:
         with suppress(SQLAlchemyError):
             self._beat()
         self._postman.start()
+        if self._outbox is not None:
+            self._outbox.start()
         while not self.stop.wait(wait):
             began_at = time.monotonic()
             try:
@@ -113,7 +121,9 @@ class Duty:
                 logger.error("The database did not answer: %s", error)
                 self._init_clocks()
             pause = SUSPICIOUS_PASS_SECONDS if self._reconciler.suspects else PASS_SECONDS
-            wait = max(0.1, pause - (time.monotonic() - began_at))
+            wait = max(0.1, min(pause, self._next_seconds) - (time.monotonic() - began_at))
+        if self._outbox is not None:
+            self._outbox.end()
         self._postman.end()
         with suppress(SQLAlchemyError):
             self._presence.leave()
@@ -122,10 +132,12 @@ class Duty:
     def _init_clocks(self) -> None:
         self._reconciler = Reconciler(self._settings, self._platform)
         self._roll_call = RollCall(self._platform)
+        self._next_seconds = math.inf
 
     def _pass(self) -> None:
         self._beat()
         report = self._reconciler.run_once()
+        self._next_seconds = report.next_seconds
         self._presence.reconciled()
         for result_id in report.pushed:
             logger.info("Pushed %s: its queue did not have it, or it may start only now.", result_id)
@@ -139,6 +151,7 @@ class Duty:
             logger.info("The schedule %s makes no runs: nobody approved it in time.", schedule_id)
         for result_id in plan_runs.make_missing(self._platform, self._settings):
             logger.info("Run %s makes the plan of what waits for an approval.", result_id)
+        suppressions.purge(self._platform)
         for name in self._roll_call.run_once():
             logger.warning("%s is gone without a word.", name)
 

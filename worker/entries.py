@@ -212,10 +212,12 @@ class RunLog:
                 self._writer.ask(lambda: self._write(batch, values, steps=steps, patience=PATIENCE_SECONDS))
             )
 
-    def finish(self, end: Callable[[Connection], dict[str, Any]], **values: Any) -> Ticket:
+    def finish(
+        self, end: Callable[[Connection], dict[str, Any]], *, more: bool = False, **values: Any
+    ) -> Ticket:
         """Write what still waits and the end of the run in one transaction.
 
-        end: called in it, and returns the values that end the attempt.
+        end: called in it, and returns the values that end the attempt. more: it writes to other tables, too.
         """
         if self._dropped:
             self._waiting.append(
@@ -232,12 +234,14 @@ class RunLog:
         last = {**notes, **values}
         if all(ticket.done for ticket in self._tickets):
             # Nothing is on its way before it: to hand it over would take longer than to write it.
-            here = Ticket(lambda: self._write(batch, last, end, steps=steps, patience=0))
+            here = Ticket(lambda: self._write(batch, last, end, steps=steps, more=more, patience=0))
             here.run()
             if not isinstance(here.error, OperationalError):
                 return here
         return self._writer.ask(
-            lambda: self._write(batch, last, end, steps=steps, patience=END_PATIENCE_SECONDS, tried=True)
+            lambda: self._write(
+                batch, last, end, steps=steps, more=more, patience=END_PATIENCE_SECONDS, tried=True
+            )
         )
 
     def unlink(self, urls: Iterable[str]) -> None:
@@ -280,6 +284,7 @@ class RunLog:
         end: Callable[[Connection], dict[str, Any]] | None = None,
         *,
         steps: Sequence[Step] = (),
+        more: bool = False,
         patience: float,
         tried: bool = False,
     ) -> None:
@@ -289,7 +294,8 @@ class RunLog:
         note = [self._said_of_missing(lost)] if end and lost else []
         rows = self._rows([*batch, *note])
         platform = self._writer.platform
-        engine = platform.single if is_one_statement(platform.engine, rows) else platform.engine
+        alone = is_one_statement(platform.engine, rows) and not more
+        engine = platform.single if alone else platform.engine
         while True:
             try:
                 with engine.begin() as connection:

@@ -46,6 +46,8 @@ class Order(TypedDict):
     approved_code: str
     #: "make": only say what the run would change; "keep": say so, and hear whether it may; "": neither.
     plan: str
+    #: The second part of a run that has asked for others: {"method", "count", "results"}; None: the first one.
+    gather: dict[str, Any] | None
 
 
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode

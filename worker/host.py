@@ -40,10 +40,10 @@ def this_process() -> Process:
     return Process(host=this_host(), pid=pid, started=start_time(pid) or "")
 
 
-def process_name() -> str:
-    """Return a name for this process as a worker."""
+def process_name(first: str = "") -> str:
+    """Return a name for this process as a worker. first: what it begins with; by default the host's name."""
     # The last part: in a container every first worker has the same host name and pid as the one before it.
-    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
+    return f"{first or socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
 
 
 def this_host() -> str:

@@ -7,6 +7,7 @@ from store.models import Status
 from store.platform import Platform
 from store.settings import Settings
 from worker.children import Children
+from worker.gathering import next_of
 from worker.host import process_name, this_process
 from worker.supervisor import CANCEL_GRACE_SECONDS, Reason, Supervisor
 
@@ -24,12 +25,14 @@ class LocalWorker:
         self._supervisor = Supervisor(settings, platform, self._children, worker=name, process=this_process())
 
     def execute(self, result_id: UUID, on_beat: Callable[[], None]) -> bool:
-        """Execute one attempt of a run; False when it may not start yet, or is not to be done any more.
+        """Execute one attempt of a run, or of one that it waits for; False when none may start yet, or is to be done.
 
         on_beat: called every few seconds meanwhile, and after a `look` at once.
         """
         self._supervisor.on_beat = on_beat
-        return self._supervisor.execute(result_id) is not None
+        with self._supervisor.platform.reading() as db:
+            next_id = next_of(db, result_id)
+        return next_id is not None and self._supervisor.execute(next_id) is not None
 
     def look(self) -> None:
         """Have `on_beat` called at once. A signal handler may call this."""

@@ -45,7 +45,8 @@ class Mask:
         """Return a clean text without secret values. cut: it may end with the beginning of one."""
         for form in self._forms if cut else ():
             start = _begins_at(text, form)
-            if start is not None:
+            # What ends with all of it may end with its beginning, too.
+            if start is not None and not text.endswith(form):
                 text = text[:start] + REPLACEMENT
         # Not one pattern for all of them: `in` stays quick on every text and with every value.
         for form in self._forms:

@@ -86,18 +86,18 @@ def slack_blocks(delivery: Delivery, portal: str) -> dict[str, Any]:
     """Return what chat.postMessage and incoming webhooks take beside the channel."""
     content = delivery.content
     blocks: list[dict[str, Any]] = [
-        {"type": "header", "text": {"type": "plain_text", "text": _cut(delivery.title, MOST_HEADER)}}
+        {"type": "header", "text": {"type": "plain_text", "text": cut(delivery.title, MOST_HEADER)}}
     ]
-    lines = [*map(_mrkdwn, _text_of(content))]
-    lines += [f"*{_mrkdwn(label)}:* {_mrkdwn(text)}" for label, text in content.get("facts", ())]
+    lines = [*map(mrkdwn, _text_of(content))]
+    lines += [f"*{mrkdwn(label)}:* {mrkdwn(text)}" for label, text in content.get("facts", ())]
     if lines:
         blocks.append(_section("\n".join(lines)))
     if failures := content.get("failures"):
-        blocks.append(_section("\n".join(f">{_mrkdwn(each)}".replace("\n", "\n>") for each in failures)))
+        blocks.append(_section("\n".join(f">{mrkdwn(each)}".replace("\n", "\n>") for each in failures)))
     if address := url_of(content, portal):
-        blocks.append(_section(f"<{address}|{_mrkdwn(str(content.get('act', 'Open it')))}>"))
+        blocks.append(_section(f"<{address}|{mrkdwn(str(content.get('act', 'Open it')))}>"))
     # `text` is what notifications show, and what is read aloud.
-    return {"text": _cut(_mrkdwn(delivery.title), MOST_SECTION), "blocks": blocks, "unfurl_links": False}
+    return {"text": cut(mrkdwn(delivery.title), MOST_SECTION), "blocks": blocks, "unfurl_links": False}
 
 
 def as_json(delivery: Delivery, portal: str, moment: datetime) -> dict[str, Any]:
@@ -132,15 +132,15 @@ def _foot(delivery: Delivery, portal: str) -> str:
 
 
 def _section(text: str) -> dict[str, Any]:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": _cut(text, MOST_SECTION)}}
+    return {"type": "section", "text": {"type": "mrkdwn", "text": cut(text, MOST_SECTION)}}
 
 
-def _mrkdwn(text: str) -> str:
+def mrkdwn(text: str) -> str:
     """Have Slack show a text as it is: none of it may become a mention or a link."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _cut(text: str, most: int) -> str:
+def cut(text: str, most: int) -> str:
     if len(text) <= most:
         return text
     # Not within one of our own escapes.

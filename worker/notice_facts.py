@@ -1,7 +1,7 @@
 """What there is to say about a run, a request and a schedule, as the content of messages.
 
 {"texts": [sentences], "facts": [[label, text]], "failures": [texts], "path": of the page, "act": the words of its link,
-"result" | "approval" | "schedule": facts for programs}.
+"result" | "approval" | "schedule": facts for programs, "decide": the id of a run that can be decided on by a button}.
 """
 
 from typing import Any
@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 
 from store.models import FAMILIES, Approval, JobResult, LogEntry, MissedSlots, Schedule
 from store.notices import OUTCOMES, outcome_of
+from worker.origins import MAP
+from worker.slack.approval_message import needs_page
 
 MOST_FAILURES, LONGEST_FAILURE, LONGEST_CAUSE = 5, 400, 1_000
 #: So many lines at the end of the log are looked through for what failed.
@@ -53,6 +55,8 @@ def of_request(asked: JobResult | Schedule) -> dict[str, Any]:
         "path": f"/approvals/#r-{result.short_id}",
         "act": "See the request",
         "result": _for_programs(result),
+        # By buttons, where the message can have some.
+        **({} if needs_page(result.job) else {"decide": str(result.id)}),
     }
 
 
@@ -117,7 +121,8 @@ def _of_run(result: JobResult, texts: list[str]) -> dict[str, Any]:
 def _facts(result: JobResult) -> list[list[str]]:
     facts = [["Job", result.class_path], ["Asked for by", result.shown_username]]
     if result.origin_name:
-        facts.append([f"By the {result.origin or 'run'}", result.origin_name])
+        origin = "run" if result.origin in ("", MAP) else result.origin
+        facts.append([f"By the {origin}", result.origin_name])
     if result.dry_run:
         facts.append(["Mode", "Dry run"])
     facts.append(["Asked for at", _moment(result.created_at)])

@@ -74,7 +74,9 @@ _ASKED_OF_JOB = load_only(
     JobRecord.enabled,
     JobRecord.hidden,
     JobRecord.read_only,
+    JobRecord.restricted,
     JobRecord.dialect,
+    JobRecord.has_plan,
 )
 
 _WITH = (joinedload(JobResult.user), joinedload(JobResult.job).options(_ASKED_OF_JOB))

@@ -11,9 +11,11 @@ from sqlalchemy.orm import Session
 from store.models import Approval, JobResult
 
 #: "approval": whoever is to approve a run tries what it would do; "plan": it only says what it would change.
-Kind = Literal["", "schedule", "hook", "button", "chain", "webhook", "approval", "plan"]
+#: "map": another run has asked for it, and waits for its end.
+Kind = Literal["", "schedule", "hook", "button", "chain", "webhook", "slack", "approval", "plan", "map"]
 
 PLAN: Final = "plan"
+MAP: Final = "map"
 
 #: What runs are made by that are for whoever decides on another one: nothing follows from them.
 REHEARSALS = ("approval", PLAN)

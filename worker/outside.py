@@ -21,7 +21,7 @@ MOST_ANSWER_BYTES = 4_096
 LONGEST_URL = 2_000
 
 #: In these IPv6 addresses stands one of IPv4, to which the way leads.
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_HOLDING = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::/96"))
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -168,6 +168,8 @@ def _may_reach(address: Address, settings: NoticeSettings) -> bool:
     inner = inner_of(address)
     if inner is not None:
         return _may_reach(inner, settings)
+    if isinstance(address, ipaddress.IPv6Address) and address.is_site_local:
+        return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
@@ -175,7 +177,9 @@ def inner_of(address: Address) -> Address | None:
     """Return the IPv4 address that an IPv6 one stands for."""
     if not isinstance(address, ipaddress.IPv6Address):
         return None
-    if address in _NAT64:
+    if any(address in network for network in _HOLDING) and not (
+        address.is_loopback or address.is_unspecified
+    ):
         return ipaddress.IPv4Address(address.packed[-4:])
     return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from sqlalchemy.orm import Session
 
-from jobs.describe import LONGEST_GROUPING, LONGEST_NAME
+from jobs.describe import LONGEST_GROUPING, LONGEST_NAME, MOST_KEEP_DAYS
 from jobs.errors import InvalidData
 from store.audit import note
 from store.models import JobRecord
@@ -42,7 +42,7 @@ class Setting:
 
     name: str
     label: str
-    kind: Literal["line", "text", "switch", "seconds", "names"]
+    kind: Literal["line", "text", "switch", "seconds", "days", "names"]
     help: str = ""
 
 
@@ -76,6 +76,18 @@ SETTINGS = (
     ),
     Setting(
         "time_limit", "Hard time limit", "seconds", "Seconds until a run is ended; 0 is the portal’s default."
+    ),
+    Setting(
+        "keep_days",
+        "Keep results",
+        "days",
+        "Days until results that completed, or were canceled or denied, are removed; 0 is the portal’s default.",
+    ),
+    Setting(
+        "keep_failed_days",
+        "Keep failed results",
+        "days",
+        "The same for results that failed or errored; 0 is the portal’s default.",
     ),
     Setting("queues", "Queues", "names", "The first is the default; none stands for `default`."),
 )
@@ -161,6 +173,8 @@ def _checked(setting: Setting, value: Any) -> Any:
         return value
     if setting.kind == "seconds":
         return _seconds(value)
+    if setting.kind == "days":
+        return checked_days(value)
     if setting.kind == "names":
         return _names(value)
     if not isinstance(value, str):
@@ -184,6 +198,15 @@ def _seconds(value: Any) -> float:
     if not 0 <= seconds <= LONGEST_SECONDS:
         raise ValueError("Enter a number of seconds, or 0.")
     return seconds
+
+
+def checked_days(value: Any) -> int:
+    """Return a number of days. Raises ValueError, with a sentence."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    text = str(value).strip() if whole or isinstance(value, str) else ""
+    if not (text.isascii() and text.isdecimal() and len(text) <= 6 and int(text) <= MOST_KEEP_DAYS):
+        raise ValueError(f"Enter a whole number of days, at most {MOST_KEEP_DAYS:,}, or 0.")
+    return int(text)
 
 
 def _names(value: Any) -> list[str]:

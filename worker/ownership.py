@@ -12,10 +12,22 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, String, Update, bindparam, cast, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    String,
+    Update,
+    bindparam,
+    case,
+    cast,
+    func,
+    null,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
-from store.models import JobRecord, JobResult, Status, User, now
+from store.models import READY, JobRecord, JobResult, Status, User, now
 from store.platform import Platform
 from worker import rules
 from worker.attempts import end_of_attempt, read_facts, stop_cause
@@ -73,6 +85,8 @@ class Run(NamedTuple):
     commit: bool
     profile: bool
     ignore_singleton_lock: bool
+    #: READY: it has asked for others, and they have ended.
+    gathers: str
     soft_time_limit: float
     time_limit: float
     memory_limit: float
@@ -131,6 +145,9 @@ def _claim_by_rules(platform: Platform, values: dict[str, Any], *, postgres: boo
     return row
 
 
+_second_part = JobResult.gathers == READY
+
+
 @functools.cache
 def _claim(*, free: bool, postgres: bool) -> Update:
     """Return the statement that claims; with `free`, only what no rule holds back."""
@@ -143,9 +160,10 @@ def _claim(*, free: bool, postgres: bool) -> Update:
             status=Status.RUNNING,
             cause=None,
             progress=None,
-            hot_functions=None,
+            # What its first part left stays.
+            hot_functions=case((_second_part, JobResult.hot_functions), else_=null()),
             attempt=JobResult.attempt + 1,
-            started_at=at,
+            started_at=case((_second_part, func.coalesce(JobResult.started_at, at)), else_=at),
             began_at=None,
             worker=bindparam("by"),
             worker_host=bindparam("host"),
@@ -189,6 +207,7 @@ _TOLD = (
     JobResult.commit,
     JobResult.profile,
     JobResult.ignore_singleton_lock,
+    JobResult.gathers,
     JobResult.soft_time_limit,
     JobResult.time_limit,
     JobResult.memory_limit,

@@ -17,6 +17,7 @@ MOST_DRIFT = 10_000
 
 NOT_YET = "Its plan is not made yet. Wait for it: it is what you approve."
 ANOTHER = "Another plan was made meanwhile. Look at that one."
+NO_PLAN = "Its plan could not be made, so there is nothing to approve."
 UNSEEN = "Say which plan you approve."
 
 _NO_PLAN = (Status.FAILED, Status.ERRORED, Status.CANCELED)
@@ -50,8 +51,11 @@ def _changes(lines: Sequence[str]) -> str:
 
 def require_plan(db: Session, approval: Approval, job: JobRecord, seen: UUID | None) -> None:
     """Raise InvalidData unless whoever approves this has seen its plan. seen: the run that made the one they saw."""
-    if not job.has_plan or approval.why_no_plan:
+    if not job.has_plan:
         return
+    if approval.why_no_plan:
+        # What stands in the way of a plan stands in the way of the run, or is over soon: then the plan is made again.
+        raise InvalidData({"plan": [f"{NO_PLAN} {approval.why_no_plan}"]})
     if approval.planned_by is not None and seen is not None and seen != approval.planned_by:
         raise InvalidData({"plan": [ANOTHER]})
     row = db.execute(
@@ -65,7 +69,7 @@ def require_plan(db: Session, approval: Approval, job: JobRecord, seen: UUID | N
 
 def _why_none(row: Any) -> str:
     if row is not None and row.status in _NO_PLAN:
-        return f"Its plan could not be made, so there is nothing to approve. {row.cause or ''}".rstrip()
+        return f"{NO_PLAN} {row.cause or ''}".rstrip()
     return NOT_YET
 
 

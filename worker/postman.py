@@ -188,9 +188,10 @@ class Postman:
         if not report:
             return NO_REPORT
         if delivery.event == "ended":
-            return Told(*for_mail(report))
+            return Told(*for_mail(report, self._settings.notices.url))
         _, *others = report["pieces"]
-        return Told(*for_mail({"pieces": others}), subject=first_line(report) or delivery.title)
+        told = for_mail({"pieces": others}, self._settings.notices.url)
+        return Told(*told, subject=first_line(report) or delivery.title)
 
     def _why_not(self, delivery: Delivery) -> str:
         """Say why a message is not to be sent any more; "" where it is. It may have waited for hours."""

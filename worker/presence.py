@@ -53,7 +53,14 @@ class Presence:
     """
 
     def __init__(
-        self, platform: Platform | Engine, *, kind: str, name: str, queues: Sequence[str], process: Process
+        self,
+        platform: Platform | Engine,
+        *,
+        kind: str,
+        name: str,
+        queues: Sequence[str],
+        process: Process,
+        labels: Sequence[str] = (),
     ) -> None:
         self._engine = platform.engine if isinstance(platform, Platform) else platform
         self._name = name[:LONGEST_NAME]
@@ -67,6 +74,7 @@ class Presence:
             "started": process.started,
             "version": version(),
             "queues": list(queues),
+            "labels": list(labels),
         }
 
     def enter(self) -> None:

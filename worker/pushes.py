@@ -23,7 +23,7 @@ def push_first(
     if queues.push(settings, result_id, queue=queue, priority=priority, description=class_path):
         return True
     try:
-        _note_unpushed(db, result_id)
+        note_unpushed(db, [result_id])
     except OperationalError:
         # The run is accepted all the same; a reconciler will see that its queue does not have it.
         db.rollback()
@@ -58,7 +58,7 @@ def push_row(db: Session, settings: Settings, row: Any, *, front: bool = False) 
         front=front,
     )
     if not pushed:
-        _note_unpushed(db, row.id)
+        note_unpushed(db, [row.id])
         raise RedisError("The queue cannot be reached.")
     reach("push.done")
     return True
@@ -116,10 +116,11 @@ def _push_again(db: Session, settings: Settings, result_id: UUID) -> list[UUID]:
     return push_in_turn(db, settings, rows) if rows else []
 
 
-def _note_unpushed(db: Session, result_id: UUID) -> None:
+def note_unpushed(db: Session, result_ids: Sequence[UUID]) -> None:
+    """Have a reconciler push these rows, which their queue did not take. Commits `db`."""
     db.execute(
         update(JobResult)
-        .where(JobResult.id == result_id, JobResult.status == Status.PENDING)
+        .where(JobResult.id.in_(result_ids), JobResult.status == Status.PENDING)
         .values(pushed_at=None)
         .execution_options(synchronize_session=False)
     )

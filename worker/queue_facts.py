@@ -9,13 +9,13 @@ from typing import Any
 
 import rq
 from redis.exceptions import RedisError
-from sqlalchemy import case, func, or_, select
+from sqlalchemy import and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
-from store.models import JobRecord, JobResult, Queue, Status, WorkerProcess, now
+from store.models import WAITING, JobRecord, JobResult, Queue, Status, WorkerProcess, now
 from store.settings import Settings
 from worker.pausing import paused_queues
-from worker.presence import is_listening
+from worker.presence import BUSY, is_listening
 from worker.queues import DEFAULT_QUEUE, PRIORITIES, connect, eviction_policy, list_name
 
 #: The rate of a queue is that of the last minutes.
@@ -63,6 +63,19 @@ class RedisFacts:
     #: By which policy it throws things away when it is full; None: it does not.
     eviction_policy: str | None = None
     queued: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLoad:
+    """How much there was to do on one queue, and who was there for it."""
+
+    name: str
+    #: Runs that could start.
+    waiting: int
+    running: int
+    #: How many workers take runs from it, and how many of those have one in hand, from whatever queue.
+    workers: int
+    busy: int
 
 
 def present_workers(db: Session) -> Sequence[WorkerProcess]:
@@ -115,6 +128,27 @@ def queue_facts(
     return facts, redis
 
 
+def queue_loads(db: Session) -> list[QueueLoad]:
+    """Return all queues that anything speaks of, those with most to do first."""
+    listening = [row for row in present_workers(db) if is_listening(row)]
+    workers, busy = (
+        listening_workers(rows) for rows in (listening, [row for row in listening if row.state == BUSY])
+    )
+    waiting, running = _active(db)
+    names = {*paused_queues(db), *waiting, *running, *workers, *_of_jobs(db)}
+    loads = [
+        QueueLoad(
+            name,
+            waiting=waiting.get(name, {}).get("waiting", 0),
+            running=running.get(name, 0),
+            workers=workers[name],
+            busy=busy[name],
+        )
+        for name in names
+    ]
+    return sorted(loads, key=lambda load: (-load.waiting - load.running, -load.workers, load.name))
+
+
 def redis_facts(settings: Settings, names: Sequence[str]) -> RedisFacts:
     connection = connect(settings)
     try:
@@ -145,7 +179,10 @@ def redis_facts(settings: Settings, names: Sequence[str]) -> RedisFacts:
 def _active(db: Session) -> tuple[dict[str, dict[str, Any]], dict[str, int]]:
     """Return what is to say of the waiting runs, and the number of the running ones, by queue."""
     moment = now()
-    due = or_(JobResult.not_before.is_(None), JobResult.not_before <= moment)
+    # What waits for others it has asked for does not wait for a worker.
+    due = and_(
+        or_(JobResult.not_before.is_(None), JobResult.not_before <= moment), JobResult.gathers != WAITING
+    )
     # A retry has not waited for a worker since it was first asked for.
     since = case(
         (JobResult.not_before > JobResult.created_at, JobResult.not_before), else_=JobResult.created_at

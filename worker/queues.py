@@ -3,7 +3,7 @@
 import functools
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 from uuid import UUID
 
@@ -101,26 +101,66 @@ def push(
     """
     pipeline = connect(settings).pipeline()
     try:
-        _queue(settings, queue, priority).enqueue(
-            EXECUTE,
-            str(result_id),
-            job_id=str(result_id),
-            # RQ's own limit is far off: the worker watches the run's limits.
-            job_timeout=-1,
-            result_ttl=KEEP_SECONDS,
-            failure_ttl=KEEP_SECONDS,
+        _enqueue(
+            settings,
+            pipeline,
+            result_id,
+            queue=queue,
+            priority=priority,
             description=description,
-            at_front=front,
-            pipeline=pipeline,
+            front=front,
         )
-        # Idle workers wait on this list alone, and then look through those of all priorities.
-        wake = wake_key(queue)
-        pipeline.rpush(wake, "1")
-        pipeline.ltrim(wake, -MOST_WAKES, -1)
-        pipeline.expire(wake, KEEP_WAKES_SECONDS)
+        _wake(pipeline, queue)
         pipeline.execute()
     except RedisError as error:
         logger.warning("Redis did not take run %s, which waits: %s", result_id, error)
+        return False
+    return True
+
+
+def _enqueue(
+    settings: Settings,
+    pipeline: Any,
+    result_id: UUID,
+    *,
+    queue: str,
+    priority: str,
+    description: str,
+    front: bool = False,
+) -> None:
+    _queue(settings, queue, priority).enqueue(
+        EXECUTE,
+        str(result_id),
+        job_id=str(result_id),
+        # RQ's own limit is far off: the worker watches the run's limits.
+        job_timeout=-1,
+        result_ttl=KEEP_SECONDS,
+        failure_ttl=KEEP_SECONDS,
+        description=description,
+        at_front=front,
+        pipeline=pipeline,
+    )
+
+
+def _wake(pipeline: Any, queue: str, count: int = 1) -> None:
+    """Wake so many idle workers: they wait on this list alone, and then look through those of all priorities."""
+    wake = wake_key(queue)
+    pipeline.rpush(wake, *["1"] * count)
+    pipeline.ltrim(wake, -MOST_WAKES, -1)
+    pipeline.expire(wake, KEEP_WAKES_SECONDS)
+
+
+def push_all(settings: Settings, runs: Sequence[tuple[UUID, str, str]], *, description: str) -> bool:
+    """Put many ids on their queues as `push` does, (id, queue, priority) each, with one way to Redis and back."""
+    pipeline = connect(settings).pipeline()
+    try:
+        for result_id, queue, priority in runs:
+            _enqueue(settings, pipeline, result_id, queue=queue, priority=priority, description=description)
+        for queue in {queue for _, queue, _ in runs}:
+            _wake(pipeline, queue, min(len(runs), MOST_WAKES))
+        pipeline.execute()
+    except RedisError as error:
+        logger.warning("Redis did not take %s runs, which wait: %s", len(runs), error)
         return False
     return True
 

@@ -1,7 +1,11 @@
 """Compares rows with facts and mends what fell between two processes. Safe to run many times, by many."""
 
+import logging
+import math
+import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -10,6 +14,7 @@ from uuid import UUID
 
 from redis.exceptions import RedisError
 from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from store.data import Data
@@ -18,17 +23,24 @@ from store.platform import Platform
 from store.settings import Settings
 from worker import rules
 from worker.failpoints import reach
+from worker.fan_out import is_left, make
+from worker.gathering import look_after
 from worker.host import MARK, Process, is_alive, kill_processes, marked_processes, this_host
 from worker.markers import bury
 from worker.ownership import end_lost
 from worker.pushes import push_in_turn, push_row, release_key
 from worker.queues import listed_ids
 
+logger = logging.getLogger("errand.reconciler")
+
 #: A row this young is still on its way from `submit` to the queue.
 PUSH_GRACE = timedelta(seconds=3)
 
 #: At most this many rows are looked at in a pass, of each kind; the next pass goes on.
 MOST_ROWS = 500
+
+#: What runs have asked for of others is waited for so long in a pass.
+MAKE_SECONDS = 1.0
 
 #: A list no longer than this is read whole; of a longer one only this many, unless something seems to be missing.
 LIST_HEAD = 1000
@@ -65,6 +77,8 @@ class Report:
     pushed: list[UUID] = field(default_factory=list)
     ended: list[UUID] = field(default_factory=list)
     expired: list[UUID] = field(default_factory=list)
+    #: The seconds until a run may start that waits for nothing but that.
+    next_seconds: float = math.inf
 
 
 class Reconciler:
@@ -77,6 +91,8 @@ class Reconciler:
         self._settings = settings
         self._platform = platform
         self._seen: dict[UUID, tuple[tuple[int, int], float]] = {}
+        #: Makes what runs have asked for.
+        self._maker: threading.Thread | None = None
         #: Where the next page of waiting rows begins.
         self._after: tuple[datetime, UUID] | None = None
 
@@ -93,13 +109,38 @@ class Reconciler:
                 return report  # This code does not know what the rows mean by now.
         self._end_lost(report)
         self._end_expired(report)
+        report.next_seconds = self._until_next()
         try:
             self._push_due(report)
             self._push_in_turn(report)
             self._push_missing(report)
         except RedisError:
             pass  # The next pass tries again.
+        self._look_after_fan_outs(report)
         return report
+
+    def _look_after_fan_outs(self, report: Report) -> None:
+        """Have made what runs have asked for, and see which of them wait for nothing any more."""
+        at_it = self._maker is not None and self._maker.is_alive()
+        if not at_it and is_left(self._platform):
+            # Beside all else: a job may have each of its inputs judged by code of its own.
+            self._maker = threading.Thread(target=self._make, name="maker", daemon=True)
+            self._maker.start()
+            self._maker.join(MAKE_SECONDS)
+        with suppress(RedisError):
+            report.pushed += look_after(self._platform, self._settings)
+
+    def _make(self) -> None:
+        try:
+            make(self._platform, self._settings)
+        except (SQLAlchemyError, RedisError) as error:
+            logger.warning("What runs ask for is made later: %s", error)
+
+    def _until_next(self) -> float:
+        at = now()
+        with self._platform.reading() as db:
+            moment = rules.next_moment(db, at)
+        return math.inf if moment is None else (moment - at).total_seconds()
 
     # Read first, write later, row by row: on SQLite a pass must not keep everybody else waiting.
 
@@ -266,16 +307,22 @@ def _process_of(row: Any) -> Process:
 
 
 def _unpushed(at: datetime) -> Any:
-    return and_(rules.due(at), JobResult.pushed_at.is_(None))
+    # What has a limit of the run that asked for it is pushed by worker.gathering.
+    return and_(
+        rules.due(at), JobResult.pushed_at.is_(None), or_(JobResult.map_limit.is_(None), ~rules.BEGINS)
+    )
 
 
 def _ruled() -> Any:
     """Say that other runs decide when this one may start."""
-    return or_(
-        and_(
-            JobResult.concurrency_key.is_not(None),
-            func.coalesce(JobRecord.concurrency_limit, 0) > 0,
-            ~rules.IGNORES_LOCK,
+    return and_(
+        rules.BEGINS,
+        or_(
+            and_(
+                JobResult.concurrency_key.is_not(None),
+                func.coalesce(JobRecord.concurrency_limit, 0) > 0,
+                ~rules.IGNORES_LOCK,
+            ),
+            func.coalesce(JobRecord.rate_limit, "") != "",
         ),
-        func.coalesce(JobRecord.rate_limit, "") != "",
     )

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from jobs.describe import LONGEST_NAME
 from jobs.loading import Source
-from store.models import GIT, JobRecord, JobSource, LoadError, now
+from store.models import GIT, JobRecord, JobSource, LoadError, Namespace, now
 from store.settings import Settings
 from store.text import clean_text
 from worker.awaited_jobs import adopt
@@ -125,7 +125,9 @@ def _elsewhere(db: Session, sources: list[Source]) -> dict[str, JobSource]:
     return {row.name: row for row in known}
 
 
-def _part(model: type[JobRecord] | type[LoadError], within: tuple[str, ...]) -> ColumnElement[bool]:
+def _part(
+    model: type[JobRecord] | type[LoadError] | type[Namespace], within: tuple[str, ...]
+) -> ColumnElement[bool]:
     """Return what holds for the rows of a source, or of one of its modules; without either, of all but git's."""
     if not within:
         return not_(model.source.startswith(GIT, autoescape=True))
@@ -197,9 +199,29 @@ def store_records(
     report.errors = [row for row in rows if not row.advice]
     db.execute(delete(LoadError).where(_part(LoadError, within)))
     db.add_all(rows)
+    _store_namespaces(db, found, kept, within)
     db.flush()
     adopt(db)
     return report
+
+
+def _store_namespaces(
+    db: Session, found: Sequence[Found], kept: Collection[str], within: tuple[str, ...]
+) -> None:
+    """Write anew what modules say of their commands in Slack."""
+    db.execute(delete(Namespace).where(_part(Namespace, within), Namespace.source.not_in(kept)))
+    db.add_all(
+        Namespace(
+            source=module.source,
+            module=module.module,
+            name=said["name"],
+            description=said["description"],
+            restricted=said["restricted"],
+            default_channel=said["default_channel"],
+        )
+        for module in found
+        for said in module.namespaces
+    )
 
 
 def _names_of_others(db: Session, kept: Collection[str], within: tuple[str, ...]) -> set[tuple[str, str]]:

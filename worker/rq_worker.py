@@ -7,7 +7,7 @@ Whatever lies in Redis, nothing is imported or unpickled from it: the id alone c
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any, cast
@@ -96,6 +96,8 @@ class Worker(rq.Worker):
         self._ordered_queues = self.queues[:]
         self.settings = settings or load_settings()
         self.stop_grace_seconds = STOP_GRACE_SECONDS
+        #: What it says of itself, for people.
+        self.labels: Sequence[str] = ()
         self.log_job_description = False
         #: (queue, list of its ids), the most urgent first.
         self._lists = [
@@ -137,6 +139,7 @@ class Worker(rq.Worker):
             queues=self.queue_names(),
             process=self.supervisor.process,
             facts=self._facts,
+            labels=self.labels,
         )
         self._join_others(*args, **kwargs)
         self._warn_of_eviction()

@@ -34,7 +34,18 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased
 
 from jobs.kinds import secret_names
-from store.models import FINAL, SINGLETON, JobRecord, JobResult, JobStart, Status, now
+from store.models import (
+    FINAL,
+    READY,
+    SINGLETON,
+    WAITING,
+    JobRecord,
+    JobResult,
+    JobStart,
+    Status,
+    Suppression,
+    now,
+)
 from store.platform import SCHEMA
 from worker.attempts import ended, seconds, stop_cause
 
@@ -42,12 +53,16 @@ LONGEST_KEY = 500
 
 REPLACED = "Replaced by a newer run."
 
+#: What the cause of a run begins with whose job is suppressed.
+SUPPRESSED = "Suppressed"
+
 UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 UNITS = {"s": "a second", "m": "a minute", "h": "an hour", "d": "a day"}
 
-#: Which of the runs that wait goes first: by this, then by age.
+#: Which of the runs that wait goes first: by this, then by how long they have stood in line.
 rank = case({"high": 0, "low": 2}, value=JobResult.priority, else_=1)
-ORDER = (rank, JobResult.created_at, JobResult.id)
+turn = func.coalesce(JobResult.turn_at, JobResult.created_at)
+ORDER = (rank, turn, JobResult.id)
 
 #: Written out, because the indexes of waiting rows serve no query that names the state as a parameter.
 PENDING: ColumnElement[bool] = JobResult.status == literal_column(f"'{Status.PENDING}'")
@@ -91,14 +106,54 @@ COMES_AFTER: ColumnElement[bool] = exists().where(
 )
 
 
+#: Says that it has not asked for others: what has, goes on, and takes no place.
+BEGINS: ColumnElement[bool] = JobResult.gathers == ""
+
+
 def due(at: Any) -> ColumnElement[bool]:
-    """Say that a run waits, and not for a later moment or another run. at: a time, or the parameter for one."""
+    """Say that a run waits, and not for a later moment or other runs. at: a time, or the parameter for one."""
     return and_(
         PENDING,
         or_(JobResult.not_before.is_(None), JobResult.not_before <= at),
         or_(JobResult.expires_at.is_(None), JobResult.expires_at > at),
         or_(JobResult.after_id.is_(None), ~COMES_AFTER),
+        JobResult.gathers != WAITING,
+        # What has begun goes on.
+        or_(~BEGINS, ~exists().where(*_suppresses(JobResult.job_id, at))),
     )
+
+
+def _suppresses(job_id: Any, at: Any) -> tuple[ColumnElement[bool], ...]:
+    """Say that no run of this job begins now."""
+    return Suppression.job_id == job_id, Suppression.starts_at <= at, Suppression.ends_at > at
+
+
+# --- a later moment ----------------------------------------------------------------------------------------------
+
+
+def delayed(asked_at: datetime, seconds: float) -> dict[str, Any]:
+    """Return what is said of a run that is to start so many seconds after it was asked for, as column values."""
+    if seconds <= 0:
+        return {}
+    starts_at = asked_at + timedelta(seconds=seconds)
+    cause = f"It waits until {clock_time(starts_at, asked_at, seconds=True)}."
+    return {"not_before": starts_at, "turn_at": starts_at, "pushed_at": None, "cause": cause}
+
+
+def clock_time(moment: datetime, at: datetime, *, seconds: bool = False) -> str:
+    """Return a moment for a sentence: with its day where that is not the one of `at`."""
+    day = "" if moment.date() == at.date() else f"{moment:%Y-%m-%d} "
+    return f"{day}{moment:%H:%M:%S} UTC" if seconds else f"{day}{moment:%H:%M} UTC"
+
+
+def next_moment(db: Connection | Session, at: datetime) -> datetime | None:
+    """Return when the next run may start that only waits for the time to pass; None: there is no such run."""
+    waiting = select(func.min(JobResult.not_before)).where(
+        PENDING, JobResult.pushed_at.is_(None), JobResult.not_before > at
+    )
+    suppressed = select(func.min(Suppression.ends_at)).where(Suppression.ends_at > at)
+    moments = [moment for moment in (db.scalar(waiting), db.scalar(suppressed)) if moment is not None]
+    return min(moments, default=None)
 
 
 # --- at submit ---------------------------------------------------------------------------------------------------
@@ -185,7 +240,11 @@ def free(at: Any) -> ColumnElement[bool]:
         JobRecord.id == JobResult.job_id, or_(JobRecord.rate_limit != "", JobRecord.withdrawn)
     )
     return and_(
-        due(at), JobResult.cancel_requested_at.is_(None), JobResult.concurrency_key.is_(None), ~limited
+        due(at),
+        JobResult.cancel_requested_at.is_(None),
+        JobResult.concurrency_key.is_(None),
+        JobResult.map_limit.is_(None),
+        ~limited,
     )
 
 
@@ -203,10 +262,13 @@ def may_start(connection: Connection, result_id: UUID, at: datetime) -> bool:
         values = ended(Status.CANCELED, expired(row))
     elif row.withdrawn:
         values = ended(Status.CANCELED, f"{row.name} was switched off by its author while this run waited.")
-    elif row.comes_after or (row.not_before is not None and row.not_before > at):
+    elif row.comes_after or row.gathers == WAITING or (row.not_before is not None and row.not_before > at):
         values = {"pushed_at": None}
+    elif not row.gathers and (cause := suppressed(connection, row.job_id, at)):
+        values = {"pushed_at": None, "cause": cause}
     else:
-        held = _refused(connection, row) or _held_back(connection, row, at)
+        # What has asked for others has kept its place meanwhile.
+        held = None if row.gathers else _refused(connection, row) or _held_back(connection, row, at)
         if held is None:
             return True
         values = {"pushed_at": None, **held}
@@ -219,7 +281,7 @@ def note_start(connection: Connection, result_id: UUID, at: datetime) -> None:
     row = connection.execute(
         select(JobRecord.id, JobRecord.rate_limit)
         .join(JobResult, JobResult.job_id == JobRecord.id)
-        .where(JobResult.id == result_id)
+        .where(JobResult.id == result_id, BEGINS)
     ).first()
     limit = rate(row.rate_limit) if row else None
     if row is None or limit is None:
@@ -248,12 +310,17 @@ def _waiting(connection: Connection, result_id: UUID) -> Row[Any] | None:
             JobResult.queue,
             rank.label("rank"),
             JobResult.created_at,
+            turn.label("turn"),
             JobResult.concurrency_key,
             JobResult.not_before,
             JobResult.expires_at,
             JobResult.cancel_requested_at,
             JobResult.canceled_by,
             JobResult.name,
+            JobResult.gathers,
+            JobResult.parent_id,
+            JobResult.origin_id,
+            JobResult.map_limit,
             IGNORES_LOCK.label("ignores_lock"),
             COMES_AFTER.label("comes_after"),
             JobRecord.concurrency_limit,
@@ -264,6 +331,16 @@ def _waiting(connection: Connection, result_id: UUID) -> Row[Any] | None:
         .outerjoin(JobRecord, JobRecord.id == JobResult.job_id)
         .where(JobResult.id == result_id, PENDING, SCHEMA_FITS)
     ).first()
+
+
+def suppressed(db: Connection | Session, job_id: UUID | None, at: datetime) -> str:
+    """Return until when no run of the job begins, and who said so, in a sentence; "" where one may."""
+    query = select(Suppression.ends_at, Suppression.username).where(*_suppresses(job_id, at))
+    last = db.execute(query.order_by(Suppression.ends_at.desc()).limit(1)).first()
+    if last is None:
+        return ""
+    by = f" by {last.username}" if last.username else ""
+    return f"{SUPPRESSED} until {clock_time(last.ends_at, at)}{by}."
 
 
 def _refused(connection: Connection, row: Row[Any]) -> dict[str, Any] | None:
@@ -278,6 +355,10 @@ def _refused(connection: Connection, row: Row[Any]) -> dict[str, Any] | None:
 
 def _held_back(connection: Connection, row: Row[Any], at: datetime) -> dict[str, Any] | None:
     """Return why it is not this run's turn, as column values; None when it is."""
+    if row.map_limit:
+        lock(connection, f"map {row.origin_id}")
+        if running_of_map(connection, row.parent_id, row.origin_id) >= row.map_limit:
+            return {"cause": waits_in_map(row.map_limit)}
     limit, by_rate = 0 if row.ignores_lock else row.concurrency_limit, rate(row.rate_limit)
     if not (row.concurrency_key and limit) and by_rate is None:
         return None
@@ -296,6 +377,16 @@ def _held_back(connection: Connection, row: Row[Any], at: datetime) -> dict[str,
     return None
 
 
+def next_of_map(
+    db: Connection | Session, parent_id: UUID, origin_id: UUID, room: int, at: datetime
+) -> Sequence[Row[Any]]:
+    """Return the unpushed ones among the next `room` runs of one call of `map`, in their order."""
+    of_parent = (JobResult.parent_id == parent_id, JobResult.origin_id == origin_id)
+    query = select(*PUSHED).where(*of_parent, due(at), BEGINS)
+    rows = db.execute(query.order_by(JobResult.map_number).limit(room)).all()
+    return [row for row in rows if row.pushed_at is None]  # type: ignore[misc]
+
+
 def _at_once(limit: int) -> str:
     return "one run" if limit == 1 else f"at most {limit} runs"
 
@@ -307,13 +398,10 @@ def _ahead(connection: Connection, row: Row[Any], same: ColumnElement[bool], at:
         rank < row.rank,
         and_(
             rank == row.rank,
-            or_(
-                JobResult.created_at < row.created_at,
-                and_(JobResult.created_at == row.created_at, JobResult.id < row.id),
-            ),
+            or_(turn < row.turn, and_(turn == row.turn, JobResult.id < row.id)),
         ),
     )
-    query = select(func.count()).where(same, due(at), JobResult.queue == row.queue, before)
+    query = select(func.count()).where(same, due(at), BEGINS, JobResult.queue == row.queue, before)
     return connection.scalar(query) or 0
 
 
@@ -321,8 +409,25 @@ def _ahead(connection: Connection, row: Row[Any], same: ColumnElement[bool], at:
 
 
 def running(db: Connection | Session, key: str) -> int:
-    query = select(func.count()).where(JobResult.concurrency_key == key, JobResult.status == Status.RUNNING)
-    return db.scalar(query) or 0
+    """Count the runs with this key that have begun: those that wait for others they have asked for, too."""
+    same = JobResult.concurrency_key == key
+    begun = select(func.count()).where(same, JobResult.status == Status.RUNNING)
+    gathering = select(func.count()).where(
+        same, PENDING, or_(JobResult.gathers == WAITING, JobResult.gathers == READY)
+    )
+    return (db.scalar(begun) or 0) + (db.scalar(gathering) or 0)
+
+
+def running_of_map(db: Connection | Session, parent_id: UUID, origin_id: UUID) -> int:
+    """Count the runs of one call of `map` that have begun, and not ended."""
+    of_parent = (JobResult.parent_id == parent_id, JobResult.origin_id == origin_id)
+    begun = select(func.count()).where(*of_parent, JobResult.status == Status.RUNNING)
+    gathering = select(func.count()).where(*of_parent, PENDING, JobResult.gathers != "")
+    return (db.scalar(begun) or 0) + (db.scalar(gathering) or 0)
+
+
+def waits_in_map(limit: int) -> str:
+    return f"It waits until it is its turn: {_at_once(limit)} of these at once."
 
 
 def running_beside(db: Session, result_id: UUID, key: str) -> Sequence[UUID]:
@@ -357,9 +462,13 @@ def in_turn(
 ) -> Sequence[Row[Any]]:
     """Return the unpushed ones among the next `room` runs of each queue, in their order."""
     place = func.row_number().over(partition_by=JobResult.queue, order_by=ORDER)
-    waiting = select(*PUSHED, rank.label("rank"), place.label("place")).where(same, due(at)).subquery()
+    waiting = (
+        select(*PUSHED, rank.label("rank"), turn.label("turn"), place.label("place"))
+        .where(same, due(at), BEGINS)
+        .subquery()
+    )
     query = select(waiting).where(waiting.c.place <= room, waiting.c.pushed_at.is_(None))
-    return db.execute(query.order_by(waiting.c.rank, waiting.c.created_at, waiting.c.id)).all()
+    return db.execute(query.order_by(waiting.c.rank, waiting.c.turn, waiting.c.id)).all()
 
 
 #: What a push needs to know of a row.

@@ -1,4 +1,4 @@
-"""The scheduler process: it fires schedules, syncs git repositories, does the duty of all, and tidies up."""
+"""The scheduler process: it fires schedules, syncs git repositories, keeps the search, samples queues, does the duty of all, and tidies up."""
 
 import logging
 import os
@@ -15,13 +15,19 @@ from store.platform import Platform
 from store.settings import Settings, SettingsError
 from worker.chains import keep_chaining
 from worker.duty import STANDSTILL_SECONDS, Duty, Facts
+from worker.entry_search import keep_indexing
 from worker.firing import keep_firing
 from worker.hooks import keep_hooking
 from worker.host import memory_of, process_name, this_process
+from worker.json_log import set_up
 from worker.postman import forget_old
 from worker.presence import SCHEDULER, forget_gone
+from worker.retention import keep_pruning
 from worker.run_files import sweep
+from worker.samples import Sampler
+from worker.slack.outbox import forget_old_messages
 from worker.syncs import keep_synced
+from worker.tally import keep_tallying
 from worker.webhook_log import forget_old_deliveries
 
 #: Passes between two rounds of tidying up.
@@ -32,6 +38,8 @@ logger = logging.getLogger("errand.scheduler")
 
 def main(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT."""
+    if settings.log_json:
+        set_up(settings, "scheduler")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -52,13 +60,26 @@ def run(settings: Settings, stop: threading.Event) -> None:
     # Each in a thread of its own: what is due is due, however long anything else takes.
     threads = [
         threading.Thread(target=keep, args=(settings, platform, stop), name=name)
-        for name, keep in (("firing", keep_firing), ("hooks", keep_hooking), ("chains", keep_chaining))
+        for name, keep in (
+            ("firing", keep_firing),
+            ("hooks", keep_hooking),
+            ("chains", keep_chaining),
+            ("search", keep_indexing),
+            ("tally", keep_tallying),
+            ("retention", keep_pruning),
+        )
     ]
     # A slow server must not keep this process from ending.
     threading.Thread(target=keep_synced, args=(settings, stop), name="syncs", daemon=True).start()
     for thread in threads:
         thread.start()
-    duty.run(after_pass=lambda platform, number: _tidy_at_times(settings, platform, number))
+    sampler = Sampler()
+
+    def after_pass(platform: Platform, number: int) -> None:
+        sampler.run_once(platform)
+        _tidy_at_times(settings, platform, number)
+
+    duty.run(after_pass=after_pass)
     for thread in threads:
         thread.join()
     platform.dispose()
@@ -81,6 +102,7 @@ def tidy(settings: Settings, platform: Platform) -> None:
             pass
     forget_old(platform)
     forget_old_deliveries(platform)
+    forget_old_messages(platform)
     try:
         sweep(platform.engine, file_store(settings, platform.engine))
     except SettingsError as error:

@@ -103,6 +103,38 @@ def create(
     may_store: called with the queue of its runs when all is well; what it raises goes to the caller.
     Raises InvalidData, NotRunnable or Forbidden, before anything is stored.
     """
+    schedule = add(
+        db,
+        settings,
+        job=job,
+        raw=raw,
+        user=user,
+        timetable=timetable,
+        commit=commit,
+        queue=queue,
+        form=form,
+        questions=questions,
+        may_store=may_store,
+    )
+    db.commit()
+    return schedule
+
+
+def add(
+    db: Session,
+    settings: Settings,
+    *,
+    job: JobRecord,
+    raw: Mapping[str, Any],
+    user: User,
+    timetable: Timetable,
+    commit: bool | None = None,
+    queue: str | None = None,
+    form: bool = False,
+    questions: Questions | None = None,
+    may_store: Callable[[Session, str], object] | None = None,
+) -> Schedule:
+    """Do the same, but let the caller commit: where the job's code has to be asked, what was done so far is committed."""
     if timetable.times.interval == "immediately":
         raise ValueError("What is to run now is submitted.")
     inputs = _checked(
@@ -117,7 +149,6 @@ def create(
     db.flush()
     ask_for(db, schedule, job, user)
     note(db, "schedule.create", str(schedule.id), actor=user.username, after=said_of(schedule))
-    db.commit()
     return schedule
 
 

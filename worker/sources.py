@@ -18,7 +18,8 @@ from worker.snapshots import NoSnapshot, materialise
 def job_sources(settings: Settings) -> list[Source]:
     """Return the jobs folders as `local`, and the jobs of all plugins as `plugins`."""
     modules = [module for plugin in load_words(settings.plugins) for module in plugin.jobs]
-    sources = [Source("local", folders=tuple(str(folder) for folder in settings.jobs_roots))]
+    folders = tuple(str(folder) for folder in settings.jobs_roots)
+    sources = [Source("local", folders, plugins_config=str(settings.schleuder_config or ""))]
     return [*sources, Source("plugins", modules=tuple(modules))] if modules else sources
 
 

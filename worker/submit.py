@@ -18,11 +18,11 @@ from jobs.errors import InvalidData
 from jobs.files import Upload
 from jobs.kinds import secret_names
 from store.audit import note
-from store.models import JobRecord, JobResult, Status, User, now
+from store.models import JobRecord, JobResult, JoinedRequest, Status, User, now
 from store.permissions import look_up, require
 from store.sealing import Box, current_key
 from store.settings import Settings
-from worker import rules, run_files
+from worker import equal_requests, rules, run_files
 from worker.approvals import ask, bring_along
 from worker.asked import NotRunnable as NotRunnable
 from worker.asked import (
@@ -40,6 +40,7 @@ from worker.pushes import push_first
 from worker.questions import Questions
 from worker.queues import withdraw
 from worker.rights import require_inputs
+from worker.room import require_room_for_files, require_room_on_queues
 from worker.run_options import NO_OPTIONS, RunOptions, may_profile
 
 LONGEST_KEY = 200
@@ -118,6 +119,7 @@ def submit(
     sealed: Reused | None = None,
     origin: Origin = A_PERSON,
     push: bool = True,
+    delay: float | None = None,
 ) -> JobResult:
     """Store one run of `job`, queue it, and return its row. Commits `db`.
 
@@ -133,7 +135,10 @@ def submit(
     sealed: the inputs that nobody here can read, of an earlier run; `raw` has the others.
     origin: what asks, where no person does so just now. Where it has asked for the same before, nothing is stored, and
     Taken is raised, as its own `claim` may.
-    push: False for a caller who executes it at once: its queue does not hear of it.
+    push: False for a caller who executes it at once: its queue does not hear of it, and it is not delayed.
+    delay: the seconds that it waits at least; None: as many as the job says.
+    Where the job counts equal requests once, and a run waits that is the same, that one takes its new place in line and is
+    returned, with `repeated` and `joined` set; an origin with a key has a run of its own, which is canceled.
     Raises InvalidData (KeyReused among them), NotRunnable, Forbidden or Taken, before anything is stored. That Redis cannot
     be reached is no error: the row has `pushed_at` None then, and the reconciler pushes it later. A rule of the job
     may have canceled it already: it says so in its cause.
@@ -163,8 +168,12 @@ def submit(
     data = check_inputs(db, settings, job, raw, form=form, questions=questions, sealed=reused, user=asks)
     if not permitted:
         require_inputs(user, job, readable(job, data), chosen)
+        # Only now: what looks into the database keeps others from writing, and to check inputs may take long.
+        require_room_on_queues(db, settings, origin)
+        if user is not None:
+            require_room_for_files(db, settings, user, data)
     with run_files.keeping(settings, db, data) as kept:
-        result = _row(
+        result = new_row(
             db,
             settings,
             job,
@@ -175,12 +184,20 @@ def submit(
             options=options,
             sealed=sealed,
             permitted=permitted,
+            delay=(job.delay if delay is None else delay) if push else 0.0,
         )
         result.idempotency_key, result.idempotency_digest = idempotency_key, digest
         origin.mark(result)
         result.request, result.uploads = request, len(kept.keys)
+        result.dedupe_key = equal_requests.key_of(settings, job, result) if push else None
+        asks_first = job.approval_required and origin.approval is None
+        earlier = None if asks_first else equal_requests.waiting(db, result)
+        if earlier is not None and origin.key is None:
+            return _join(db, settings, earlier, result, origin)
         ended = [*_claim(db, origin, result)]
-        waits = job.approval_required and origin.approval is None and not result.finished
+        if earlier is not None and not result.finished:
+            equal_requests.skip(result, earlier)
+        waits = asks_first and not result.finished
         if waits:
             ask(db, result, job)
         elif not result.finished:
@@ -228,7 +245,7 @@ def submit(
     return result
 
 
-def _row(
+def new_row(
     db: Session,
     settings: Settings,
     job: JobRecord,
@@ -240,7 +257,9 @@ def _row(
     options: RunOptions,
     sealed: Reused | None,
     permitted: bool,
+    delay: float,
 ) -> JobResult:
+    """Return the row of a run whose inputs were checked; it is not stored yet."""
     asked_at = now()
     result = JobResult(
         id=uuid4(),
@@ -265,8 +284,10 @@ def _row(
         created_at=asked_at,
         # Said before it is done: that saves a write, and what a dying process did not push is found by a reconciler.
         pushed_at=asked_at,
-        expires_at=asked_at + timedelta(seconds=job.expires) if job.expires else None,
+        expires_at=asked_at + timedelta(seconds=delay + job.expires) if job.expires else None,
     )
+    for column, value in rules.delayed(asked_at, delay).items():
+        setattr(result, column, value)
     if sealed:
         result.sealed_facts, result.kept_box = sealed.box.facts, sealed.box.content
         result.kept_until, result.sealed_for = sealed.kept_until, sealed.result_id
@@ -285,6 +306,37 @@ def _row(
 
 def _name(user: User | None) -> str:
     return user.username if user else ""
+
+
+# --- an equal request while one waits ---------------------------------------------------------------------------
+
+
+def _join(db: Session, settings: Settings, earlier: JobResult, asked: JobResult, origin: Origin) -> JobResult:
+    """Have the run that waits be the one that was asked for, and return it. Commits `db`."""
+    user_id, key, digest = asked.user_id, asked.idempotency_key, asked.idempotency_digest
+    if (
+        key is not None
+        and digest is not None
+        and (user_id, key) == (earlier.user_id, earlier.idempotency_key)
+    ):
+        # The same request, in another process, was faster.
+        db.rollback()
+        return _repeated(db, user_id, key, digest)
+    join = equal_requests.Join(db, earlier, asked)
+    _claim(db, origin, earlier)
+    after = {"result": str(earlier.id), "commit": earlier.commit, "joined": True}
+    note(db, "run.submit", earlier.class_path, after=after, actor=asked.username)
+    try:
+        db.commit()
+    except IntegrityError:
+        db.rollback()
+        if key is None or digest is None or not _is_known(db, user_id, key):
+            raise
+        return _repeated(db, user_id, key, digest)
+    if not join.pushed(db, settings):
+        set_committed_value(earlier, "pushed_at", None)
+    earlier.repeated = earlier.joined = True
+    return earlier
 
 
 # --- the same request again --------------------------------------------------------------------------------------
@@ -323,7 +375,8 @@ def _said_of(value: Any) -> str:
 def _is_known(db: Session, user_id: int | None, key: str) -> bool:
     # On a connection that only reads: the inputs are still to be checked, and that is no work for the write turn.
     with db.get_bind().engine.execution_options(sqlite_begin="DEFERRED").connect() as connection:
-        return connection.scalar(_of_key(select(JobResult.id), user_id, key)) is not None
+        models = (JobResult, JoinedRequest)
+        return any(connection.scalar(_of_key(select(each.id), each, user_id, key)) for each in models)
 
 
 def _claim(db: Session, origin: Origin, result: JobResult) -> Sequence[JobResult]:
@@ -342,17 +395,24 @@ def _has_asked(db: Session, origin: Origin) -> bool:
 
 
 def _repeated(db: Session, user_id: int | None, key: str, digest: str) -> JobResult:
-    result: JobResult = db.scalars(_of_key(select(JobResult), user_id, key)).one()
-    if result.idempotency_digest != digest:
+    known: JobResult | JoinedRequest | None = db.scalars(
+        _of_key(select(JobResult), JobResult, user_id, key)
+    ).one_or_none()
+    if known is None:
+        known = db.scalars(_of_key(select(JoinedRequest), JoinedRequest, user_id, key)).one()
+    if known.idempotency_digest != digest:
         raise KeyReused(
             {"_idempotency_key": ["This key was used before, for another job or with other inputs."]}
         )
+    result = known if isinstance(known, JobResult) else db.get_one(JobResult, known.result_id)
     result.repeated = True
     return result
 
 
-def _of_key(query: Select[Any], user_id: int | None, key: str) -> Select[Any]:
-    return query.where(JobResult.user_id == user_id, JobResult.idempotency_key == key)
+def _of_key(
+    query: Select[Any], model: type[JobResult | JoinedRequest], user_id: int | None, key: str
+) -> Select[Any]:
+    return query.where(model.user_id == user_id, model.idempotency_key == key)
 
 
 def _withdraw(settings: Settings, replaced: list[tuple[UUID, str, str]]) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
+from redis.exceptions import RedisError
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import OperationalError
 
@@ -28,26 +29,30 @@ from jobs.lifecycle import LONGEST_CAUSE, MOST_BYTES
 from jobs.planning import MOST_CHANGES
 from store.data import Data
 from store.files import FileGone, FileStore, file_store
-from store.models import JobRecord, Status
+from store.models import READY, Gathering, JobRecord, Status
 from store.platform import Platform, is_full
 from store.sealing import CannotOpen, open_box
 from store.settings import Settings, SettingsError
 from store.text import clean_text, entry_text
-from worker import data_files, frames, rules, run_files
+from worker import data_files, fan_out, frames, outcomes, rules, run_files
 from worker.approvals import approved_code, why_not
+from worker.asked_runs import AskedRuns, Call
 from worker.capture import Lines, cut
 from worker.children import Child, Children
 from worker.entries import LONGEST_GROUPING, LONGEST_OBJECT_TEXT, Entry, RunLog, Ticket, Writer
 from worker.failpoints import reach
+from worker.gathering import child_ended, settle
 from worker.host import Process, memory_bytes, memory_of
 from worker.job_values import KeptValues
+from worker.json_log import about
 from worker.keyring import Keyring
 from worker.known_secrets import known_secrets
 from worker.line import END_SIGNAL, LOST_LINE
 from worker.made_files import MadeFiles
 from worker.markers import bury
 from worker.masking import Mask, forms_of
-from worker.origins import PLAN, REHEARSALS
+from worker.origins import MAP, PLAN, REHEARSALS
+from worker.outcomes import Gathered
 from worker.ownership import Claim, Fenced, Run, beat, began, claim, end_values
 from worker.plans import ApprovedPlan, approved_plan
 from worker.profiles import functions_of
@@ -173,7 +178,8 @@ class Supervisor:
         reach("worker.claimed")
         self._watch = _Watch(self, claimed)
         try:
-            return self._watch.through(child)
+            with about(result_id=str(result_id), job=claimed.run.class_path):
+                return self._watch.through(child)
         finally:
             self._watch = None
 
@@ -292,6 +298,10 @@ class _Watch:
         self._folder = run_files.folder_of(supervisor.settings, claimed)
         self._made_files = MadeFiles(supervisor, claimed, self._folder, self._mask)
         self._values = KeptValues(supervisor, claimed)
+        #: What it asks for of other jobs; and, in its second part, what became of that, and what its first part left.
+        self._asked_runs = AskedRuns(claimed, self._mask)
+        self._gathered = Gathered(supervisor, claimed)
+        self._first: dict[str, Any] = {}
         #: What it may change, where somebody has approved just that.
         self._approved_plan: ApprovedPlan | None = None
         #: The state in which the run is after this attempt.
@@ -362,7 +372,8 @@ class _Watch:
             # Of a request that still waits they were judged, and its code is the same.
             reused=run.sealed_for is not None and run.origin not in REHEARSALS,
             approved_code=self._approved_code(run),
-            plan=self._plan_asked(run),
+            plan=self._plan_asked(run) if run.gathers != READY else "",
+            gather=self._gather_asked(run),
         )
 
     def _approved_code(self, run: Run) -> str:
@@ -378,6 +389,15 @@ class _Watch:
             with self._supervisor.platform.reading() as db:
                 self._approved_plan = approved_plan(db, self._claim.result_id)
         return "keep" if self._approved_plan else ""
+
+    def _gather_asked(self, run: Run) -> dict[str, Any] | None:
+        if run.gathers != READY:
+            return None
+        with self._supervisor.platform.reading() as db:
+            gathering = db.get_one(Gathering, self._claim.result_id)
+            count = outcomes.count(db, self._claim.result_id)
+        self._first = gathering.first
+        return {"method": gathering.method, "count": count, "results": self._first.get("results") or {}}
 
     def _say_ignored_lock(self) -> None:
         with self._supervisor.platform.reading() as db:
@@ -534,7 +554,9 @@ class _Watch:
             self._supervisor.children.notice()
         elif descriptor == self._supervisor.wake:
             self._supervisor.drain_wakes()
-            if self._made_files.answer is None and self._values.answer is None:
+            if not any(
+                asked.answer is not None for asked in (self._made_files, self._values, self._gathered)
+            ):
                 self._beat_at = 0.0
         elif descriptor in self._outputs:
             if not self._read_output(descriptor, self._outputs[descriptor]):
@@ -563,6 +585,8 @@ class _Watch:
             self._answer(child, "file", self._made_files.take_answer())
         if self._values.answer is not None:
             self._answer(child, "value", self._values.take_answer())
+        if self._gathered.answer is not None:
+            self._answer(child, "outcomes", self._gathered.take_answer())
         if self._line_gone_at and now - self._line_gone_at > LINE_SECONDS:
             # It lives, but it can say nothing any more.
             cause = "The job closed the line to its worker: it must close only what it has opened itself."
@@ -694,8 +718,16 @@ class _Watch:
                 self._answer(child, "commit", self._may_commit())
             case ["file", str(name), str(path), str(content_type)]:
                 self._made_files.keep(name, Path(path), content_type)
+            case ["output", str(name), str(path)]:
+                self._made_files.keep_output(name, Path(path))
             case ["value", str(act), str(key), str(text)]:
                 self._values.ask(act, key, text)
+            case ["map", int(number), str(path), str(queue), int(at_once), int(stop_after), list(data)]:
+                self._asked_runs.hear(number, Call(path, queue, at_once, stop_after), data)
+            case ["gather", str(method)]:
+                self._asked_runs.hear_gather(method)
+            case ["outcomes", int(after)]:
+                self._gathered.ask(after)
             case ["progress", done, total, text] if (report := report_of(done, total, text)) is not None:
                 text = self._mask.message(report["text"], cut=len(text) >= LONGEST_TEXT)
                 self._log.note(progress={**report, "text": text})
@@ -831,7 +863,10 @@ class _Watch:
         Raises Fenced when it is not ours any more.
         """
         status, cause = Status(values.pop("status")), str(values.pop("cause"))
-        ticket = self._log.finish(self._ending(status, cause), **values)
+        values = self._with_first_part(values)
+        waits = self._waits_for_others(status)
+        ending = self._asking(values) if waits else self._ending(status, cause)
+        ticket = self._log.finish(ending, more=waits or self._report is not None, **values)
         self._wait(ticket)
         if ticket.error is None:
             return self._released()
@@ -840,6 +875,9 @@ class _Watch:
         # Something in it cannot be stored. The end itself can, and it must not be lost with the rest.
         logger.error("The end of %s cannot be stored whole.", self._claim.result_id, exc_info=ticket.error)
         cause = f"{cause} Not all of it could be stored: {type(ticket.error).__name__}."
+        if waits:
+            # And with it what it asks for: nobody would be told of that.
+            status = Status.ERRORED
         self._report = None
         again = RunLog(self._supervisor.writer, self._claim, self._mask)
         ticket = again.finish(self._ending(status, cause))
@@ -860,6 +898,56 @@ class _Watch:
 
         return end
 
+    def _waits_for_others(self, status: Status) -> bool:
+        """Tell whether the run goes on when what it has asked for has ended, and have that ready to be written."""
+        asked = self._asked_runs
+        if not asked.any or self._reason is not None:
+            return False
+        why_not = ""
+        if status != Status.COMPLETED:
+            why_not = "this one did not complete"
+        elif self._claim.run.origin in REHEARSALS:
+            why_not = "this one only shows what a run would do"
+        if why_not:
+            text = f"Not asked for, as {why_not}: {asked.count:,} {'run' if asked.count == 1 else 'runs'}."
+            self._log.add(Entry("info", self._grouping, text, created_at=time.time()), ours=True)
+            return False
+        supervisor = self._supervisor
+        supervisor.patiently(lambda: asked.prepare(supervisor.platform, supervisor.settings.secret_key))
+        return True
+
+    def _asking(self, values: dict[str, Any]) -> Callable[[Connection], dict[str, Any]]:
+        """Return what writes that the run waits for others, within the transaction of the end of its first part."""
+
+        def wait(connection: Connection) -> dict[str, Any]:
+            written = self._asked_runs.store(connection, {**values, "report": self._report})
+            self._ended_as = written["status"]
+            self._write_report(connection)
+            return written
+
+        return wait
+
+    def _with_first_part(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Return the values of the second part, which goes on where the first one ended."""
+        first = self._first
+        if not first:
+            return values
+        if report := first.get("report"):
+            own = self._report or {"pieces": []}
+            joined = {**report, **own, "pieces": [*report["pieces"], *own["pieces"]]}
+            self._report = masked_report(
+                joined | {name: own.get(name) or report.get(name) for name in ("title", "filename")},
+                self._mask,
+            )
+        kept = first.get("return_value")
+        return {
+            **values,
+            "output": f"{first.get('output') or ''}{values.get('output') or ''}",
+            "return_value": values.get("return_value") if values.get("return_value") is not None else kept,
+            # The second part had them, and says what they are by now.
+            "results": values["results"] if "results" in values else first.get("results") or {},
+        }
+
     def _write_report(self, connection: Connection) -> None:
         try:
             write_report(connection, self._claim.result_id, self._report)
@@ -874,8 +962,26 @@ class _Watch:
         if self._claim.concurrency_key is not None or self._ended_as == Status.PENDING:
             supervisor = self._supervisor
             release(supervisor.platform, supervisor.settings, self._claim.result_id)
+        if self._ended_as == Status.PENDING and self._asked_runs.any:
+            self._make_children()
+        elif self._claim.run.origin == MAP:
+            child_ended(self._supervisor.platform, self._supervisor.settings, self._claim.result_id)
         self._remove_files()
         return self._ended_as
+
+    def _make_children(self) -> None:
+        """Make what the run has asked for. What is missed here the next pass of a reconciler makes."""
+        supervisor = self._supervisor
+        platform, settings, key = supervisor.platform, supervisor.settings, self._claim.result_id
+        try:
+            fan_out.make(platform, settings, key, stop=self._is_to_leave)
+            settle(platform, settings, key)
+        except (OperationalError, RedisError) as error:
+            logger.warning("What run %s asks for is made later: %s", key, error)
+
+    def _is_to_leave(self) -> bool:
+        self._supervisor.on_beat()
+        return self._supervisor.told_to_stop_at is not None
 
     def _remove_files(self) -> None:
         """Remove what passed through, and what the run was given unless it runs again."""

@@ -13,7 +13,7 @@ from sqlalchemy import delete, exists, func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
-from store.models import GitSource, JobRecord, JobSource, LoadError, SourceSync, now
+from store.models import GitSource, JobRecord, JobSource, LoadError, Namespace, SourceSync, now
 from store.platform import Platform
 from store.settings import Settings
 from store.timing.saved import plan
@@ -180,7 +180,11 @@ def forget(db: Session, source: GitSource) -> None:
     for record in db.scalars(select(JobRecord).where(JobRecord.source == source.name)):
         # Another repository may get its name one day: nobody has allowed the jobs of that one.
         record.installed = record.enabled = False
-    for model, column in ((LoadError, LoadError.source), (JobSource, JobSource.name)):
+    for model, column in (
+        (LoadError, LoadError.source),
+        (Namespace, Namespace.source),
+        (JobSource, JobSource.name),
+    ):
         db.execute(delete(model).where(column == source.name))
     db.delete(source)
 

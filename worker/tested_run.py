@@ -1,6 +1,7 @@
 """How a run in a test went, and the context that writes it down while the run goes on."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
@@ -17,10 +18,12 @@ from store.data import RunSession
 from store.objects import ObjectModel, QuerySet
 from store.settings import MEGABYTE
 from store.text import strip_ansi
+from worker.capture import Lines
 from worker.made_files import MOST_FILES
 from worker.markers import Changes
 from worker.progress import LONGEST_TEXT, Report, finite, report_of
 from worker.throwaway_data import ThrowawayData
+from worker.values import Values
 
 M = TypeVar("M", bound=ObjectModel)
 
@@ -67,6 +70,8 @@ class TestedRun:
         self.files: dict[str, bytes] = {}
         #: All that the job said of how far it is: {"done", "total", "text"}.
         self.progress: list[Report] = []
+        #: The runs that it has asked for, in their order; they were run here, one after the other.
+        self.children: list[TestedRun] = []
         #: What broke the job.
         self.exception: BaseException | None = None
         self.outcome = Outcome("errored", "The run has not ended.", None, "", {})
@@ -116,11 +121,35 @@ class TestedRun:
             and (text in entry.message or text in (entry.object_text or ""))
         ]
 
+    @property
+    def kept(self) -> dict[str, str]:
+        """What its job keeps from one run of a test to the next, as JSON."""
+        return self._database.kept.setdefault(f"{self.job_class.file_path}::{self.job_class.__name__}", {})
+
     def objects(self, model: type[M]) -> QuerySet[M]:
         """Return the objects of a model as they are now, after the run."""
         if self._beginning != self._database.beginnings:
             raise RuntimeError("The objects of this run are gone: the database has begun anew since.")
         return QuerySet(model, ordering=model.options.ordering, session=self._database.session)
+
+
+class _Kept:
+    """What a job keeps from one run to the next, for the runs of one test; answers as a worker does."""
+
+    def __init__(self, tested: TestedRun) -> None:
+        self._texts = tested.kept
+
+    def ask(self, _what: str, act: str, key: str = "", text: str = "") -> dict[str, Any]:
+        match act:
+            case "get":
+                return {"text": self._texts.get(key)}
+            case "set":
+                self._texts[key] = text
+                return {}
+            case "delete":
+                return {"found": self._texts.pop(key, None) is not None}
+            case _:
+                return {"keys": list(self._texts)}
 
 
 class TestContext(NoRun):
@@ -134,7 +163,11 @@ class TestContext(NoRun):
         self._changes = changes
         #: The pages of objects that were made since the last commit.
         self._made: set[str] = set()
+        self.values = Values(_Kept(tested), keeps=tested.commit or bool(tested.job_class.read_only))
         self.job: BaseJob | None = None
+        #: What it has asked for: a job and what it is to be run with, each; and by which method it is told.
+        self.asked: list[tuple[Any, dict[str, Any]]] = []
+        self.method = ""
         session.on_flush += [self._note_made, lambda flushed: record_changes(flushed, author)]
 
     def log(
@@ -169,6 +202,20 @@ class TestContext(NoRun):
             raise ValueError(f"A run may keep at most {MOST_FILES} files.")
         self._run.files[name] = content
         return f"/results/{self._run.id}/files/{len(self._run.files)}"
+
+    def map(self, job: Any, data: list[dict[str, Any]], **_: Any) -> None:
+        self.asked += [(job, each) for each in data]
+
+    def gather(self, method: str) -> None:
+        self.method = method
+
+    def lines(self, grouping: str) -> Lines:
+        return Lines(lambda text, more: self.log("info", text, grouping=grouping, markdown=False))
+
+    def keep_output(self, name: str, path: str) -> int:
+        content = Path(path).read_bytes()
+        self.create_file(name, content[:LARGEST_FILE_BYTES], "text/plain")
+        return max(0, len(content) - LARGEST_FILE_BYTES)
 
     def advice(self, error: BaseException) -> str:
         if self._run.exception is None and not isinstance(error, JobFailed):

@@ -12,8 +12,10 @@ import mimetypes
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import replace
 from datetime import date, time
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 from uuid import uuid4
@@ -24,6 +26,7 @@ from jobs.data_files import DataFileVar
 from jobs.describe import describe
 from jobs.dialects.running import run
 from jobs.errors import InvalidData, text_of
+from jobs.fan_out import Gather, Outcomes
 from jobs.files import FileVar, Upload
 from jobs.job import BaseJob, JobResultView
 from jobs.lifecycle import Outcome
@@ -85,7 +88,21 @@ def run_job(
         atexit.register(Path(path_of(str(tested.id))).unlink, missing_ok=True)
     try:
         # What the job sets in context variables is gone at its end, as with its process.
-        contextvars.copy_context().run(_perform, tested, checked, username, request, profile)
+        run_part = partial(_perform, tested, checked, username, request, profile)
+        asked = contextvars.copy_context().run(run_part)
+        if asked.asked and tested.status == "completed":
+            tested.children = [
+                _child(number, *each, commit=tested.commit, username=username, folders=folders)
+                for number, each in enumerate(asked.asked, 1)
+            ]
+            outcomes = Outcomes(
+                len(tested.children), lambda after: _told(tested.children, asked.asked, after)
+            )
+            if asked.method:
+                contextvars.copy_context().run(run_part, Gather(asked.method, outcomes))
+            elif bad := [child for child in tested.children if child.status != "completed"]:
+                cause = f"{len(bad)} of {len(tested.children)} runs did not complete."
+                tested.outcome = replace(tested.outcome, status="failed", cause=cause)
     finally:
         # So that the test sees what the run has changed in objects that it holds.
         database.session.rollback()
@@ -202,7 +219,15 @@ def _restored(job: BaseJob, data: dict[str, Any], objects: ObjectLookup) -> Iter
 # --- The run ---
 
 
-def _perform(tested: TestedRun, data: dict[str, Any], username: str, request: Any, profile: bool) -> None:
+def _perform(
+    tested: TestedRun,
+    data: dict[str, Any],
+    username: str,
+    request: Any,
+    profile: bool,
+    gather: Gather | None = None,
+) -> TestContext:
+    """Perform a part of a run, and return what it has asked for. gather: the second part."""
     changes = Changes(tested.id, 1)
     database = throwaway_data()
     with database.run_session() as session, run_files.on_disk(data) as readable:
@@ -210,13 +235,54 @@ def _perform(tested: TestedRun, data: dict[str, Any], username: str, request: An
         with _said(context):
             try:
                 job = _made(tested, context, username, request)
+                first = tested.outcome if gather else None
+                if first is not None:
+                    job.job_result.data = dict(first.results)
                 with _restored(job, readable, ObjectLookup(session)) as values:
-                    outcome = run(job, values, commit=tested.commit, serialised=data, profile=profile)
+                    outcome = run(
+                        job,
+                        values,
+                        commit=tested.commit,
+                        serialised=data,
+                        profile=profile and gather is None,
+                        gather=gather,
+                    )
+                if first is not None:
+                    outcome = replace(outcome, output=first.output + outcome.output)
             except SystemExit as error:
                 tested.exception = error
                 cause = f"The job called exit({text_of(error.code, repr)}). {changes}"
                 outcome = Outcome("errored", cause, return_value=None, output="", results={})
     tested.outcome = outcome
+    return context
+
+
+def _child(number: int, job: Any, data: dict[str, Any], **options: Any) -> TestedRun:
+    """Run what was asked for; what is refused is a run that has errored, as in production."""
+    try:
+        return run_job(job, data, **options)
+    except InvalidData as refusal:
+        refused = TestedRun(uuid4(), find_job(job, options["folders"]), throwaway_data(), commit=False)
+        refused.outcome = Outcome("errored", str(refusal), None, "", {})
+        return refused
+
+
+def _told(
+    children: list[TestedRun], asked: list[tuple[Any, dict[str, Any]]], after: int
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "number": number,
+            "data": data,
+            "status": child.status,
+            "cause": child.cause,
+            "return_value": child.return_value,
+            "output": child.output,
+            "result_id": str(child.id),
+        }
+        for number, (child, (_, data)) in enumerate(zip(children, asked, strict=True), 1)
+        if number > after
+    ]
 
 
 def _made(tested: TestedRun, context: TestContext, username: str, request: Any) -> BaseJob:

@@ -44,6 +44,8 @@ class ThrowawayData:
         self.is_open = False
         #: Counts how often the database has begun anew.
         self.beginnings = 0
+        #: What jobs keep from one run to the next, by job and key, as JSON: it begins anew with the database.
+        self.kept: dict[str, dict[str, str]] = {}
 
     @property
     def session(self) -> RunSession:
@@ -90,6 +92,7 @@ class ThrowawayData:
         if len(ObjectModel.metadata.tables) != self._known_tables:
             self._find_plugins()
         self.beginnings += 1
+        self.kept.clear()
         self._image(image).backup(self._database)
 
     def run_session(self) -> AbstractContextManager[RunSession]:

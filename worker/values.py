@@ -6,11 +6,10 @@ Values travel as JSON text. Each is written at once, whatever becomes of the run
 import json
 from collections.abc import ItemsView, Iterator, MutableMapping, ValuesView
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 from jobs.files import in_units
 from store.text import clean_text
-from worker.line import Line
 
 #: What the column takes, in characters.
 LONGEST_KEY = 200
@@ -19,6 +18,12 @@ LONGEST_KEY = 200
 MOST_BYTES = 64 * 1024
 
 Answer = dict[str, Any]
+
+
+class Line(Protocol):
+    """How the worker is asked."""
+
+    def ask(self, *question: Any) -> Any: ...
 
 
 class Values(MutableMapping[str, Any]):

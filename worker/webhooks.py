@@ -21,6 +21,7 @@ from worker.origins import Origin, Taken
 from worker.payloads import BadPayload, Headers, facts_of_delivery
 from worker.references import BadReference, resolve
 from worker.refusals import REFUSALS, NoRun, sentence
+from worker.room import Full
 from worker.signatures import BadSignature, by_github, with_time
 from worker.submit import submit
 from worker.webhook_log import Answer, Outcome, Request, logged, row_of
@@ -187,7 +188,7 @@ def _run(
         )
     except REFUSALS as refusal:
         errors = refusal.errors if isinstance(refusal, InvalidData) else None
-        status = 422 if isinstance(refusal, InvalidData) else 403
+        status = 422 if isinstance(refusal, InvalidData) else 429 if isinstance(refusal, Full) else 403
         raise _Refusal("refused", status, sentence(refusal, as_whom(webhook)), errors) from refusal
     return Answer("accepted", 202, accepted(job, webhook), result.id)
 

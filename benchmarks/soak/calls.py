@@ -1,5 +1,6 @@
 """A fuzzer asks for all that the API's document names: no answer may be a fault of ours, or other than it says."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -41,7 +42,8 @@ def calls(ground: Ground) -> Iterable[Figure]:
         app = create_app(site.settings)
         tokens = [token_of(site, USERNAME), _limited(site)]
         deadline, number = time.monotonic() + ground.plan.seconds, ground.plan.seed
-        while time.monotonic() < deadline and not problems:
+        least = number + math.ceil(ground.plan.examples / EXAMPLES)
+        while (number < least or time.monotonic() < deadline) and not problems:
             for token in tokens:
                 for name, found in fuzzed(app, token, seed=number, examples=EXAMPLES):
                     if isinstance(found, Counter):
@@ -54,6 +56,7 @@ def calls(ground: Ground) -> Iterable[Figure]:
             app.extensions["sqlalchemy"].engine.dispose()
         app.extensions["errand"].data.dispose()
     told = {f"answers_{status}": float(many) for status, many in sorted(answers.items())}
+    told["examples"] = float(EXAMPLES * (number - ground.plan.seed))
     asked = sum(answers.values())
     yield Figure("made-up requests to the API", asked, "requests", "> 0", asked > 0, details=told)
     yield Figure("faults, and answers that are not as they say", len(problems), "", "0", not problems)

@@ -44,7 +44,7 @@ def soak(
                     yield _soak_one(name, database, Ground(plan, say, postgres_url, inside))
     for name in names:
         if name not in on_databases:
-            yield _soak_one(name, NO_DATABASE, Ground(plan, say))
+            yield _soak_one(name, NO_DATABASE, Ground(plan, say, inside=inside))
 
 
 def _soak_one(name: str, database: str, ground: Ground) -> Taken:

@@ -28,6 +28,7 @@ plugin = Plugin(
         f"{__name__}.jobs.provisioning",
         f"{__name__}.jobs.reports",
         f"{__name__}.jobs.summary",
+        f"{__name__}.jobs.surveying",
         f"{__name__}.jobs.importing",
         f"{__name__}.jobs.retiring",
         f"{__name__}.jobs.tagging",

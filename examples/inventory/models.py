@@ -15,6 +15,10 @@ def slugify(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")
 
 
+#: How the states of sites and devices look; all others are neither good nor bad.
+STATE_LOOKS = {"active": "ok", "offline": "bad", "decommissioning": "warn"}
+
+
 class Status(ObjectModel):
     """Where in its life a site or a device is."""
 
@@ -81,6 +85,9 @@ class Site(ObjectModel):
     options = Options(
         list_columns=("status", "facility", "time_zone"),
         facts=("status", "slug", "facility", "physical_address", "time_zone"),
+        state="status",
+        state_looks=STATE_LOOKS,
+        summary=("facility", "physical_address"),
         search_fields=("name", "slug", "facility"),
     )
 
@@ -118,6 +125,9 @@ class Device(ObjectModel):
             "serial",
             "asset_tag",
         ),
+        state="status",
+        state_looks=STATE_LOOKS,
+        summary=("device_type", "device_role", "site"),
         search_fields=("name", "serial", "site__name", "device_type__model"),
         filters={
             "manufacturer": "device_type__manufacturer",

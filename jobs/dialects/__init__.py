@@ -3,6 +3,8 @@
     classic   run(data, commit) or run(host, ...), then test_*, then post_run; changes follow the commit flag.
               Ours, and Nautobot's until 1.6.
     bots      run(*arguments), whose return value is a report. That of Bots Scheduler and ndscheduler.
+    shell, bennettbot   A command, and no run.
+    schleuder A function that is called with keywords, and others before and after it. That of jobschleuder.
     2         before_start, run(**inputs), on_success or on_failure, after_return. Nautobot's since 2.0.
 
 A base class says by its attribute `dialect` what its subclasses may speak; the nearest one counts. What they speak is
@@ -19,8 +21,8 @@ decided by the first line that fits:
     anything else                                              classic    classic      2
 
 "errand" is our own Job, "nautobot" the one of `nautobot.extras.jobs`, whose name outlived the change, and "2" that of
-`nautobot.apps.jobs`. The base class of "bots", or of a dialect that a plugin brings, has the name of that, and nothing
-else counts.
+`nautobot.apps.jobs`. The base class of any other dialect, also one that a plugin brings, has the name of that, and
+nothing else counts.
 What stands in a class that carries the attribute itself is its base's, not the author's.
 """
 
@@ -29,10 +31,18 @@ from collections.abc import Iterator, Mapping
 from types import CodeType
 from typing import Any
 
-#: "classic", "2", "bots", or what a plugin calls its own.
+#: "classic", "2", one of OTHERS, or what a plugin calls its own.
 Dialect = str
 
 BOTS = "bots"
+
+SCHLEUDER = "schleuder"
+
+#: Jobs that are commands; of the latter each is told of in a file of bennettbot's.
+SHELL, BENNETTBOT = "shell", "bennettbot"
+
+#: The dialects that a class speaks because its base does, however it is written.
+OTHERS = (BOTS, SCHLEUDER, SHELL, BENNETTBOT)
 
 #: The dialects that plugins bring (see jobs.dialects.running.register_dialect).
 brought: set[str] = set()
@@ -47,7 +57,7 @@ _LOG_METHODS = frozenset({"log_debug", "log_info", "log_success", "log_warning",
 def dialect_of(cls: type) -> Dialect:
     """Tell which dialect a job class speaks. The class alone decides, nothing is called."""
     mark = _mark(cls)
-    if mark == BOTS or mark in brought:
+    if mark in OTHERS or mark in brought:
         return mark
     own = _own_names(cls)
     asked = _parameters(own.get("run"))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jobs.errors import AbortTransaction, SoftTimeLimitExceeded, described, text_of
+from jobs.fan_out import Outcomes
 from jobs.lifecycle import Life, trace
 
 ABORTED = "Database changes have been reverted due to error."
@@ -27,6 +28,11 @@ class ClassicLife(Life):
             self._end_transaction()
         finally:
             self._post_run()
+
+    def gather(self, method: str, outcomes: Outcomes) -> None:
+        super().gather(method, outcomes)
+        if text := _text_of_returned(self.return_value):
+            self._add_output(text)
 
     def _run_methods(self) -> None:
         if hasattr(self.job, "run"):

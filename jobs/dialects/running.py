@@ -3,19 +3,30 @@
 from collections.abc import Mapping
 from typing import Any
 
-from jobs.dialects import BOTS, Dialect, brought, dialect_of
+from jobs.dialects import BENNETTBOT, BOTS, OTHERS, SCHLEUDER, SHELL, Dialect, brought, dialect_of
 from jobs.dialects.bots import BotsLife
 from jobs.dialects.classic import ClassicLife
 from jobs.dialects.nautobot_2 import Nautobot2Life
+from jobs.dialects.schleuder import SchleuderLife
+from jobs.dialects.shell import ShellLife
+from jobs.fan_out import Gather
 from jobs.job import BaseJob
 from jobs.lifecycle import Life, Outcome, leave_out_of_traces
+from jobs.loguru_entries import hearing_loguru
 from jobs.profiling import Profiling
 from jobs.task_logger import making_entries
 
-LIVES: dict[Dialect, type[Life]] = {"classic": ClassicLife, "2": Nautobot2Life, BOTS: BotsLife}
+LIVES: dict[Dialect, type[Life]] = {
+    "classic": ClassicLife,
+    "2": Nautobot2Life,
+    BOTS: BotsLife,
+    SHELL: ShellLife,
+    BENNETTBOT: ShellLife,
+    SCHLEUDER: SchleuderLife,
+}
 
 #: Names of dialects, or of bases, that are ours.
-_OURS = ("classic", "2", BOTS, "errand", "nautobot")
+_OURS = ("classic", "2", *OTHERS, "errand", "nautobot")
 
 #: What the job's record takes.
 LONGEST_NAME = 10
@@ -50,16 +61,18 @@ def run(
     commit: bool,
     serialised: Mapping[str, Any] | None = None,
     profile: bool = False,
+    gather: Gather | None = None,
 ) -> Outcome:
     """Run `job` to its end. Whatever its methods raise becomes part of the outcome.
 
     serialised: the inputs as they were stored; by default the same as `data`.
     profile: keep with the run where its `run` spends its time.
+    gather: what is called instead of all that, where the run had asked for others and they have ended.
     """
-    with making_entries(job):
+    with making_entries(job), hearing_loguru(job):
         life = LIVES[dialect_of(type(job))](
             job, data, data if serialised is None else serialised, commit=commit
         )
         if profile:
             life.profiling = Profiling(job)
-        return life.finish()
+        return life.finish(gather)

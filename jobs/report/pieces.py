@@ -100,22 +100,32 @@ class Title(_Holder):
 
 
 class Section(Title):
+    """A heading of the second level, h2."""
+
     _tag = "h2"
 
 
 class Subsection(Title):
+    """A heading of the third level, h3."""
+
     _tag = "h3"
 
 
 class Subsubsection(Title):
+    """A heading of the fourth level, h4."""
+
     _tag = "h4"
 
 
 class Subsubsubsection(Title):
+    """A heading of the fifth level, h5."""
+
     _tag = "h5"
 
 
 class Text(_Holder):
+    """A paragraph, or what else `tag` says."""
+
     kind = "text"
 
     def __init__(self, content: Any = "", tag: str = "p", **options: Any) -> None:
@@ -127,10 +137,14 @@ class Text(_Holder):
 
 
 class Blockquote(_Holder):
+    """Somebody else's words."""
+
     kind = "blockquote"
 
 
 class Markdown(_Holder):
+    """Text that is markdown, as in entries of the log."""
+
     kind = "markdown"
 
     def facts(self) -> dict[str, Any]:

@@ -12,8 +12,8 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]|~])")
 _TAG = re.compile(r"<[^<>]*>")
 _BLOCKS = ("table", "code", "list", "data", "chart", "blockquote", "markdown")
 
-#: Addresses that a reader of markdown may be led to.
-_ODD_LINK = re.compile(r"(\]\(\s*<?|\]:\s*<?)(?!https?:|mailto:|/|#)[^\s)]*:[^\s)]*", re.IGNORECASE)
+#: Addresses that a reader of markdown may be led to. No scheme has a bracket, so of many that begin each is looked at once.
+_ODD_LINK = re.compile(r"(\]\(\s*<?|\]:\s*<?)(?!https?:|mailto:|/|#)[^\s)\]:]*+:[^\s)]*+", re.IGNORECASE)
 
 
 def blocks(report: dict[str, Any]) -> list[dict[str, Any]]:

@@ -25,18 +25,25 @@ class ObjectChange:
     related_object = None
 
     def __init__(self, row: Any, changed_object: Any) -> None:
+        #: The number of the change.
         self.id = self.pk = row.id
+        #: When it was made, in UTC.
         self.time: datetime = row.changed_at
+        #: Who made it, with `username`; None: nobody in particular.
         self.user = RequestUser(row.username) if row.username else None
+        #: The name alone.
         self.user_name: str = row.username
-        #: Of the run that made it.
+        #: The id of the run that made it.
         self.request_id = row.result_id
         #: "create", "update" or "delete".
         self.action: str = row.action
+        #: What kind of object it was, as `app_label` and `model`.
         self.changed_object_type = ContentType(*row.object_type.split(".", 1))
+        #: The key of the object, as text.
         self.changed_object_id: str = row.object_pk
-        #: None after a delete, and where it is gone by now.
+        #: The object; None after a delete, and where it is gone by now.
         self.changed_object = changed_object
+        #: What the object was called then.
         self.object_repr: str = row.object_text
         self._before, self._after = row.before, row.after
         #: {column: value} after the change; of an object that was deleted, before it. Of an update the changed columns

@@ -10,7 +10,10 @@ from typing import Any
 
 SERVED = Path(__file__).parent / "served"
 
-NAMES = ("nautobot", "django", "celery", "billiard", "botscheduler", "ndscheduler", "tinyscript")
+NAMES = (
+    *("nautobot", "django", "celery", "billiard", "botscheduler", "ndscheduler", "tinyscript"),
+    *("bennettbot", "veritas"),
+)
 
 #: What to do about names of which job files could do without.
 ADVICE = {
@@ -21,6 +24,9 @@ ADVICE = {
     "ndscheduler.corescheduler": "jobs need `ndscheduler.corescheduler.job`, and the rest of a scheduler is Errand's own",
     "ndscheduler": "jobs need `ndscheduler.job`, and the rest of a scheduler is Errand's own",
     "tinyscript": "jobs need `tinyscript.report`",
+    "bennettbot.scheduler": "runs are asked for in Slack, by webhooks, schedules or the API (docs/bennettbot.md)",
+    "bennettbot": "job files need `bennettbot.settings`, `bennettbot.job_configs` and `bennettbot.signatures`",
+    "veritas": "plugins need `veritas.plugin`, and bring or install all else themselves (docs/jobschleuder.md)",
     "botscheduler": "`from botscheduler import *` has all that jobs need",
     "nautobot.extras.context_managers": "`self.request` and `self.user` tell who asked for the run",
 }

@@ -82,5 +82,10 @@ def _give() -> None:
 
 
 def downgrade() -> None:
-    op.get_bind().execute(sa.delete(permissions).where(permissions.c.kind == "datafile"))
+    db = op.get_bind()
+    ours = sa.select(permissions.c.id).where(permissions.c.kind == "datafile")
+    # By name: while SQLite is migrated, nothing goes along with what names it.
+    for table in (given_to, sa.table("permission_users", sa.column("permission_id", sa.Integer()))):
+        db.execute(sa.delete(table).where(table.c.permission_id.in_(ours)))
+    db.execute(sa.delete(permissions).where(permissions.c.kind == "datafile"))
     op.drop_table("data_files")

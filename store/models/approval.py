@@ -38,7 +38,7 @@ class Approval(Base):
         ForeignKey("schedules.id", ondelete="CASCADE"), index=True
     )
     created_at: Mapped[CreatedAt]
-    #: Who set up the chain that asked for a run; of a schedule see there.
+    #: Who set up the chain, hook or webhook that asked for a run, or for the one that led to it; of a schedule see there.
     asked_by_id: Mapped[int | None]
     #: When it is over if nobody has decided; None: never.
     expires_at: Mapped[datetime | None] = mapped_column(index=True)

@@ -34,6 +34,8 @@ class Hook(Base):
     #: Why a change ran nothing, the last time that it did not; empty: it never happened.
     last_error: Mapped[LongText] = mapped_column(default="")
     last_error_at: Mapped[datetime | None]
+    #: Who has said so last, and must not be the one to approve what comes of it.
+    set_up_by_id: Mapped[int | None]
     created_at: Mapped[CreatedAt]
 
     job: Mapped[JobRecord | None] = relationship()

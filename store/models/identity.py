@@ -1,4 +1,4 @@
-"""Who people are elsewhere, and so may sign in as here."""
+"""Who people are elsewhere: at what signs them in here, and in Slack, where a bot acts for them."""
 
 from datetime import datetime
 from typing import Any
@@ -13,8 +13,12 @@ from store.models.user import User
 LONGEST_SUBJECT = 255
 
 
+#: What the issuer of somebody in Slack begins with; the id of the workspace follows.
+SLACK = "slack:"
+
+
 class Identity(Base):
-    """Somebody at a provider of single sign-on. No name or mail address is: those may be given to others one day."""
+    """Somebody at a provider of single sign-on, or in Slack. No name or mail address is: those may be others' one day."""
 
     __tablename__ = "identities"
     __table_args__ = (UniqueConstraint("issuer", "subject"),)
@@ -32,4 +36,8 @@ class Identity(Base):
 
     @property
     def host(self) -> str:
-        return urlsplit(self.issuer).netloc
+        return "Slack" if self.is_slack else urlsplit(self.issuer).netloc
+
+    @property
+    def is_slack(self) -> bool:
+        return self.issuer.startswith(SLACK)

@@ -39,7 +39,7 @@ class JobRecord(Base):
     grouping: Mapped[Name]
     #: Markdown, as the author wrote it.
     description: Mapped[LongText] = mapped_column(default="")
-    #: "classic", "2", "bots" or what a plugin brings (see jobs.dialects).
+    #: "classic", "2", "bots", "shell", "bennettbot", "schleuder" or what a plugin brings (see jobs.dialects).
     dialect: Mapped[str] = mapped_column(String(10), default="classic")
     #: "hook" or "button": what alone runs it; "": people do.
     receives: Mapped[str] = mapped_column(String(10), default="")
@@ -54,6 +54,8 @@ class JobRecord(Base):
     approval_required: Mapped[bool] = mapped_column(default=False)
     #: Seconds after which a request for one is over; 0: the portal's default.
     approval_expires: Mapped[float] = mapped_column(default=0.0)
+    #: True: not everybody who may run jobs may run this one (see the keys of permissions).
+    restricted: Mapped[bool] = mapped_column(default=False)
     has_sensitive_variables: Mapped[bool] = mapped_column(default=False)
     #: Seconds; 0: the system's default.
     soft_time_limit: Mapped[float] = mapped_column(default=0.0)
@@ -73,12 +75,19 @@ class JobRecord(Base):
     concurrency_key: Mapped[list[Any]] = mapped_column(default=list)
     #: What becomes of one more: "wait", "skip" or "replace"; "singleton": it fails when it would start.
     concurrency_policy: Mapped[str] = mapped_column(String(20), default="wait")
+    #: True: who asks for it with the inputs of a run that still waits has asked for that one.
+    dedupe: Mapped[bool] = mapped_column(default=False)
+    #: Seconds that a run waits at least, unless whoever asks says otherwise.
+    delay: Mapped[float] = mapped_column(default=0.0)
     #: "10/m": at most so many starts in a minute ("s", "m", "h", "d"); empty: no limit.
     rate_limit: Mapped[str] = mapped_column(String(20), default="")
     #: "high", "normal" or "low": which of the runs that wait on one queue goes first.
     priority: Mapped[str] = mapped_column(String(10), default="normal")
     #: Seconds after which a run that still waits is canceled; 0: never.
     expires: Mapped[float] = mapped_column(default=0.0)
+    #: Days that its results are kept, and those that failed or errored; 0: as the portal does (see worker.retention).
+    keep_days: Mapped[int] = mapped_column(default=0)
+    keep_failed_days: Mapped[int] = mapped_column(default=0)
     #: Names of the queues a run may ask for; the first is the default. Empty: `default` only.
     queues: Mapped[list[Any]] = mapped_column(default=list)
     #: True: the job's own `validate` is asked about the inputs before they are stored.
@@ -91,6 +100,12 @@ class JobRecord(Base):
     code_facts: Mapped[dict[str, Any]] = mapped_column(default=dict)
     #: Descriptions of the variables, in the order of the form (see jobs.variables).
     variables: Mapped[list[Any]] = mapped_column(default=list)
+    #: What people type in Slack for it: [{"namespace", "command", "help", "action", "delay_seconds"}], where the command
+    #: begins with the namespace, and has variables in brackets.
+    slack_commands: Mapped[list[Any]] = mapped_column(default=list)
+    #: What Slack is told of its runs: {"report_stdout", "report_success", "report_format", "suppress_empty",
+    #: "call_support"}; empty: what is told by default (see worker.slack.formats).
+    slack_report: Mapped[dict[str, Any]] = mapped_column(default=dict)
     #: {name: {variable: value}}: what its author suggests to fill in.
     presets: Mapped[dict[str, Any]] = mapped_column(default=dict)
     #: What its form template puts around the form, sanitized (see jobs.form_template); empty: it has none. Read only
@@ -122,7 +137,7 @@ class JobRecord(Base):
     @property
     def always_commits(self) -> bool:
         """Whether no run can be asked to save nothing."""
-        return self.dialect in ("2", "bots") and not self.read_only
+        return self.dialect in ("2", "bots", "shell", "bennettbot", "schleuder") and not self.read_only
 
     @property
     def is_singleton(self) -> bool:

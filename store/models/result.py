@@ -22,6 +22,18 @@ UNFOLLOWED = text("NOT followed AND finished_at IS NOT NULL")
 #: What led to others, and to which: most runs come after none.
 HAS_PARENT = text("parent_id IS NOT NULL")
 
+#: What another run has asked for.
+IS_MAPPED, UNMAPPED = text("map_number IS NOT NULL"), text("map_number IS NULL")
+
+#: Of a run that has asked for others: it waits for them, or they have ended and it is to be told of them.
+WAITING, READY = "waiting", "ready"
+
+#: What waits for others: few rows at any time.
+IS_WAITING = text("gathers = 'waiting'")
+
+#: What pages call "Warnings": on many sites few, or none, and always asked for by time.
+WARNED = text("status = 'completed' AND count_warning > 0")
+
 #: What pages show in place of a name for a run that nobody in particular asked for.
 COMMAND_LINE = "Command line"
 
@@ -63,6 +75,10 @@ class JobResult(LevelCounts, Base):
     __tablename__ = "job_results"
     __table_args__ = (
         Index("ix_job_results_created_at_id", "created_at", "id"),
+        # The list, without what runs have asked for: however many that is, it is not read.
+        Index(
+            "ix_job_results_unmapped", "created_at", "id", sqlite_where=UNMAPPED, postgresql_where=UNMAPPED
+        ),
         Index("ix_job_results_job_id_created_at", "job_id", "created_at"),
         Index("ix_job_results_user_id_created_at", "user_id", "created_at"),
         Index("ix_job_results_status_created_at", "status", "created_at"),
@@ -75,9 +91,11 @@ class JobResult(LevelCounts, Base):
         Index("ix_job_results_finished_at", "finished_at"),
         Index("ix_job_results_kept_until", "kept_until"),
         _index_of_pending("ix_job_results_expiring", "expires_at", "expires_at IS NOT NULL"),
+        _index_of_pending("ix_job_results_dedupe_key", "dedupe_key", "dedupe_key IS NOT NULL"),
         # One run for one key, however often its request arrives.
         UniqueConstraint("user_id", "idempotency_key"),
         _index_of_origin("ix_job_results_origin_id_created_at", "created_at"),
+        Index("ix_job_results_warned", "created_at", sqlite_where=WARNED, postgresql_where=WARNED),
         Index("ix_job_results_untold", "finished_at", sqlite_where=UNTOLD, postgresql_where=UNTOLD),
         Index(
             "ix_job_results_unfollowed",
@@ -92,6 +110,24 @@ class JobResult(LevelCounts, Base):
             sqlite_where=HAS_PARENT,
             postgresql_where=HAS_PARENT,
         ),
+        # Which of those that a run has asked for are in which state, and which of them is next.
+        Index(
+            "ix_job_results_children",
+            "parent_id",
+            "status",
+            "map_number",
+            sqlite_where=HAS_PARENT,
+            postgresql_where=HAS_PARENT,
+        ),
+        Index(
+            "uq_job_results_parent_id_map_number",
+            "parent_id",
+            "map_number",
+            unique=True,
+            sqlite_where=IS_MAPPED,
+            postgresql_where=IS_MAPPED,
+        ),
+        Index("ix_job_results_gathers", "status", sqlite_where=IS_WAITING, postgresql_where=IS_WAITING),
         _index_of_origin("uq_job_results_origin_id_origin_key", "origin_key", unique=True),
     )
 
@@ -127,6 +163,10 @@ class JobResult(LevelCounts, Base):
     idempotency_digest: Mapped[str | None] = mapped_column(String(64))
     #: What the run shares with those it may not run beside (see JobRecord.concurrency_key); None: nothing.
     concurrency_key: Mapped[str | None] = mapped_column(String(500))
+    #: Tells its inputs from others (an HMAC), where its job counts equal requests once; None: it does not.
+    dedupe_key: Mapped[str | None] = mapped_column(String(64))
+    #: From when on it stands in line, where that is not when it was asked for.
+    turn_at: Mapped[datetime | None]
     #: The inputs; empty where some may be sensitive.
     data: Mapped[dict[str, Any]] = mapped_column(default=dict)
     #: The inputs that nobody may read, all or its secrets, in a box (see store.sealing) that goes when the run ends;
@@ -141,8 +181,8 @@ class JobResult(LevelCounts, Base):
     sensitive: Mapped[bool] = mapped_column(default=False)
     #: How many files it was given.
     uploads: Mapped[int] = mapped_column(default=0)
-    #: What asked for it (see worker.origins): "schedule", "hook", "button", "chain", "webhook",
-    #: "approval", "plan"; empty: a person did.
+    #: What asked for it (see worker.origins): "schedule", "hook", "button", "chain", "webhook", "slack",
+    #: "approval", "plan", "map"; empty: a person did.
     origin: Mapped[str] = mapped_column(String(20), default="")
     origin_id: Mapped[uuid.UUID | None]
     #: What that was called then.
@@ -153,6 +193,13 @@ class JobResult(LevelCounts, Base):
     slot_at: Mapped[datetime | None]
     #: The run that led to this one.
     parent_id: Mapped[uuid.UUID | None]
+    #: Which of those that the parent has asked for (see store.models.fan_out), and how many of them may run at once.
+    map_number: Mapped[int | None]
+    map_limit: Mapped[int | None]
+    #: Whether it has asked for others itself: "", WAITING or READY.
+    gathers: Mapped[str] = mapped_column(String(10), default="")
+    #: The attempts that it took to ask for them.
+    attempts_before: Mapped[int] = mapped_column(default=0)
     #: It does not start before that run has ended.
     after_id: Mapped[uuid.UUID | None]
     #: Who asked, from where: what a job finds in `self.request.META`. None: not over the web.
@@ -183,6 +230,8 @@ class JobResult(LevelCounts, Base):
     told: Mapped[bool] = mapped_column(default=False)
     #: Whether what chains make of its end has been asked for.
     followed: Mapped[bool] = mapped_column(default=False)
+    #: Somebody wants it kept, however old it gets (see worker.retention).
+    pinned: Mapped[bool] = mapped_column(default=False)
     #: When somebody asked a running one to stop.
     cancel_requested_at: Mapped[datetime | None]
     canceled_by: Mapped[str | None] = mapped_column(String(150))
@@ -208,6 +257,8 @@ class JobResult(LevelCounts, Base):
 
     #: Set by `worker.submit` on the row of an earlier request with the same idempotency key.
     repeated = False
+    #: Set there beside it, where it was another request, for the same, that this row waits to answer (see JobRecord.dedupe).
+    joined = False
 
     job: Mapped[JobRecord | None] = relationship(lazy="raise")
     user: Mapped[User | None] = relationship(lazy="raise")
@@ -215,6 +266,11 @@ class JobResult(LevelCounts, Base):
     @property
     def finished(self) -> bool:
         return self.status in FINAL
+
+    @property
+    def tries(self) -> int:
+        """Which attempt this is of what it does now: a run that asked for others begins anew with what they ended in."""
+        return self.attempt - self.attempts_before
 
     @property
     def again_until(self) -> datetime | None:

@@ -47,6 +47,8 @@ class Webhook(Base):
     #: How many requests without a right signature ever came, and when the last did: not each has a row.
     unsigned_count: Mapped[int] = mapped_column(default=0)
     unsigned_at: Mapped[datetime | None]
+    #: Who has said so last, and must not be the one to approve what comes of it.
+    set_up_by_id: Mapped[int | None]
     created_at: Mapped[CreatedAt]
 
     job: Mapped[JobRecord | None] = relationship(lazy="raise")

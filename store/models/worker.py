@@ -27,6 +27,8 @@ class WorkerProcess(Base):
     started: Mapped[str] = mapped_column(String(40), default="")
     version: Mapped[str] = mapped_column(String(40), default="")
     queues: Mapped[list[Any]] = mapped_column(default=list)
+    #: What it was told to say of itself: "site=paris", "ssd".
+    labels: Mapped[list[Any]] = mapped_column(default=list)
     #: "idle", "busy", "draining", "stopped" or "lost".
     state: Mapped[str] = mapped_column(String(20), default="idle")
     result_id: Mapped[uuid.UUID | None]

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from jobs.report import writing
 from store.reports.chart import svg
-from store.reports.page import IN_FILE, Look, render_part
+from store.reports.page import IN_FILE, Look, Part, render_part
 
 #: What a mail carries of a report.
 IN_MAIL, TEXT_IN_MAIL, SUBJECT = 60_000, 8_000, 200
@@ -36,8 +36,7 @@ STYLE = (
 
 def as_html(report: dict[str, Any], title: str, images: Mapping[str, str] | None = None) -> str:
     """Return one file that is read without the portal, and printed. images: made files, by address, as `data:`."""
-    look = Look(rows=10_000_000, room=IN_FILE, code=IN_FILE, files=images or {})
-    part = render_part({"pieces": writing.blocks(report)}, look)
+    part = standing_alone(report, images or {})
     rest = (
         Markup("<p>The rest of the report is too long for this file.</p>")
         if part.rest is not None
@@ -54,15 +53,24 @@ def as_html(report: dict[str, Any], title: str, images: Mapping[str, str] | None
     )
 
 
+def standing_alone(report: dict[str, Any], images: Mapping[str, str]) -> Part:
+    """Return the report for a file of HTML that needs nothing else."""
+    look = Look(rows=10_000_000, room=IN_FILE, code=IN_FILE, files=images)
+    return render_part({"pieces": writing.blocks(report)}, look)
+
+
 def fragment(report: dict[str, Any], room: int = IN_FILE) -> str:
     """Return the report as HTML to be put into a page of others, cut to about `room` characters."""
     return str(render_part({"pieces": writing.blocks(report)}, Look(rows=10_000_000, room=room)).html)
 
 
-def for_mail(report: dict[str, Any]) -> tuple[str, str]:
-    """Return the report as plain text and as HTML for a mail, both cut to what one carries."""
+def for_mail(report: dict[str, Any], portal: str = "") -> tuple[str, str]:
+    """Return the report as plain text and as HTML for a mail, both cut to what one carries.
+
+    portal: its address, for links to its pages; where nobody said it, objects have none.
+    """
     blocks = {"pieces": writing.blocks(report)}
-    part = render_part(blocks, Look(rows=30, room=IN_MAIL, images=False))
+    part = render_part(blocks, Look(rows=30, room=IN_MAIL, images=False, prefix=portal))
     text = "\n\n".join(map(writing.plain_text, blocks["pieces"][:200]))
     if len(text) > TEXT_IN_MAIL:
         text = text[:TEXT_IN_MAIL].rsplit("\n", 1)[0] + "\n…"

@@ -37,6 +37,9 @@ class Look:
     address: str = ""
     #: The page that it is shown on.
     here: str = ""
+    #: What comes before the paths of the portal, which objects and texts name their pages by: what a proxy puts there,
+    #: or outside of the portal its whole address.
+    prefix: str = ""
     #: The files that the run made, by name and by address.
     files: Mapping[str, str] = field(default_factory=dict)
     #: Whose images may be shown.
@@ -298,7 +301,7 @@ class _Page:
 
     def _show_markdown(self, piece: dict[str, Any]) -> Markup:
         rendered = html.render(piece["content"][: min(MOST_HTML, max(0, self.room))])
-        return Markup('<div class="prose" hx-disable>{}</div>').format(_sanitized(rendered))
+        return Markup('<div class="prose" hx-disable>{}</div>').format(self._sanitized(rendered))
 
     def _show_html(self, piece: dict[str, Any]) -> Markup:
         given = piece["content"][: min(MOST_HTML, max(0, self.room))]
@@ -306,11 +309,11 @@ class _Page:
             rendered = html.sanitize_around_form(given, marks=False)
         except (html.TooDeep, RecursionError):
             rendered = html.verbatim(given)
-        return Markup('<div class="prose" hx-disable>{}</div>').format(_sanitized(rendered))
+        return Markup('<div class="prose" hx-disable>{}</div>').format(self._sanitized(rendered))
 
     def _show_data(self, piece: dict[str, Any]) -> Markup:
         return Markup('<div class="json scroll" hx-disable>{}</div>').format(
-            _sanitized(html.json_table(piece["content"]))
+            self._sanitized(html.json_table(piece["content"]))
         )
 
     def _show_list(self, piece: dict[str, Any]) -> Markup:
@@ -380,13 +383,13 @@ class _Page:
 
     def _show_object(self, piece: dict[str, Any]) -> Markup:
         text = _clean(piece["text"])
-        if not piece["url"]:
+        if not piece["url"] or not (self.look.address or self.look.prefix):
             return escape(text)
-        if not self.look.address:
-            return escape(text)
-        rel = "" if piece["url"].startswith("/") else Markup(' rel="noopener nofollow"')
+        own = piece["url"].startswith("/") and not piece["url"].startswith("//")
+        address = f"{self.look.prefix}{piece['url']}" if own else piece["url"]
+        rel = "" if own else Markup(' rel="noopener nofollow"')
         return Markup('<a class="obj" href="{}"{}>{}<span class="cut">{}</span></a>').format(
-            piece["url"], rel, self.look.icon("object"), text
+            address, rel, self.look.icon("object"), text
         )
 
     def _show_file(self, piece: dict[str, Any]) -> Markup:
@@ -395,6 +398,12 @@ class _Page:
         if not address or not self.look.address:
             return escape(text)
         return Markup('<a href="{}">{}{}</a>').format(address, self.look.icon("file"), text)
+
+    def _sanitized(self, rendered: str) -> Markup:
+        """Mark as safe what `store.html` has sanitized."""
+        if self.look.prefix:
+            rendered = html.links_below(rendered, self.look.prefix)
+        return Markup(clean_text(rendered))  # noqa: S704
 
     def _link_to(self, address: str, text: str) -> Markup:
         return Markup('<a href="{}" rel="noopener nofollow">{}</a>').format(address, text)
@@ -439,8 +448,3 @@ def _lines(text: str) -> Markup:
 
 def _clean(text: str) -> str:
     return clean_text(text)
-
-
-def _sanitized(rendered: str) -> Markup:
-    """Mark as safe what `store.html` has sanitized."""
-    return Markup(clean_text(rendered))  # noqa: S704

@@ -5,7 +5,9 @@ from typing import Any
 
 from jobs.report.writing import plain_text
 
-_NUMBER = re.compile(r"\s*([-+]?\d[\d,' ]*(?:\.\d+)?(?:e[-+]?\d+)?)\s*(?:%|[a-zA-Z]{0,3})?\s*", re.IGNORECASE)
+_NUMBER = re.compile(
+    r"\s*+([-+]?\d[\d,' ]*+(?:\.\d+)?(?:e[-+]?\d+)?)\s*+(?:%|[a-zA-Z]{0,3})?\s*+", re.IGNORECASE
+)
 _DIGITS = re.compile(r"(\d{1,18})")
 
 

@@ -54,7 +54,7 @@ def end_of_all(blackouts: Iterable[Blackout], local: datetime) -> datetime | Non
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _LINE = re.compile(
-    r"(?P<days>[a-z,\s-]*?)\s*(?P<begins>\d{1,2}:\d\d)\s*(?:-|to)\s*(?P<ends>\d{1,2}:\d\d)", re.ASCII
+    r"(?P<days>[a-z,\s-]*+)(?P<begins>\d{1,2}:\d\d)\s*(?:-|to)\s*(?P<ends>\d{1,2}:\d\d)", re.ASCII
 )
 
 MOST_WINDOWS = 50

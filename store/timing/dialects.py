@@ -129,7 +129,7 @@ def _bots_given(text: str) -> dict[str, str]:
                 "at most once, as in hour=2; minute=30."
             )
         if value:
-            given[name] = re.sub(" *, *", ",", value.lower())
+            given[name] = ",".join(each.strip(" ") for each in value.lower().split(","))
     if not given:
         raise BadCron("Give at least one of month, day, day_of_week, hour and minute.")
     return given

@@ -1,6 +1,7 @@
 """Time zones by their names, and where the times of their clocks stand on the one line of UTC."""
 
 import difflib
+import os
 from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -25,6 +26,14 @@ def zone_named(name: str) -> ZoneInfo:
     if name not in _names():
         raise BadZone(_no_zone(name))
     return ZoneInfo(name)
+
+
+def local_zone() -> str:
+    """Return the name of the zone that this machine's clock is in; "" where that cannot be told."""
+    if named := os.environ.get("TZ", "").lstrip(":"):
+        return named if named in _names() else ""
+    linked = os.path.realpath("/etc/localtime").partition("zoneinfo/")[2]
+    return linked.removeprefix("Etc/") if linked in _names() else ""
 
 
 def _no_zone(name: str) -> str:

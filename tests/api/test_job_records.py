@@ -20,6 +20,8 @@ def from_code(db, job: JobRecord) -> None:
                 "has_sensitive_variables",
                 "soft_time_limit",
                 "time_limit",
+                "keep_days",
+                "keep_failed_days",
                 "queues",
             ),
         )

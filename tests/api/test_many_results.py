@@ -205,6 +205,7 @@ def test_running_again_what_matches_ends(call_as_root, make_result, db, monkeypa
         ({"action": "cancel", "ids": ["x"]}, "ids"),
         ({"action": "cancel", "matching": {"stauts": []}}, "matching.stauts"),
         ({"action": "cancel", "matching": {}, "after": "x"}, "after"),
+        ({"action": "cancel", "matching": {"input": ["site:Bern"]}}, "matching"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(call, body, name):

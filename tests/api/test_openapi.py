@@ -10,6 +10,7 @@ from typing_extensions import is_typeddict
 
 from benchmarks.soak.calls import fuzzed
 from webapp.api import shapes
+from webapp.api.calls import Body
 from webapp.api.document import document, operations
 
 #: Of each operation: enough to see that every answer has its shape; `./errand soak` asks for more.
@@ -49,7 +50,7 @@ def test_every_answer_is_as_it_says(app, who, request, make_token, hello, make_r
     assert answers & {403, 404, 422}
 
 
-def test_no_two_shapes_have_one_name():
+def test_no_two_shapes_have_one_name(app):
     """The document would have one of them only."""
     modules = [
         importlib.import_module(f"webapp.api.shapes.{each.name}")
@@ -63,3 +64,12 @@ def test_no_two_shapes_have_one_name():
     )
     assert len(found) > 30
     assert [name for name, times in found.items() if times > 1] == []
+    # Nor a shape and a body: shapes lose the word at their end.
+    assert {f"{each.__name__}Shape" for each in below(Body)} & set(found) == set()
+
+
+def below(kind):
+    """Yield all kinds of this one."""
+    for each in kind.__subclasses__():
+        yield each
+        yield from below(each)

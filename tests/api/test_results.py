@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from store.models import LEVELS, JobResult, LogEntry, Status
-from tests.api.conftest import NOON, follow
+from tests.api.conftest import NOON, described, follow
 from webapp.api.shapes import time
 
 LINE_KEYS = {
@@ -39,6 +39,7 @@ RESULT_KEYS = LINE_KEYS | {
     "code_digest",
     "code_commit",
     "last_seq",
+    "gathers",
     "note",
     "progress",
     "profile",
@@ -162,6 +163,31 @@ def test_filters_narrow_and_stay_while_paging(call, make_result, make_job, alice
     assert len(statuses("since=2026-01-31T12:00:05Z")) == 3
     assert len(statuses("since=2026-01-31T13:00:05%2B01:00")) == 3
     assert statuses("status=failed&since=2026-01-31T12:00:06Z") == ["failed"]
+
+
+def test_inputs_are_found_in_parts(call, make_result, plain, db, monkeypatch):
+    plain.variables = [described("ChoiceVar", "city", choices=[["brn", "Bern"]])]
+    db.commit()
+    job = str(plain.id)
+    sites = ["brn", "zrh", "brn", "zrh", "zrh"]
+    made = [
+        make_result(data={"city": site, "n": n}, created_at=NOON + timedelta(minutes=n))
+        for n, site in enumerate(sites)
+    ]
+    ids = {str(result.id): number for number, result in enumerate(made)}
+    db.rollback()
+
+    def found(query: str) -> list[list[int]]:
+        return [[ids[row["id"]] for row in page] for page in follow(call, f"/results?{query}")]
+
+    assert found("input=city:brn&input=n%3C2") == [[0]]
+    assert found("input=city:Bern") == [[]]
+    assert found(f"input=city:Bern&job={job}") == [[2, 0]]
+    assert found("input=city:Bern&job=local/plain/Plain&limit=1") == [[2], [0]]
+    monkeypatch.setattr("webapp.api.results.MOST_LOOKED_THROUGH", 2)
+    assert found("input=city:brn") == [[], [2], [0]]
+    assert found("input=city:brn&sort=created_at") == [[0], [2], []]
+    assert found("queue=none&sort=name") == [[], [], []]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ from tests.conftest import load_fixture_jobs, make_cast
 from tests.waiting import until
 from webapp.app import create_app
 
+pytestmark = pytest.mark.in_turn
+
 
 @pytest.fixture
 def app(live) -> Iterator[Flask]:

@@ -18,7 +18,9 @@ from worker.presence import Presence, set_drain
 @pytest.fixture
 def be(platform: Platform) -> Callable[..., Presence]:
     def be(name="w-1", *, kind="worker", queues=("default",)) -> Presence:
-        made = Presence(platform, kind=kind, name=name, queues=queues, process=this_process())
+        made = Presence(
+            platform, kind=kind, name=name, queues=queues, process=this_process(), labels=["site=paris"]
+        )
         made.enter()
         return made
 
@@ -51,6 +53,7 @@ def test_workers_tell_all_that_is_known_of_them(call, be, make_result, db):
         "pid": row.pid,
         "version": row.version,
         "queues": ["bulk", "default"],
+        "labels": ["site=paris"],
         "state": "busy",
         "drain": False,
         "result": str(run.id),

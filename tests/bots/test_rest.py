@@ -25,6 +25,9 @@ from webapp.app import create_app
 from worker.awaited_jobs import adopt
 from worker.firing import fire_due
 
+pytestmark = pytest.mark.in_turn
+
+
 BASE = "/ndscheduler/api/v1"
 HOURLY = {"minute": "5"}
 

@@ -13,6 +13,8 @@ from store.withdrawn import shown_audit
 from tests.worker.conftest import Portal, on_sqlite
 from worker.asked import NotRunnable
 
+pytestmark = pytest.mark.in_turn
+
 
 def test_a_run_gets_its_arguments_by_position(portal: Portal):
     variables = portal.jobs["BotsAll"].variables

@@ -76,7 +76,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
             text=True,
         )
     try:
-        until(lambda: "/login/" in output.read_text(), "the link is printed", seconds=60)
+        until(lambda: "/login/" in output.read_text(), "the link is printed", seconds=180)
         yield Product(process, folder / "i", f"http://127.0.0.1:{port}", output)
     finally:
         process.send_signal(signal.SIGINT)

@@ -15,7 +15,19 @@ from webapp.cli import main
 
 Bench = Callable[..., Result]
 
-TINY = Plan(rounds=1, runs=4, warm_runs=1, lone_runs=2, lines=50, kills=1, classes=7, slots=12)
+TINY = Plan(
+    rounds=1,
+    runs=4,
+    warm_runs=1,
+    lone_runs=2,
+    lines=50,
+    kills=1,
+    classes=7,
+    slots=12,
+    requests=1,
+    scale=200,
+    scale_jobs=40,
+)
 
 
 @pytest.fixture

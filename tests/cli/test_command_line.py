@@ -4,11 +4,13 @@ import os
 import pty
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from store.settings import PROJECT_ROOT
 from tests.cli.conftest import Portal
 from tests.waiting import until
 from tests.worker.conftest import on_sqlite
@@ -25,6 +27,11 @@ def test_the_docs_say_what_help_says():
     assert not any(f"## ./errand {name}\n" in text for name in HIDDEN)
 
 
+def test_the_version_is_that_of_the_project():
+    said = CliRunner().invoke(main, ["--version"]).output
+    assert said.strip() == tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())["project"]["version"]
+
+
 # --- Completion -----------------------------------------------------------------------------------------------
 
 
@@ -38,7 +45,7 @@ def completed(*words: str, **variables: str) -> list[str]:
 
 @on_sqlite
 def test_commands_jobs_and_results_are_completed_from_the_instance_here(portal: Portal):
-    assert completed("res") == ["results"]
+    assert completed("res") == ["results", "restore"]
     assert completed("run", "local/endings/P") == ["local/endings/Passes"]
     assert "--status" in completed("results", "list", "--st")
     portal("run", "Passes", "--no-wait")

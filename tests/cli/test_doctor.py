@@ -1,17 +1,21 @@
 """`./errand doctor`: what it says of each part, in health and in sickness."""
 
+import dataclasses
 import json
 import os
+from uuid import uuid4
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import make_url
 
 from store.models import JobResult, Queue, WorkerProcess
+from store.platform import make_engine
 from store.settings import Settings
 from tests.cli.conftest import Portal
 from tests.worker.conftest import on_sqlite
 from webapp.cli import main
-from worker.checkup.databases import clock
+from worker.checkup.databases import _reach_of_jobs, clock
 from worker.checkup.machine import packages, python
 from worker.host import this_process
 from worker.presence import Presence
@@ -45,8 +49,34 @@ def test_in_health_nothing_is_bad(portal: Portal, at_work: None):
         assert said[part][1].startswith(kind)
         assert "up to date, writable" in said[part][1]
     assert ("database clock" in said) == (kind == "PostgreSQL")
+    assert ("reach of jobs" in said) == (kind == "PostgreSQL")
     assert said["sources"][0] == "warn", "of the files of the tests some are broken"
     assert said["sources"][2] == "Mend the file, then ./errand jobs refresh"
+
+
+@pytest.mark.postgres
+def test_it_warns_where_jobs_are_given_what_opens_the_platform(settings: Settings, postgres_copy: str):
+    """A role of their own, which may not read its tables, is what the shipped deployments set up."""
+    url = make_url(postgres_copy).set(drivername="postgresql+psycopg")
+    role = f"data_{uuid4().hex}"
+    platform = url.render_as_string(False)
+    one_role = dataclasses.replace(settings, database_url=platform, data_database_url=platform)
+    own = url.set(username=role, password="x").render_as_string(False)
+    role_of_its_own = dataclasses.replace(one_role, data_database_url=own)
+    engine = make_engine(platform)
+    with engine.begin() as db:
+        db.exec_driver_sql(f"CREATE ROLE {role} LOGIN PASSWORD 'x'")
+    try:
+        assert _reach_of_jobs(one_role).state == "warn"
+        assert _reach_of_jobs(role_of_its_own).state == "ok"
+        with engine.begin() as db:
+            db.exec_driver_sql(f"GRANT SELECT ON users TO {role}")
+        assert _reach_of_jobs(role_of_its_own).state == "warn"
+    finally:
+        with engine.begin() as db:
+            db.exec_driver_sql(f"DROP OWNED BY {role}")
+            db.exec_driver_sql(f"DROP ROLE {role}")
+        engine.dispose()
 
 
 @on_sqlite

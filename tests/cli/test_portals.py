@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from sqlalchemy import insert, select
 from werkzeug.serving import make_server
 
-from store.models import ApiToken, JobRecord, JobResult, LogEntry, User
+from store.models import ApiToken, FanOut, Gathering, JobRecord, JobResult, LogEntry, User
 from store.secrets import new_token
 from store.timing.recurrence import Recurrence
 from tests.cli.conftest import Portal, ended, interrupt, until_said
@@ -132,6 +132,23 @@ def failed(portal: Portal, make_result: Callable[..., str]) -> str:
 
 
 # --- Results and logs -----------------------------------------------------------------------------------------
+
+
+def test_what_a_run_asked_for_is_counted_and_run_again(portal: Portal, make_result: Callable[..., str]):
+    asked = make_result(status="failed", gathers="ready", finished_at=NOON)
+    of = {"parent_id": UUID(asked), "origin": "map", "origin_id": UUID(asked)}
+    make_result(status="completed", map_number=1, **of)
+    make_result(status="errored", map_number=2, **of)
+    with portal.platform.session() as db:
+        db.add(Gathering(result_id=UUID(asked), method="", size=2, total=2))
+        db.add(
+            FanOut(id=UUID(asked), result_id=UUID(asked), class_path="local/endings/Passes", stop_cause="")
+        )
+        db.commit()
+    shown = errand("results", "show", asked).stdout.splitlines()
+    assert "runs           1 completed, 1 errored, of 2 that it asked for" in shown
+    again = errand("results", "rerun", "--incomplete", asked).stdout.strip()
+    assert "runs           none made yet, of 1 that it asked for" in errand("results", "show", again).stdout
 
 
 def test_results_are_listed_filtered_and_shown(place: str, failed: str, make_result: Callable[..., str]):

@@ -91,6 +91,15 @@ def test_a_plugins_job_may_be_spelled_as_old_documents_do(portal):
 
 
 @on_sqlite
+def test_a_local_run_executes_what_it_asks_for_itself(portal, monkeypatch):
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
+    outcome = portal("runjob", "Squares", "--local", "-d", '{"count": 2}')
+    assert outcome.exit_code == 0, outcome.output
+    assert "\t\tinfo: 2 have ended.\n" in outcome.stdout
+    assert "SUCCESS" in outcome.stdout
+
+
+@on_sqlite
 def test_a_local_run_is_not_put_on_the_queue(portal):
     portal("runjob", "Passes", "--local")
     result = portal.result()

@@ -1,6 +1,7 @@
 """The command, and what makes its figures worth something: that the check sees what is wrong."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -12,12 +13,15 @@ from uuid import UUID, uuid4
 import pytest
 from click.testing import CliRunner, Result
 
-from benchmarks.figures import Figure
-from benchmarks.soak import asking, poison, slots
+from benchmarks.figures import Figure, WentWrong
+from benchmarks.soak import asking, guards, poison, slots
 from benchmarks.soak.catalog import SOAKS
 from benchmarks.soak.check import Asked, Claim, Execution, Run, check
 from benchmarks.soak.facts import lines_of
+from benchmarks.soak.plan import QUICK
 from benchmarks.soak.random_kills import Outcome, figures
+from benchmarks.soak.run import Ground
+from benchmarks.soak.unguarded import Removal
 from store.timing.recurrence import Recurrence
 from webapp.cli import main
 from worker.firing import DOWN, STANDS_FOR
@@ -394,6 +398,40 @@ def test_slots_are_worked_out_over_a_change_of_clocks(cron: str, dialect: str, m
     times = Recurrence("custom", BEGIN, "Europe/Berlin", END, cron, dialect)
     found = [BEGIN + timedelta(minutes=minute) for minute in minutes]
     assert slots.slots_of(Timetable("It", times), END) == found == times.next(BEGIN - timedelta(seconds=1), 9)
+
+
+# --- guards -------------------------------------------------------------------------------------------------------
+
+
+def test_a_protection_that_no_test_misses_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    tests = tmp_path / "tests"
+    tests.mkdir()
+    (tmp_path / "door.py").write_text("def opens(key):\n    return key == 'right'\n")
+    for name, said in (("kept", "not door.opens('wrong')"), ("hole", "door.opens('right')")):
+        (tests / f"test_{name}.py").write_text(f"import door\n\ndef test_it():\n    assert {said}\n")
+    # These tests need none, and to load them takes longer than all else here.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setattr(guards, "PROJECT_ROOT", tmp_path)
+    always = Removal("door.py", "key == 'right'", "True")
+    told: list[str] = []
+
+    def found(unguarded: Any) -> list[float]:
+        monkeypatch.setattr(guards, "UNGUARDED", unguarded)
+        return [figure.ours for figure in guards.guards(Ground(QUICK, told.append, inside=tmp_path))]
+
+    broken = Removal("door.py", "return", "retrun")
+    unguarded = {
+        (1, "tests/test_kept.py::test_it"): (always, broken),
+        (2, "tests/test_hole.py::test_it"): (always,),
+    }
+    assert found(unguarded) == [3, 1, 1]
+    assert [re.split(": ", line)[3] for line in told] == ["fails", guards.UNCLEAR, guards.HOLE]
+    assert "opens(key)" in (tmp_path / "door.py").read_text(), "it is done in a copy"
+    with pytest.raises(WentWrong, match="stands 0 times"):
+        found({(1, "tests/test_kept.py::test_it"): (Removal("door.py", "gone", ""),)})
+    (tests / "test_kept.py").write_text("def test_it():\n    assert False\n")
+    with pytest.raises(WentWrong, match="NOTHING WAS TRIED: this fails with every protection"):
+        found(unguarded)
 
 
 # --- poison -------------------------------------------------------------------------------------------------------

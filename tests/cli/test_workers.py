@@ -31,6 +31,24 @@ def test_a_worker_is_drained_and_kept(errand, worker, db):
     assert worker.beat("busy") is False
 
 
+def test_all_workers_are_drained_and_waited_for(errand, worker, db):
+    assert errand("workers", "drain").exit_code == 2
+    outcome = errand("workers", "drain", "--all", "--wait", "0")
+    assert (outcome.exit_code, "w-1 did not end within 0 seconds" in outcome.stderr) == (1, True)
+    assert worker.beat("busy") is True
+    worker.leave()
+    assert errand("workers", "drain", "--all", "--wait", "0").exit_code == 0
+
+
+def test_one_by_one_nobody_goes_before_another_has_come(errand, worker, db, platform):
+    of = {"kind": "worker", "queues": ["default"], "process": this_process()}
+    Presence(platform, name="w-2", **of).enter()
+    outcome = errand("workers", "drain", "--all", "--one-by-one", "--wait", "0")
+    assert outcome.exit_code == 1
+    states = db.execute(select(WorkerProcess.name, WorkerProcess.drain).order_by(WorkerProcess.name)).all()
+    assert [tuple(row) for row in states] == [("w-1", True), ("w-2", False)]
+
+
 def test_a_worker_that_is_not_here_is_an_error(errand, worker, db):
     outcome = errand("workers", "drain", "w-2")
     assert outcome.exit_code == 1

@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
 from store.models import AuditRecord, JobRecord
 from tests.worker.conftest import on_sqlite
 
 from .conftest import Call, Portal
+
+pytestmark = pytest.mark.in_turn
 
 
 def names(answer: Any) -> list[str]:

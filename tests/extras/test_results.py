@@ -15,6 +15,9 @@ from worker import removal
 
 from .conftest import Call, Portal
 
+pytestmark = pytest.mark.in_turn
+
+
 LATER = "application/json; version=2.4"
 
 

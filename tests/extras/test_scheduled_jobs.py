@@ -10,6 +10,9 @@ from store.models import Permission, Schedule, User
 
 from .conftest import Call, Portal
 
+pytestmark = pytest.mark.in_turn
+
+
 DAILY = {"name": "Each day", "interval": "daily"}
 
 

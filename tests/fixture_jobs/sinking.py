@@ -2,12 +2,9 @@
 
 import sys
 
-from jobs import Job, StringVar
+from loguru import logger
 
-try:
-    from loguru import logger
-except ImportError:
-    logger = None
+from jobs import Job, StringVar
 
 sink = sys.stderr
 
@@ -24,4 +21,9 @@ class SpeaksByLoguru(Job):
     said = StringVar()
 
     def run(self, said):
-        logger.info(said)
+        logger.success(said)
+        logger.bind(extra="lab").critical("No {}", "answer")
+        try:
+            raise OSError(said)
+        except OSError:
+            logger.exception("It broke")

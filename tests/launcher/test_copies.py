@@ -8,13 +8,16 @@ import sys
 import textwrap
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from store.settings import PROJECT_ROOT
+from store.settings import PROJECT_ROOT, Settings
+from store.slack_settings import SlackSettings
 from tests.waiting import until
-from webapp.cli.copies import POSSIBLE, done_by_a_copy, possible
+from webapp.cli import up
+from webapp.cli.copies import LOADED, POSSIBLE, done_by_a_copy, possible
 from webapp.cli.supervisor import Program, Supervisor
 from worker.host import start_time
 
@@ -183,3 +186,27 @@ def python(code: str) -> str:
     """Run it in a process without threads."""
     command = [sys.executable, "-c", textwrap.dedent(code)]
     return subprocess.run(command, cwd=PROJECT_ROOT, check=True, capture_output=True, text=True).stdout
+
+
+def test_what_up_runs_is_loaded_before_it_is_copied(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+    started: list[Program] = []
+
+    class Recorder(Supervisor):
+        def start(self, *programs: Program) -> None:
+            started.extend(programs)
+
+        def run(self) -> None:
+            pass
+
+    listens = replace(settings, slack=SlackSettings(bot_token="xoxb-1", app_token="xapp-1"))
+    for name, instead in {
+        "Supervisor": lambda: Recorder(io.StringIO()),
+        "start_redis": lambda *_: None,
+        "done_by_a_copy": lambda _: "",
+        "announce": lambda *_, **__: None,
+        "end_on_signals": lambda: None,
+    }.items():
+        monkeypatch.setattr(up, name, instead)
+    up.run_all(listens, host="127.0.0.1", port=1, workers=1, demo=False)
+    ours = {program.ours[0] for program in started if program.ours}
+    assert {"slack", "scheduler", "web"} <= ours <= LOADED.keys()

@@ -137,6 +137,13 @@ def test_pages_can_be_ordered_by_other_models(run, network):
     ]
 
 
+def test_a_page_has_an_end(run, network, monkeypatch):
+    monkeypatch.setattr("store.object_search.LARGEST_PAGE", 2)
+    page = search(run, DEVICE, limit=10**9)
+    assert (len(page.objects), page.next is not None) == (2, True)
+    assert len(search(run, DEVICE, limit=-1).objects) == 1
+
+
 def test_ten_thousand_objects_are_searched_quickly_and_counted_up_to_a_limit(run, network):
     rows = [
         {

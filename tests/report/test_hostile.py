@@ -162,8 +162,9 @@ def test_nothing_active_survives_in_any_format(evil: str):
     numbers = [number for number, piece in enumerate(data["pieces"]) if piece["kind"] == "table"]
     look.table, look.sort = numbers[0], -1
     assert active(str(render_table(data, look))) == []
-    _, mail = files.for_mail(data)
-    assert active(mail) == []
+    for portal in ("", "https://portal.example/errand"):
+        _, mail = files.for_mail(data, portal)
+        assert active(mail) == []
     assert "<h1" in (alone := files.as_html(data, evil))
     assert [each for each in active(alone) if not each.startswith("meta")] == []
     assert active(writing.html(data)) == []

@@ -13,6 +13,9 @@ from tests.seeds.conftest import blocks_of, seed
 from tests.worker.conftest import Portal, Web, on_sqlite
 from worker.discover import discover
 
+pytestmark = pytest.mark.in_turn
+
+
 BRANCH = {"site_name": "Basel Dreispitz", "switch_count": "2"}
 
 

@@ -1,5 +1,8 @@
 """Migrations of the PLATFORM database: both ways, and equal to the models."""
 
+import ast
+import re
+
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -51,6 +54,45 @@ def test_the_code_knows_the_newest_revision():
         str(migrate.MIGRATIONS), version_locations=[str(migrate.MIGRATIONS / "versions")]
     )
     assert script.get_heads() == [SCHEMA]
+
+
+#: Beyond this one, what runs from the code before is still there after an upgrade.
+LAST_FREE = 38
+TAKES_AWAY = re.compile(r"\b(?:drop_\w+|rename_\w+|alter_column)\(|\b(?:DROP|RENAME)\b")
+
+
+def takes_away(code: str) -> list[str]:
+    """Return what the upgrade of a migration takes from code that knows the schema before; notes allow it."""
+    upgrade = next(
+        each for each in ast.parse(code).body if isinstance(each, ast.FunctionDef) and each.name == "upgrade"
+    )
+    lines = code.splitlines()[upgrade.lineno - 1 : upgrade.end_lineno]
+    return [
+        line.strip()
+        for before, line in zip(["", *lines], lines, strict=False)
+        if TAKES_AWAY.search(line) and "# Mixed versions: " not in before
+    ]
+
+
+def test_an_upgrade_only_adds():
+    """For a minute the old web server runs with new workers: what it reads and writes stays where it is."""
+    seen = 0
+    for path in sorted((migrate.MIGRATIONS / "versions").glob("[0-9]*.py")):
+        if int(path.name[:4]) > LAST_FREE:
+            seen += 1
+            assert takes_away(path.read_text()) == [], (
+                f"{path.name}: leave it to a later version, or say above it why nothing needs it (# Mixed versions: ...)"
+            )
+    assert seen >= 4
+
+
+def test_what_an_upgrade_takes_away_is_seen():
+    down = "def downgrade():\n    op.drop_table('a')\n"
+    assert takes_away(f"def upgrade():\n    op.add_column('a', b)\n{down}") == []
+    assert takes_away(f"def upgrade():\n    op.drop_column('a', 'b')\n{down}") == ["op.drop_column('a', 'b')"]
+    assert takes_away("def upgrade():\n    op.execute('ALTER TABLE a RENAME b TO c')\n") != []
+    noted = "def upgrade():\n    # Mixed versions: nobody has read it since 1.2.\n    op.drop_table('a')\n"
+    assert takes_away(noted) == []
 
 
 def test_a_database_says_whether_it_is_current(settings: Settings, tmp_path):

@@ -27,6 +27,16 @@ def test_a_mail_server_is_read_from_its_url():
     assert notice_settings({}).mail is None
 
 
+def test_a_bot_that_listens_can_offer_buttons():
+    bot = {"SLACK_BOT_TOKEN": "xoxb-1", "ERRAND_SLACK_API": "https://slack.example/api"}
+    listens = notice_settings({**bot, "SLACK_APP_TOKEN": "xapp-1"})
+    assert (listens.slack_token, listens.slack_api) == ("xoxb-1", "https://slack.example/api/")
+    assert listens.slack_buttons
+    assert not notice_settings(bot).slack_buttons, "nobody would hear of a click"
+    other = notice_settings({**bot, "SLACK_SIGNING_SECRET": "s", "ERRAND_SLACK_TOKEN": "xoxb-2"})
+    assert (other.slack_token, other.slack_buttons) == ("xoxb-2", False)
+
+
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [

@@ -44,8 +44,42 @@ def test_weak_passwords_are_refused(password: str, username: str):
         check_password_rules(password, username)
 
 
+def test_passwords_that_others_think_of_first_are_refused():
+    for password in (
+        "password1234",
+        "P@ssw0rd2026!",
+        "Passwort123456",
+        "123456789012",
+        "qwertyuiop123",
+        "qwertzuiopasdf",
+        "abcdefghijklmn",
+        "letmeinletmein",
+        "iloveyou-2026!",
+        "Summer2026!Summer",
+        "correcthorsecorrecthorse",
+        "welcome.welcome",
+        "Errand2026admin",
+        "1qaz" * 3,
+    ):
+        with pytest.raises(WeakPassword, match="think of first"):
+            check_password_rules(password)
+    # It takes no longer for a long one.
+    with pytest.raises(WeakPassword):
+        check_password_rules("password1!" * 12 + "abc")
+
+
 def test_a_long_sentence_is_a_good_password():
-    check_password_rules("der Zug um halb sieben", "alice")
+    for password in (
+        "der Zug um halb sieben",
+        "correct horse battery",
+        "correcthorsebattery",
+        "tr0ub4dor&3-x",
+        "83920174992617",
+        "summer rain on tin roofs",
+        "aVq7-w2Lm_x9Kd",
+        "пароль из сказки",
+    ):
+        check_password_rules(password, "alice")
 
 
 def test_tokens_are_random_and_only_their_hash_is_kept():

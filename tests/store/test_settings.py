@@ -145,3 +145,22 @@ def test_a_database_url_that_cannot_be_read_is_told_without_its_password(tmp_pat
         with pytest.raises(SettingsError, match="percent-encoded") as error:
             load_settings(tmp_path, {"DATABASE_URL": url})
         assert "hunter2" not in str(error.value)
+
+
+def test_a_secret_may_stand_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    secret = tmp_path / "secret"
+    secret.write_text("taken from a file\n")
+    monkeypatch.setenv("SECRET_KEY_FILE", str(secret))
+    monkeypatch.delenv("SECRET_KEY", raising=False)
+    settings = load_settings(tmp_path / "i")
+    assert settings.secret_key == "taken from a file"
+    # Children have it, and the files' names go no further.
+    assert environment(settings)["SECRET_KEY"] == "taken from a file"
+    assert "SECRET_KEY_FILE" not in os.environ
+    monkeypatch.setenv("SECRET_KEY_FILE", str(secret))
+    with pytest.raises(SettingsError, match="Both SECRET_KEY and SECRET_KEY_FILE"):
+        load_settings(tmp_path / "i")
+    monkeypatch.delenv("SECRET_KEY")
+    monkeypatch.setenv("SECRET_KEY_FILE", str(tmp_path / "none"))
+    with pytest.raises(SettingsError, match=r"SECRET_KEY_FILE is .*No such file"):
+        load_settings(tmp_path / "i")

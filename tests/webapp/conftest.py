@@ -34,6 +34,8 @@ class Browser:
 
     def __init__(self, client: FlaskClient) -> None:
         self.client = client
+        #: The cookie of a session, and the token of its pages.
+        self._known: tuple[str | None, str] = (None, "")
 
     def get(self, url: str, **options: Any) -> TestResponse:
         return self.client.get(url, **options)
@@ -45,6 +47,25 @@ class Browser:
         return self.client.post(url, data={"csrf_token": self.token(), **(data or {})}, **options)
 
     def token(self) -> str:
+        if (cookie := self._cookie()) is None or cookie != self._known[0]:
+            token = self._look_up_token()
+            # That page may be what gives a stranger a session.
+            self._known = (self._cookie(), token)
+        return self._known[1]
+
+    def again(self, app: Flask) -> "Browser":
+        """The same session in a browser that has been nowhere else."""
+        browser = Browser(app.test_client())
+        browser._known = self._known
+        if cookie := self._cookie():
+            browser.client.set_cookie("session", cookie)
+        return browser
+
+    def _cookie(self) -> str | None:
+        cookie = self.client.get_cookie("session")
+        return None if cookie is None else cookie.value
+
+    def _look_up_token(self) -> str:
         # The lightest page that everybody gets, be it after a redirect to the sign-in.
         page = self.client.get("/welcome", follow_redirects=True).get_data(as_text=True)
         found = TOKEN.search(page)
@@ -271,3 +292,16 @@ def add_entries(db: Session) -> Callable[..., None]:
 
 def text(response: TestResponse) -> str:
     return response.get_data(as_text=True)
+
+
+def first_view(browser: Browser, address: str) -> int:
+    """Return how many bytes a browser that has been nowhere yet is sent for a page and all that it names."""
+    packed = {"Accept-Encoding": "gzip"}
+    with browser.client.get(address, headers=packed) as page:
+        size, named = len(page.data), set(re.findall(r'(?:href|src)="(/static/[^"#]+)', page.text))
+    assert named
+    for each in named:
+        with browser.client.get(each, headers=packed) as file:
+            assert file.status_code == 200
+            size += len(file.data)
+    return size

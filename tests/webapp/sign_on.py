@@ -102,6 +102,7 @@ class Forged:
         #: In place of the whole answer.
         self.token: Any = None
         self.nonce = self.challenge = ""
+        self.request: dict[str, list[str]] = {}
         #: Of the last request for a token: its Authorization and its body.
         self.exchanged = ("", "")
         self.may_answer = threading.Event()
@@ -121,8 +122,11 @@ class Forged:
         self._server.server_close()
 
     def arrive(self, app: Flask) -> TestResponse:
-        browser = Browser(app.test_client())
-        asked = parse_qs(urlsplit(begin(browser)).query)
+        return self.come(Browser(app.test_client()))
+
+    def come(self, browser: Browser, path: str = "/login/oidc") -> TestResponse:
+        """Go the whole way; `request` is what the provider was asked then."""
+        asked = self.request = parse_qs(urlsplit(begin(browser, path)).query)
         self.nonce, self.challenge = asked["nonce"][0], asked["code_challenge"][0]
         return browser.get(f"/login/oidc/callback?code=c&state={asked['state'][0]}")
 

@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from store.models import ApiToken, SignInFailure, User, UserSession, now
 from store.secrets import hash_password, hash_token, verify_password
 from webapp import lock_out
+from webapp.browser_name import browser_name
 
 from .conftest import Browser, signed_in, text
 
@@ -207,3 +208,16 @@ def test_the_right_password_begins_anew(app, db, alice_with_password):
 def test_no_wait_is_longer_than_an_hour():
     assert lock_out._wait(lock_out.FREE_TRIES) == lock_out.FIRST_WAIT
     assert lock_out._wait(10_000) == lock_out.LONGEST_WAIT
+
+
+def test_browsers_are_called_what_people_call_them():
+    like = "(KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36"
+    for agent, name in {
+        f"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 {like}": "Chrome on Linux",
+        f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 {like} Edg/130.0.0.0": "Edge on Windows",
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1 Version/18.0 Safari/604.1": "Safari on iPhone",
+        "Mozilla/5.0 (Android 15; Mobile; rv:132.0) Gecko/132.0 Firefox/132.0": "Firefox on Android",
+        "curl/8.5.0": "curl/8.5.0",
+        "": "Unknown",
+    }.items():
+        assert browser_name(agent) == name

@@ -81,7 +81,7 @@ def test_it_can_be_searched_and_taken_along(root, db, make_job):
     assert "job.disable" in page
     assert "job.enable" not in page
     assert "<del>true</del> false" in page
-    assert "There is nothing" in text(root.get("/admin/audit/?subject=%00%25&before=zzz"))
+    assert "No record fits" in text(root.get("/admin/audit/?subject=%00%25&before=zzz"))
     rows = list(csv.reader(io.StringIO(text(root.get("/admin/audit/audit.csv?actor=root")))))
     assert [row[4] for row in rows] == ["action", "job.enable", "job.disable"]
 

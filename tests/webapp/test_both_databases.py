@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from flask import g
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from examples.inventory.models import Manufacturer
 from store.html import render
@@ -143,6 +143,7 @@ def test_the_pages_work_on_both_databases(root, job, live_platform):
             db.add(
                 JobResult(
                     **made,
+                    user_id=result.user_id,
                     username="root",
                     status="completed",
                     time_limit=1.0,
@@ -171,6 +172,9 @@ def test_the_pages_work_on_both_databases(root, job, live_platform):
     ):
         with root.get(path) as answer:
             assert answer.status_code in (200, 302), path
+    short = result.id.hex[:5]
+    for wanted, shown in (("WALK", "Completed #"), ("acme", "Acme"), (short, f"#{short}"), ("", "/jobs/")):
+        assert shown in text(root.fragment("/jump", query_string={"q": wanted})), wanted
     assert root.get("/objects/inventory.manufacturer/%00").status_code == 404
     assert root.post("/workers/queues/default/pause").status_code == 303
     page = text(root.get("/workers/"))
@@ -250,6 +254,49 @@ def test_all_that_the_api_lists_is_answered(app, live_platform):
     lists = [path for path, calls in document(app)["paths"].items() if "get" in calls and "{" not in path]
     assert len(lists) > 20
     # Of one question: what it is about has to be said.
-    for path in set(lists) - {"/api/v1/permissions/explain"}:
+    for path in set(lists) - {"/api/v1/permissions/explain", "/api/v1/entries"}:
         answer = app.test_client().get(path, headers=headers)
         assert answer.status_code == 200, f"{path}: {answer.text}"
+
+
+def test_an_object_knows_its_runs_by_their_log_and_by_their_inputs(root, job, live_platform, monkeypatch):
+    page = "/objects/inventory.manufacturer/1"
+    with live_platform.session() as db:
+        # PostgreSQL keeps the NUL as it is, but reads nothing of such a text.
+        asked = [{"maker": 1}, {"maker": 11, "who": "1"}, {"maker": [2, 1]}, {"who": "\x00"}, {"maker": None}]
+        made = {"job_id": job.id, "class_path": job.class_path, "name": job.name, "username": "root"}
+        results = [
+            JobResult(
+                id=uuid.uuid4(), **made, data=data, status="completed", time_limit=1.0, created_at=now()
+            )
+            for data in asked
+        ]
+        db.add_all(results)
+        db.flush()
+        add_entries(db, results[3], 60)
+        db.flush()
+        db.execute(update(LogEntry).values(object_url=page))
+        db.commit()
+        ids = [str(result.id) for result in results]
+    listed = text(root.get(f"{page}?view=results"))
+    table = listed.partition("<tbody>")[2].partition("</tbody>")[0]
+    assert re.findall(r'class="name" href="/results/([^"]+)"', table) == [ids[3], ids[2], ids[0]]
+    assert table.count("Chosen as an input") == 2
+    assert "Named in 60 lines" in table
+    assert 'Results <span class="n">3</span>' in listed
+    assert 'title="3 runs about it">3<' in listed
+    # What a search has not looked through can still be asked for.
+    monkeypatch.setattr("webapp.object_entries.SCAN", 20)
+    found = text(root.get(f"{page}?q=LINE+1&level=info&level=debug"))
+    assert "Nothing among the newest" in found
+    for expected in (0, 11):
+        further = re.search(r'hx-get="([^"]+)"[^>]*>Look further back', found)[1].replace("&amp;", "&")
+        found = text(root.fragment(further))
+        assert len(re.findall(r"<mark>", found)) == expected
+    assert "Look further" not in found
+    assert "No line fits" in text(root.fragment(f"{page}?level=failure&q=line&before=20"))
+    monkeypatch.setattr("webapp.object_runs.RUNS_LOOKED_AT", 1)
+    monkeypatch.setattr("webapp.object_runs.ENTRIES_LOOKED_AT", 3)
+    bounded = text(root.get(f"{page}?view=results"))
+    assert "Found among the newest lines that name it and the newest runs" in bounded
+    assert ids[0] not in bounded

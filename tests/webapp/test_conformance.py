@@ -1,6 +1,7 @@
 """Every example job, and every job whose inputs react, by every way in: equal data is stored, equal sentences refuse."""
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -19,7 +20,8 @@ from sqlalchemy import select
 from examples.inventory.models import Device, DeviceRole, DeviceType, Manufacturer, Site, Status
 from store.models import ApiToken, JobResult
 from store.secrets import new_token
-from tests.conftest import load_fixture_jobs
+from store.settings import PROJECT_ROOT, Settings, load_settings
+from tests.conftest import FIXTURE_JOBS, load_fixture_jobs
 from tests.multipart import multipart
 from webapp.cli import main
 from worker import helper
@@ -62,6 +64,16 @@ def invalid(value: str, choices: str) -> str:
 
 BRANCH = {"site_name": "Basel", "switch_model": 1}
 MOVE = {"mode": "move", "site": "bern", "rack": "b-1"}
+HAND_OVER = {"site": "zug", "ticket": "CHG-1234", "password": "sesame"}
+HANDED_OVER = {
+    "scope": "all",
+    "role": None,
+    "site": "zug",
+    "tolerated": 0,
+    "ticket": "CHG-1234",
+    "seconds": 1,
+    "note": "",
+}
 CASES = [
     Case("DeviceConnectionsReport", {}, {}),
     Case("SiteSummary", {}, {}),
@@ -76,7 +88,22 @@ CASES = [
     Case("TagDevices", {"site": 1, "first_tag": "12"}, refused={"first_tag": "An asset tag is up to three letters, and then 3 to 8 digits: A01501."}),
     Case("TagDevices", {"site": 1}, refused={"first_tag": REQUIRED}),
     Case("RetireSite", {"site": 1}, {"site": 1}),
+    Case("SurveySites", {}, {}),
+    Case("SurveySite", {"site": 1}, {"site": 1}),
     Case("RetireSite", {}, refused={"site": REQUIRED}),
+    Case("LargestFiles", {}, {"folder": "/var/log", "count": 10, "by": "folder"}),
+    Case("LargestFiles", {"folder": "var", "count": 0}, refused={"folder": "Invalid value. Must match regex: ^/", "count": "Ensure this value is greater than or equal to 1."}),
+    Case("Checksum", {"file": CSV}, {"file": {"name": "new.csv", "size": 16, "content_type": "text/csv"}, "method": "sha256", "expected": ""}),
+    Case("Checksum", {"expected": "x"}, refused={"file": REQUIRED, "expected": "Invalid value. Must match regex: ^[0-9a-f]*$"}),
+    Case("RenameDevices", {"devices": [1], "prefix": "core"}, {"site": None, "devices": [1], "prefix": "core", "keep_order": True}),
+    Case("RenameDevices", {"site": 2, "devices": [1], "prefix": "core"}, refused={"devices": "sw-1 does not fit site_id=2."}),
+    Case("SerialNumbers", {}, {}),
+    Case("DecommissionDevices", {"devices": [1]}, {"devices": [1], "dryrun": True}),
+    Case("DecommissionDevices", {}, refused={"devices": REQUIRED}),
+    Case("HandOverSite", HAND_OVER, HANDED_OVER),
+    Case("HandOverSite", {**HAND_OVER, "scope": "role", "role": 1, "tolerated": 1}, {**HANDED_OVER, "scope": "role", "role": 1, "tolerated": 1}),
+    Case("HandOverSite", {**HAND_OVER, "scope": "role", "ticket": "7"}, refused={"role": REQUIRED, "ticket": r"Invalid value. Must match regex: ^CHG-\d{4,}$"}),
+    Case("ProbeDevice", {"device": 1, "password": "x", "seconds": 0}, {"device": 1, "seconds": 0}),
     Case("Moves", {}, NOTHING),
     Case("Moves", {"note": "x", "site": "zug"}, {**NOTHING, "note": "x", "site": "zug"}),
     # Defaults are computed from what was given, and from other defaults; what is not asked for has none.
@@ -100,6 +127,19 @@ CASES = [
     Case("Narrows", {"signed": True}, refused={"key": REQUIRED}),
     Case("Narrows", {"signed": True, "key": "s3"}, {"site": None, "device": None, "signed": True}),
 ]  # fmt: skip
+
+
+#: Examples that are folders of jobs; those of the plugin are there anyway.
+FOLDERS = ("best_of", "errand", "nautobot")
+MODULES = {path.stem for name in FOLDERS for path in (PROJECT_ROOT / "examples" / name).glob("*.py")}
+
+
+@pytest.fixture
+def inventory_settings(inventory_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The same with the folders of the examples."""
+    folders = [FIXTURE_JOBS, *(PROJECT_ROOT / "examples" / name for name in FOLDERS)]
+    monkeypatch.setenv("JOBS_ROOT", os.pathsep.join(map(str, folders)))
+    return load_settings(inventory_settings.instance)
 
 
 @pytest.fixture
@@ -129,6 +169,9 @@ def _make_objects() -> None:
     model = DeviceType(model="Model", slug="model", manufacturer=maker)
     model.save()
     Device(name="sw-1", site=sites[0], device_type=model, device_role=role, status=active).save()
+    planned = Status(name="Planned", slug="planned")
+    planned.save()
+    Device(name="sw-2", site=sites[1], device_type=model, device_role=role, status=planned).save()
 
 
 @dataclass(frozen=True)
@@ -386,7 +429,9 @@ def test_by_prompt(by_prompt: Give, check_each: Any):
 
 
 def test_every_example_and_every_job_that_reacts_is_here(jobs: dict[str, Known]):
-    meant = {name for name, job in jobs.items() if job.source == "plugins" or job.module == "reacting"}
+    meant = {
+        name for name, job in jobs.items() if job.source == "plugins" or job.module in ("reacting", *MODULES)
+    }
     assert {case.job for case in CASES} == meant
 
 

@@ -92,7 +92,7 @@ def test_what_was_changed_without_a_tick_counts_as_ticked(root, db):
     shown = {
         name: html.unescape(value) for name, value in re.findall(r'name="(was-[^"]+)" value="([^"]*)"', page)
     }
-    assert len(shown) == 12
+    assert len(shown) == 14
     # All as the page had it, with its line ends as browsers send them: nothing is set.
     as_it_was = {name.removeprefix("was-"): value.replace("\n", "\r\n") for name, value in shown.items()}
     root.post(URL, {**shown, **as_it_was})
@@ -102,7 +102,7 @@ def test_what_was_changed_without_a_tick_counts_as_ticked(root, db):
 
 
 def test_every_setting_is_on_the_page_and_can_be_overridden(root, db):
-    assert len(SETTINGS) == 12
+    assert len(SETTINGS) == 14
     values = {
         "name": "N",
         "grouping": "G",
@@ -115,6 +115,8 @@ def test_every_setting_is_on_the_page_and_can_be_overridden(root, db):
         "approval_expires": "3600",
         "soft_time_limit": "1.5",
         "time_limit": "2",
+        "keep_days": "30",
+        "keep_failed_days": "90",
         "queues": "fast\n\n slow \nfast",
     }
     page = text(root.get(URL))
@@ -125,7 +127,7 @@ def test_every_setting_is_on_the_page_and_can_be_overridden(root, db):
         **{"name": "N", "grouping": "G", "description": "D", "hidden": True, "commit_default": False},
         **{"read_only": True, "has_sensitive_variables": True, "approval_required": False},
         **{"soft_time_limit": 1.5, "time_limit": 2.0, "approval_expires": 3600.0},
-        **{"queues": ["fast", "slow"]},
+        **{"queues": ["fast", "slow"], "keep_days": 30, "keep_failed_days": 90},
     }
 
 
@@ -136,6 +138,7 @@ def test_every_setting_is_on_the_page_and_can_be_overridden(root, db):
         ("name", "x" * 101, "at most 100 characters"),
         ("time_limit", "soon", "Enter a number of seconds"),
         ("time_limit", "-1", "Enter a number of seconds"),
+        ("keep_days", "1.5", "Enter a whole number of days"),
         ("soft_time_limit", "nan", "Enter a number of seconds"),
         ("soft_time_limit", "1e999", "Enter a number of seconds"),
         ("queues", "x" * 101, "at most 100 characters"),
@@ -174,7 +177,6 @@ def test_settings_are_for_those_who_may_change_the_job(alice, db):
     assert alice.post(URL, {"set-name": "true", "name": "x"}).status_code == 403
     assert alice.post(f"{URL}/reset").status_code == 403
     assert alice.post("/jobs/local/greet/Greet/delete").status_code == 403
-    assert alice.post("/jobs/enable-all").status_code in (403, 404)
     assert record(db).overrides == {}
 
 
@@ -195,14 +197,6 @@ def test_a_record_without_its_class_can_be_removed_and_its_results_stay(root, al
     with db.begin():
         db.expire_all()
         assert db.scalars(select(JobResult.job_id)).all() == [None]
-
-
-def test_all_that_wait_are_enabled_at_once(root, db):
-    root.post("/jobs/local/greet/Greet/disable")
-    assert record(db).enabled is False
-    assert "Enable all" in text(root.get("/jobs/?show=disabled"))
-    assert "Enabled 1 job." in text(root.post("/jobs/enable-all", follow_redirects=True))
-    assert record(db).enabled is True
 
 
 def version(page: str) -> str:

@@ -59,6 +59,22 @@ def test_the_list_groups_jobs_and_shows_their_latest_result(alice, make_job, mak
     assert "Never run" in page
 
 
+def test_the_list_says_when_a_schedule_runs_a_job_next(alice, db, make_job, make_schedule):
+    job, other = make_job(), make_job("Count", grouping="Numbers")
+    hours = [NOON + timedelta(hours=hour) for hour in (1, 2, 3, 4)]
+    for hour, change in zip(hours, [{"enabled": False}, {"problem": "Ada has left."}, {}, {}], strict=True):
+        schedule = make_schedule(job, **change)
+        schedule.next_slot_at = schedule.wakes_at = hour
+    over = make_schedule(other)
+    over.next_slot_at = over.wakes_at = None
+    db.commit()
+    lines = re.findall(r'<div class="next[^>]*>(.*?)</div>', text(alice.get("/jobs/")))
+    assert [re.findall(r'datetime="([^"]+)"', line) for line in lines] == [
+        [f"{hours[2]:%Y-%m-%dT%H}:00:00Z"],
+        [],
+    ]
+
+
 def test_the_list_finds_jobs(alice, make_job):
     make_job()
     make_job("Count", grouping="Numbers")

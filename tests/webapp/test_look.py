@@ -11,7 +11,9 @@ from store.settings import PROJECT_ROOT
 from webapp.formats import ago, duration, grouped, offset, plural, round_duration
 from webapp.looks import LOOKS, length, pulse
 
-TEMPLATES = sorted((PROJECT_ROOT / "templates").rglob("*.html"))
+#: Files that stand alone, with a policy of their own that names their style and script by hash (see webapp.export_looks).
+ALONE = {"export_head.html", "export_end.html"}
+TEMPLATES = sorted(path for path in (PROJECT_ROOT / "templates").rglob("*.html") if path.name not in ALONE)
 STATIC = PROJECT_ROOT / "static"
 
 

@@ -28,6 +28,8 @@ from store.models import (
     Chain,
     Channel,
     Delivery,
+    FanOut,
+    Gathering,
     GitSource,
     Group,
     Hook,
@@ -65,6 +67,8 @@ SITE = f"{API}/objects/inventory.site/1"
 BUTTON = UUID(int=1)
 WEBHOOK = UUID(int=2)
 HOOK, CHAIN = UUID(int=3), UUID(int=4)
+#: A run of somebody else's that has asked for another one, which failed.
+ASKED = UUID(int=5)
 #: {noun: (method, path, endpoint) of what there is of each of them in the API}.
 OF_TRIGGERS = {
     noun: (
@@ -80,8 +84,11 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     ("GET", "/"): ("home.show", SIGN_IN, 302, 302),
     ("GET", "/welcome"): ("home.welcome", SIGN_IN, 200, 200),
     ("GET", "/now"): ("home.now_running", SIGN_IN, 302, 302),
+    ("GET", "/jump"): ("jump.show", SIGN_IN, 200, 200),
+    ("GET", "/keys"): ("jump.keys", SIGN_IN, 200, 200),
     ("GET", "/healthz"): ("home.healthz", OPEN, 200, 200),
     ("GET", "/readyz"): ("home.readyz", 503, 503, 503),
+    ("GET", "/metrics"): ("metrics.show", TOKEN, TOKEN, TOKEN),
     ("GET", "/static/x/errand.css"): ("static", OPEN, 200, 200),
     ("GET", "/login"): ("login.show", OPEN, 303, 303),
     ("POST", "/login"): ("login.sign_in", 422, 422, 422),
@@ -98,6 +105,10 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     ("POST", "/account/sessions/end-others"): ("account.end_others", SIGN_IN, 303, 303),
     ("POST", "/account/tokens"): ("account.create_token", SIGN_IN, 200, 200),
     ("POST", "/account/tokens/999/end"): ("account.end_token", SIGN_IN, 404, 404),
+    # Nothing where nobody has set up Slack (see tests/webapp/slack).
+    ("POST", "/account/slack/"): ("connect_slack.begin", SIGN_IN, 404, 404),
+    ("POST", "/account/slack/999/end"): ("connect_slack.end", SIGN_IN, 404, 404),
+    ("POST", "/slack/events"): ("slack.events", 404, 404, 404),
     ("GET", "/account/notifications/"): ("notifications.show", SIGN_IN, 200, 200),
     ("POST", "/account/notifications/"): ("notifications.save", SIGN_IN, 303, 303),
     ("POST", "/account/notifications/seen"): ("notifications.seen", SIGN_IN, 200, 200),
@@ -110,6 +121,7 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
         ("GET", f"/admin/{path}"): (endpoint, SIGN_IN, 404, 404)
         for path, endpoint in (
             ("audit/", "audit.index"),
+            ("retention/", "retention.show"),
             ("audit/audit.csv", "audit.download"),
             ("notifications/", "channels.index"),
             ("notifications/1", "channels.show"),
@@ -192,10 +204,17 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     # Whoever signs, may.
     ("POST", "/hooks/sources/team"): ("webhooks.sync_source", 401, 401, 401),
     ("POST", f"/hooks/in/{WEBHOOK}"): ("webhooks.receive", 401, 401, 401),
+    ("POST", "/bennettbot/github/op/"): ("bennettbot.github", 403, 403, 403),
+    ("GET", "/bennettbot/check/"): ("bennettbot.check", OPEN, 200, 200),
     # Jobs.
     ("GET", "/jobs/"): ("jobs.index", SIGN_IN, 200, 200),
     ("POST", "/jobs/refresh"): ("jobs.reload", SIGN_IN, 404, 404),
-    ("POST", "/jobs/enable-all"): ("job_settings.enable_all", SIGN_IN, 403, 403),
+    ("GET", "/jobs/bulk/?act=enable"): ("bulk.confirm", SIGN_IN, 403, 403),
+    ("GET", "/jobs/bulk/count"): ("bulk.count", SIGN_IN, 200, 200),
+    ("POST", "/jobs/bulk/"): ("bulk.go_on", SIGN_IN, 404, 404),
+    ("POST", "/jobs/filters"): ("filters.save", SIGN_IN, 422, 422),
+    ("POST", "/jobs/filters/1/delete"): ("filters.forget", SIGN_IN, 404, 404),
+    ("POST", "/jobs/filters/default"): ("filters.default", SIGN_IN, 303, 303),
     ("GET", f"{JOB}/"): ("jobs.show", SIGN_IN, 404, 200),
     ("POST", f"{JOB}/"): ("jobs.run", SIGN_IN, 404, 303),
     ("POST", f"{JOB}/inputs"): ("jobs.react", SIGN_IN, 404, 200),
@@ -210,16 +229,25 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     ("POST", f"{JOB}/settings"): ("job_settings.change", SIGN_IN, 404, 403),
     ("POST", f"{JOB}/settings/reset"): ("job_settings.reset", SIGN_IN, 404, 403),
     ("POST", f"{JOB}/delete"): ("job_settings.delete", SIGN_IN, 404, 403),
+    ("GET", f"{JOB}/history"): ("jobs.history", SIGN_IN, 404, 200),
     ("GET", f"{JOB}/values"): ("kept_values.index", SIGN_IN, 404, 200),
     ("GET", f"{JOB}/value?key=x"): ("kept_values.show", SIGN_IN, 404, 404),
     ("GET", f"{JOB}/forget"): ("kept_values.confirm", SIGN_IN, 404, 403),
     ("POST", f"{JOB}/forget"): ("kept_values.delete", SIGN_IN, 404, 403),
+    ("GET", f"{JOB}/suppressions"): ("suppressions.index", SIGN_IN, 404, 200),
+    ("POST", f"{JOB}/suppressions"): ("suppressions.create", SIGN_IN, 404, 403),
+    ("POST", f"{JOB}/suppressions/1/end"): ("suppressions.end", SIGN_IN, 404, 403),
     # Results.
     ("GET", "/results/"): ("results.index", SIGN_IN, 200, 200),
+    ("GET", "/results/search?q=ping"): ("search.index", SIGN_IN, 200, 200),
     ("GET", "/results/results.csv"): ("results.download_list", SIGN_IN, 200, 200),
+    ("GET", "/results/bulk/"): ("bulk.confirm", SIGN_IN, 404, 404),
+    ("GET", "/results/bulk/count"): ("bulk.count", SIGN_IN, 200, 200),
+    ("POST", "/results/bulk/"): ("bulk.go_on", SIGN_IN, 404, 404),
     ("GET", "/results/choices/job"): ("results.choices", SIGN_IN, 302, 302),
-    ("POST", "/results/filters"): ("results.save_filter", SIGN_IN, 422, 422),
-    ("POST", "/results/filters/1/delete"): ("results.forget_filter", SIGN_IN, 404, 404),
+    ("POST", "/results/filters"): ("filters.save", SIGN_IN, 422, 422),
+    ("POST", "/results/filters/1/delete"): ("filters.forget", SIGN_IN, 404, 404),
+    ("POST", "/results/filters/default"): ("filters.default", SIGN_IN, 303, 303),
     ("GET", "/results/*"): ("results.show", SIGN_IN, 404, 200),
     ("GET", "/results/*/log"): ("results.poll", SIGN_IN, 404, 200),
     ("GET", "/results/*/log.txt"): ("results.download", SIGN_IN, 404, 200),
@@ -232,6 +260,9 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     ("POST", "/results/*/cancel"): ("results.cancel", SIGN_IN, 404, 403),
     ("POST", "/results/+/cancel"): ("results.cancel", SIGN_IN, 404, 303),
     ("POST", "/results/*/rerun"): ("results.rerun", SIGN_IN, 404, 303),
+    ("POST", "/results/+/pin"): ("results.pin", SIGN_IN, 404, 303),
+    ("POST", "/results/+/unpin"): ("results.unpin", SIGN_IN, 404, 303),
+    ("POST", "/admin/retention/"): ("retention.change", SIGN_IN, 404, 404),
     # Schedules.
     ("GET", "/schedules/"): ("schedules.index", SIGN_IN, 200, 200),
     ("GET", "/schedules/preview"): ("schedules.preview_times", SIGN_IN, 200, 200),
@@ -255,7 +286,11 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     ("GET", "/approvals/*"): ("approvals.show", SIGN_IN, 404, 404),
     ("GET", "/approvals/="): ("approvals.show", SIGN_IN, 404, 200),
     ("GET", "/results/*/plan.txt"): ("results.plan", SIGN_IN, 404, 200),
+    ("GET", f"/results/{ASKED}/changes"): ("results.changes", SIGN_IN, 404, 200),
+    ("GET", "/results/*/export"): ("results.export", SIGN_IN, 404, 200),
     ("GET", "/results/*/report"): ("results.report", SIGN_IN, 404, 404),
+    ("GET", f"/results/{ASKED}/children"): ("results.children", SIGN_IN, 404, 302),
+    ("POST", f"/results/{ASKED}/children/again"): ("results.children_again", SIGN_IN, 404, 303),
     ("GET", "/approvals/"): ("approvals.index", SIGN_IN, 200, 200),
     ("POST", "/approvals/*"): ("approvals.decide_on", SIGN_IN, 404, 404),
     ("POST", "/approvals/="): ("approvals.decide_on", SIGN_IN, 404, 403),
@@ -281,7 +316,6 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     },
     ("GET", "/plugins/inventory/"): ("plugins.inventory.index", SIGN_IN, 404, 200),
     ("GET", "/workers/"): ("workers.index", SIGN_IN, 404, 200),
-    ("GET", "/workers/live"): ("workers.live", SIGN_IN, 404, 200),
     ("POST", "/workers/w-1/drain"): ("workers.drain", SIGN_IN, 404, 403),
     ("POST", "/workers/w-1/resume"): ("workers.keep", SIGN_IN, 404, 403),
     ("POST", "/workers/queues/default/pause"): ("workers.pause", SIGN_IN, 404, 403),
@@ -291,12 +325,17 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     ("GET", f"{API}/jobs"): ("api.jobs", TOKEN, 200, 200),
     ("GET", f"{API}{JOB}"): ("api.job", TOKEN, 404, 200),
     ("POST", f"{API}{JOB}/run"): ("api.run", TOKEN, 404, 201),
+    ("GET", f"{API}{JOB}/history"): ("api.history", TOKEN, 404, 200),
     ("GET", f"{API}{JOB}/variables"): ("api.variables", TOKEN, 404, 200),
     ("PATCH", f"{API}{JOB}"): ("api.change_job", TOKEN, 404, 403),
     ("DELETE", f"{API}{JOB}"): ("api.delete_job", TOKEN, 404, 403),
     ("POST", f"{API}/jobs/refresh"): ("api.refresh", TOKEN, 404, 404),
     ("POST", f"{API}/jobs/enable-all"): ("api.enable_all", TOKEN, 403, 403),
     ("GET", f"{API}{JOB}/values"): ("api.values", TOKEN, 404, 200),
+    ("GET", f"{API}{JOB}/suppressions"): ("api.suppressions", TOKEN, 404, 200),
+    ("POST", f"{API}{JOB}/suppressions"): ("api.create_suppression", TOKEN, 404, 403),
+    ("DELETE", f"{API}{JOB}/suppressions"): ("api.delete_suppressions", TOKEN, 404, 403),
+    ("DELETE", f"{API}{JOB}/suppressions/1"): ("api.delete_suppression", TOKEN, 404, 403),
     ("GET", f"{API}{JOB}/values/k"): ("api.value", TOKEN, 404, 404),
     ("PUT", f"{API}{JOB}/values/k"): ("api.put_value", TOKEN, 404, 403),
     ("DELETE", f"{API}{JOB}/values/k"): ("api.delete_value", TOKEN, 404, 403),
@@ -308,10 +347,15 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     ("POST", f"{SITE}/buttons/{BUTTON}"): ("api.press_button", TOKEN, 404, 201),
     ("GET", f"{API}/results"): ("api.results", TOKEN, 200, 200),
     ("GET", f"{API}/results/*"): ("api.result", TOKEN, 404, 200),
+    ("GET", f"{API}/entries?q=ping"): ("api.all_entries", TOKEN, 200, 200),
     ("GET", f"{API}/results/*/entries"): ("api.entries", TOKEN, 404, 200),
     ("GET", f"{API}/results/*/files"): ("api.files", TOKEN, 404, 200),
     ("GET", f"{API}/results/*/files/1"): ("api.file", TOKEN, 404, 404),
     ("GET", f"{API}/results/*/report"): ("api.report", TOKEN, 404, 404),
+    ("GET", f"{API}/results/*/changes"): ("api.changes", TOKEN, 404, 404),
+    ("GET", f"{API}/results/*/export"): ("api.export", TOKEN, 404, 200),
+    ("GET", f"{API}/results/{ASKED}/children"): ("api.children", TOKEN, 404, 200),
+    ("POST", f"{API}/results/{ASKED}/children/again"): ("api.children_again", TOKEN, 404, 201),
     ("DELETE", f"{API}/results/*"): ("api.delete_result", TOKEN, 404, 403),
     ("POST", f"{API}/results/bulk"): ("api.bulk", TOKEN, 403, 200),
     ("POST", f"{API}/results/*/rerun"): ("api.rerun", TOKEN, 404, 201),
@@ -429,6 +473,7 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     ("POST", f"{API}/workers/w-1/drain"): ("api.drain", TOKEN, 404, 403),
     ("POST", f"{API}/workers/w-1/resume"): ("api.keep", TOKEN, 404, 403),
     ("GET", f"{API}/queues"): ("api.queues", TOKEN, 404, 200),
+    ("GET", f"{API}/queues/history"): ("api.queues_history", TOKEN, 404, 200),
     ("POST", f"{API}/queues/default/pause"): ("api.pause", TOKEN, 404, 403),
     ("POST", f"{API}/queues/default/resume"): ("api.resume", TOKEN, 404, 403),
     # The API of ndscheduler; `%` is a schedule of bob's whose times are in its words.
@@ -501,8 +546,12 @@ VIEWER: dict[tuple[str, str], int] = {
     ("POST", f"{JOB}/"): 403,
     ("GET", "/results/+/cancel"): 403,
     ("POST", "/results/+/cancel"): 403,
+    ("POST", "/results/+/pin"): 403,
+    ("POST", "/results/+/unpin"): 403,
     ("POST", "/results/*/rerun"): 403,
     ("POST", f"{API}/results/*/rerun"): 403,
+    ("POST", f"/results/{ASKED}/children/again"): 403,
+    ("POST", f"{API}/results/{ASKED}/children/again"): 403,
     ("POST", f"{API}/results/bulk"): 403,
     ("POST", f"/objects/inventory.site/1/buttons/{BUTTON}"): 403,
     ("POST", f"{API}{JOB}/run"): 403,
@@ -514,6 +563,9 @@ VIEWER: dict[tuple[str, str], int] = {
     ("POST", f"{EXTRAS}{JOB}/run/"): 403,
 }
 ADMIN: dict[tuple[str, str], int] = {
+    ("GET", "/jobs/bulk/?act=enable"): 200,
+    ("GET", "/metrics"): TOKEN,
+    ("POST", "/admin/retention/"): 303,
     ("POST", "/approvals/="): 303,
     ("POST", "/approvals/schedules/~"): 303,
     ("GET", "/schedules/~/edit"): 200,
@@ -525,6 +577,7 @@ ADMIN: dict[tuple[str, str], int] = {
     ("POST", "/schedules/~/ask"): 303,
     ("POST", "/schedules/~/delete"): 303,
     ("GET", "/admin/audit/"): 200,
+    ("GET", "/admin/retention/"): 200,
     ("GET", "/admin/audit/audit.csv"): 200,
     ("GET", "/admin/groups/"): 200,
     ("GET", "/admin/groups/1"): 200,
@@ -618,7 +671,6 @@ ADMIN: dict[tuple[str, str], int] = {
     ("PUT", f"{API}/data-files/x.lst/content"): 415,
     ("DELETE", f"{API}/data-files/x.lst"): 204,
     ("POST", "/jobs/refresh"): 303,
-    ("POST", "/jobs/enable-all"): 303,
     ("POST", f"{JOB}/enable"): 303,
     ("POST", f"{JOB}/disable"): 303,
     ("GET", f"{JOB}/settings"): 200,
@@ -627,6 +679,11 @@ ADMIN: dict[tuple[str, str], int] = {
     ("POST", f"{JOB}/delete"): 303,
     ("GET", f"{JOB}/forget"): 200,
     ("POST", f"{JOB}/forget"): 404,
+    ("POST", f"{JOB}/suppressions"): 422,
+    ("POST", f"{JOB}/suppressions/1/end"): 404,
+    ("POST", f"{API}{JOB}/suppressions"): 201,
+    ("DELETE", f"{API}{JOB}/suppressions"): 200,
+    ("DELETE", f"{API}{JOB}/suppressions/1"): 404,
     ("GET", "/results/*/cancel"): 200,
     ("POST", "/results/*/cancel"): 303,
     ("POST", "/workers/w-1/drain"): 303,
@@ -790,6 +847,9 @@ def fill(
     hears, then = make_job("Hears", receives="hook"), make_job("Then")
     bobs = make_result(job, "running", username="bob", data={"site": None}, return_value=1, output="x")
     own = make_result(job, "running", username="alice", data={"site": None})
+    of_bob = {"username": "bob", "data": {"site": None}}
+    make_result(job, "failed", id=ASKED, gathers="ready", **of_bob)
+    make_result(job, "failed", parent_id=ASKED, map_number=1, origin="map", origin_id=ASKED, **of_bob)
     with db.begin():
         everyone = db.scalars(select(Group).where(Group.everyone)).one()
         everyone.everyone, everyone.members = False, [cast["alice"]]
@@ -801,6 +861,8 @@ def fill(
         db.add(
             Button(id=BUTTON, name="Press", object_types=["inventory.site"], text="Press", job_id=press.id)
         )
+        db.add(Gathering(result_id=ASKED, method="", size=1, total=1))
+        db.add(FanOut(id=ASKED, result_id=ASKED, class_path=job.class_path, stop_cause=""))
         db.add(Hook(id=HOOK, name="H", object_types=["inventory.site"], on_create=True, job_id=hears.id))
         db.add(Chain(id=CHAIN, name="C", job_id=job.id, next_job_id=then.id))
         box = lock(settings.secret_key, {"secret": "x"})
@@ -838,10 +900,32 @@ def fill(
     return lambda path: re.sub(r"[*+~^%]|(?<=/)=", lambda sign: str(ids[sign[0]]), path)
 
 
+class Visitors:
+    """All who come, each with tokens and one session. To be made once: it takes as long as some visits."""
+
+    def __init__(self, app: Flask, db: Any, cast: Any) -> None:
+        with db.begin():
+            vera = db.scalars(select(User).where(User.username == "vera")).one()
+        self.app = app
+        self.root = cast["root"]
+        self.users = (cast["carol"], vera, cast["alice"], self.root)
+        # One of each first that may only read, and one for other jobs: they change nothing.
+        kinds: tuple[dict[str, Any], ...] = ({"read_only": True}, {"class_paths": ["local/x/*"]}, {})
+        self.tokens = {user: [token_of(db, user, **limits) for limits in kinds] for user in self.users}
+        self._browsers = [Browser(app.test_client()), *(signed_in(app, db, user) for user in self.users)]
+        for browser in self._browsers:
+            browser.token()
+
+    def browsers(self) -> list[Browser]:
+        """A stranger's, and one of each user: as they were before any of them went anywhere."""
+        return [browser.again(self.app) for browser in self._browsers]
+
+
 def token_of(db: Any, user: Any, **limits: Any) -> dict[str, str]:
     plain, token_hash = new_token("errand")
     with db.begin():
-        db.add(ApiToken(user_id=user.id, prefix=plain[:12], token_hash=token_hash, **limits))
+        values = {"prefix": plain[:12], "token_hash": token_hash, "last_used_at": now(), **limits}
+        db.add(ApiToken(user_id=user.id, **values))
     return {"Authorization": f"Token {plain}"}
 
 
@@ -870,16 +954,19 @@ DOING = [key for key in TABLE if key[0] != "GET"]
 
 
 def test_who_sees_what(app: Flask, db: Any, cast: Any, fill: Callable[[str], str], subtests: Any):
+    fill("/")
+    visitors = Visitors(app, db, cast)
     # In one instance: whoever only looks changes nothing.
     for method, path in LOOKING:
         with subtests.test(path):
-            check(app, db, cast, fill, method, path)
+            check(visitors, fill, method, path)
 
 
 def test_who_may_do_what(
     app: Flask, db: Any, cast: Any, fill: Callable[[str], str], settings: Settings, subtests: Any
 ):
     fill("/")
+    visitors = Visitors(app, db, cast)
     # In one instance, too, which each finds as the first one did.
     with (
         closing(sqlite3.connect(settings.instance / "errand.db")) as now,
@@ -889,7 +976,7 @@ def test_who_may_do_what(
         now.backup(first)
         for method, path in DOING:
             with subtests.test(f"{method} {path}"):
-                check(app, db, cast, fill, method, path)
+                check(visitors, fill, method, path)
             first.backup(now)
             Folder(settings).write("x.lst", b"a\n", new=False)
 
@@ -897,6 +984,7 @@ def test_who_may_do_what(
 #: What calls of the API need to come as far as the question who asks.
 BODIES: dict[tuple[str, str], Any] = {
     ("PUT", f"{API}{JOB}/values/k"): {"value": 1},
+    ("POST", f"{API}{JOB}/suppressions"): {"ends_at": f"{now() + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"},
     ("POST", f"{API}/results/bulk"): {"action": "cancel", "ids": []},
     ("POST", f"{API}/users"): {"username": "dave"},
     ("POST", f"{API}/groups"): {"name": "New"},
@@ -940,34 +1028,25 @@ def nothing_of(answer: Any) -> bool:
     return answer.status_code in (301, 400, 501) or [] in answer.json.values()
 
 
-def check(app: Flask, db: Any, cast: Any, fill: Callable[[str], str], method: str, path: str):
+def check(visitors: Visitors, fill: Callable[[str], str], method: str, path: str):
     _, stranger, nothing, member = TABLE[method, path]
     viewer, admin = (table.get((method, path), member) for table in (VIEWER, ADMIN))
-    with db.begin():
-        vera = db.scalars(select(User).where(User.username == "vera")).one()
     address = fill(path)
     if path.startswith(("/api/", "/ndscheduler/")):
-        client = app.test_client()
+        client = visitors.app.test_client()
         sent = BODIES.get((method, path))
         # Read to its end: what is sent in pieces holds its request.
         body = {"buffered": True} | ({} if sent is None else {"json": json.loads(fill(json.dumps(sent)))})
         assert client.open(address, method=method, **body).status_code == stranger
-        for user, expected in (
-            (cast["carol"], nothing),
-            (vera, viewer),
-            (cast["alice"], member),
-            (cast["root"], admin),
-        ):
-            # A token of this kind first: it changes nothing.
+        for user, expected in zip(visitors.users, (nothing, viewer, member, admin), strict=True):
+            only_reads, for_others, whole = visitors.tokens[user]
             own = path.startswith(f"{API}/me/")
             changes = method != "GET" and (method, path) not in LOOKS
-            does = changes and (expected < 300 or own or user is cast["root"])
+            does = changes and (expected < 300 or own or user is visitors.root)
             read_only = 403 if does else expected
-            limited = client.open(address, method=method, headers=token_of(db, user, read_only=True), **body)
+            limited = client.open(address, method=method, headers=only_reads, **body)
             assert limited.status_code == read_only, limited.text
-            elsewhere = client.open(
-                address, method=method, headers=token_of(db, user, class_paths=["local/x/*"]), **body
-            )
+            elsewhere = client.open(address, method=method, headers=for_others, **body)
             assert (
                 elsewhere.status_code in (403, 404)
                 or path.startswith((f"{API}/data-files", f"{NDSCHEDULER}/files"))
@@ -978,15 +1057,11 @@ def check(app: Flask, db: Any, cast: Any, fill: Callable[[str], str], method: st
                 or path.endswith(("openapi.json", "/bulk", "/preview", "/me", "kind=user"))
                 or path in FOR_TOKENS
             )
-            answer = client.open(address, method=method, headers=token_of(db, user), **body)
+            answer = client.open(address, method=method, headers=whole, **body)
             assert answer.status_code == expected, answer.text
         return
-    for browser, expected in (
-        (Browser(app.test_client()), stranger),
-        (signed_in(app, db, cast["carol"]), nothing),
-        (signed_in(app, db, vera), viewer),
-        (signed_in(app, db, cast["alice"]), member),
-        (signed_in(app, db, cast["root"]), admin),
+    for browser, expected in zip(
+        visitors.browsers(), (stranger, nothing, viewer, member, admin), strict=True
     ):
         form = {"decision": "approve"} if path.startswith("/approvals/") else {}
         answer = browser.get(address) if method == "GET" else browser.post(address, form)

@@ -299,7 +299,7 @@ REFUSED: list[tuple[dict[str, str], str, str]] = [
         "Plain http:// is only for hosts in ERRAND_WEBHOOK_HOSTS",
     ),
     ({"address": ""}, "address", "This field is required."),
-    ({"kind": "slack", "address": "#ops"}, "address", "needs ERRAND_SLACK_TOKEN"),
+    ({"kind": "slack", "address": "#ops"}, "address", "needs SLACK_BOT_TOKEN"),
     ({"kind": "pigeon"}, "kind", "Choose Slack, Webhook or Mail."),
     ({"name": ""}, "name", "This field is required."),
     ({"name": "taken"}, "name", "There is a channel of this name already."),

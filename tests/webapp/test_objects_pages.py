@@ -5,11 +5,11 @@ import re
 import pytest
 from sqlalchemy import delete, select
 
-from examples.inventory.models import DeviceType, Manufacturer
+from examples.inventory.models import DeviceType, Manufacturer, Site, Status
 from store.changes import Author, record_changes
 from store.models import Group, Permission
 
-from .conftest import running, signed_in, text
+from .conftest import described, running, signed_in, text
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -150,6 +150,80 @@ def test_older_changes_follow(changed, monkeypatch):
     assert "Created by bob" in rest
 
 
+def test_a_job_is_run_on_an_object_from_its_page(inventory, make_job, db):
+    takes = [described("ObjectVar", "key", model="inventory.manufacturer", query_params={}, null_option=None)]
+    for name, values in (
+        ("Recall", {}),
+        ("Two ways", {"variables": [*takes, *takes]}),
+        ("Off", {"enabled": False}),
+        ("Unlisted", {"hidden": True}),
+        ("Gone", {"installed": False}),
+        ("Kept", {"restricted": True}),
+        ("About types", {"variables": [{**takes[0], "model": "inventory.devicetype"}]}),
+    ):
+        make_job(name, **{"variables": takes, **values})
+    page = text(inventory.get("/objects/inventory.manufacturer/7"))
+    menu = page.partition("Run a job on this")[2].partition("</details>")[0]
+    assert re.findall(r">([^<>]+)</a>", menu) == ["Recall", "Two ways: Key", "Two ways: Key"]
+    form = text(inventory.get(re.search(r'href="([^"]+)"', menu)[1]))
+    assert re.search(r'name="v-key" value="7"[^>]* checked', form)
+
+
+def test_lines_are_chosen_by_level_and_words(inventory, make_job, make_result, add_entries):
+    box = {"object_text": "Box", "object_url": "/objects/inventory.devicetype/1"}
+    result = make_result(make_job())
+    add_entries(result, "port up", "fan up", **box)
+    add_entries(result, "port down", level="failure", **box)
+    page = text(inventory.get(box["object_url"]))
+    assert re.search(r'value="failure" checked>.*?id="n-failure">1<', page)
+    chosen = text(inventory.get(f"{box['object_url']}?level=failure&level=debug&q=PORT"))
+    assert "fan up" not in chosen
+    assert "up</div>" not in chosen
+    assert "<mark>port</mark> down" in chosen
+    assert re.findall(r'value="(\w+)" checked', chosen) == ["debug", "failure"]
+    assert 'name="q" value="PORT"' in chosen
+    assert "<mark>fan</mark> up" in text(inventory.fragment(f"{box['object_url']}?q=fan"))
+
+
+def test_what_one_may_not_see_about_an_object_is_not_counted_either(
+    inventory, make_job, make_result, add_entries, db
+):
+    takes = [described("ObjectVar", "box", model="inventory.devicetype", query_params={}, null_option=None)]
+    job = make_job(variables=takes)
+    own, others = make_result(job, data={"box": 1}), make_result(job, username="bob", data={"box": 1})
+    for result in (own, *[others] * 60):
+        add_entries(result, "said", object_text="Box", object_url="/objects/inventory.devicetype/1")
+    with db.begin():
+        everyone = db.scalars(select(Group).where(Group.everyone)).one()
+        db.execute(delete(Permission).where(Permission.kind == "result"))
+        db.add(
+            Permission(
+                name="Own", kind="result", actions=["view"], constraints=[{"owner": "me"}], groups=[everyone]
+            )
+        )
+        own_id, others_id = str(own.id), str(others.id)
+    for view in ("", "?view=results"):
+        page = text(inventory.get(f"/objects/inventory.devicetype/1{view}"))
+        assert others_id not in page
+        assert own_id in page
+        assert 'What jobs said <span class="n">1</span>' in page
+        assert 'Results <span class="n">1</span>' in page
+        assert "Show older" not in page
+
+
+def test_older_results_about_an_object_follow(inventory, make_job, make_result, monkeypatch):
+    monkeypatch.setattr("webapp.objects.RESULTS_SHOWN", 2)
+    takes = [described("MultiObjectVar", "boxes", model="inventory.devicetype", query_params={})]
+    job = make_job(variables=takes)
+    made = [make_result(job, data={"boxes": [number % 2, 1]}) for number in range(3)]
+    page = text(inventory.get("/objects/inventory.devicetype/1?view=results"))
+    older = re.search(r'href="([^"]+)">Older', page)[1].replace("&amp;", "&")
+    tables = [each.partition("<tbody>")[2] for each in (page, text(inventory.get(older)))]
+    shown = [re.findall(r'class="name" href="/results/([^"]+)"', table) for table in tables]
+    assert [len(ids) for ids in shown] == [2, 1]
+    assert {*shown[0], *shown[1]} == {str(result.id) for result in made}
+
+
 def test_older_lines_follow(inventory, make_job, make_result, add_entries):
     result = make_result(make_job())
     add_entries(result, *map(str, range(70)), object_text="Box", object_url="/objects/inventory.devicetype/1")
@@ -180,3 +254,30 @@ def test_without_plugins_there_are_none(alice, monkeypatch):
     # Other tests of this process have loaded some.
     monkeypatch.setattr("store.registry._models", {})
     assert "There are no objects" in text(alice.get("/objects/"))
+
+
+def test_how_an_object_stands_is_beside_its_name(inventory_settings, db, cast):
+    for app in running(inventory_settings):
+        with app.extensions["errand"].data.run_session(wait_seconds=5, on_wait=lambda: None) as session:
+            for name in ("Active", "Offline", HOSTILE):
+                status = Status(name=name, slug=f"s-{len(name)}")
+                status.save()
+                Site(name=f"In {len(name)}", slug=f"in-{len(name)}", status=status, facility="ZRH1").save()
+            session.commit()
+        alice = signed_in(app, db, cast["alice"])
+        heads = [
+            text(alice.get(f"/objects/inventory.site/{key}")).partition('<nav class="tabs"')[0]
+            for key in (1, 2, 3)
+        ]
+        for head, css, word in zip(
+            heads, ("is-ok", "is-bad", "is-wait"), ("Active", "Offline", "&lt;script"), strict=True
+        ):
+            assert re.search(
+                rf'<h1 class="mono">In \d+</h1><span class="st pill {css}"><svg.*?</svg>{word}', head
+            )
+            # What there is nothing of is left out.
+            assert '<div class="meta"><span>ZRH1</span></div>' in head
+        assert (
+            'class="st pill'
+            not in text(alice.get("/objects/inventory.status/1")).partition('<nav class="tabs"')[0]
+        )

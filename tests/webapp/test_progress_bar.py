@@ -80,7 +80,7 @@ def test_the_page_has_a_bar_and_a_poll_moves_it(alice, make_job, make_result, db
 
 def test_the_rail_hears_of_it(alice, make_job, make_result, db):
     result = make_result(make_job(), "running", created_at=now(), progress=said(1))
-    [url] = re.findall(r'hx-get="(/now\?shown=[^"]+)"', text(alice.get("/results/")))
+    [url] = re.findall(r'hx-get="(/now\?[^"]+)"', text(alice.get("/account/")))
     assert alice.fragment(url).status_code == 204
     with db.begin():
         db.merge(result).progress = said(2)

@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import delete, select
 
-from store.models import EntryGroup, Group, JobResult, Permission, Status, now
+from examples.inventory.models import Manufacturer
+from store.models import EntryGroup, Group, JobResult, Permission, SlackRequest, Status, now
 from webapp.paging import PAGE_SIZE
 
-from .conftest import NOON, described, text
+from .conftest import NOON, described, running, signed_in, text
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 NOWHERE = "/results/00000000-0000-4000-8000-000000000000"
@@ -50,6 +51,54 @@ def test_the_list_shows_the_newest_first(alice, make_job, make_result):
         assert word in page
 
 
+def test_a_running_result_says_how_far_it_is(alice, make_job, make_result, db):
+    run = make_result(make_job(), "running", progress={"done": 31, "total": 50})
+    page = alice.get("/results/")
+    assert "</svg>Running 62%</span>" in text(page)
+    poll = re.search(r'id="now".*? hx-get="([^"]+)"', text(page))[1].replace("&amp;", "&")
+    assert alice.fragment(poll).status_code == 204
+    run.progress = {"done": 32, "total": 50}
+    db.commit()
+    assert "Running 64%" in text(alice.fragment(poll))
+
+
+def test_the_list_tells_the_inputs_that_say_most(inventory_settings, db, cast, make_job, make_result):
+    site = {"model": "inventory.manufacturer", "query_params": {}, "null_option": None}
+    job = make_job(
+        variables=[
+            described("StringVar", "who", default="World"),
+            described("BooleanVar", "sure"),
+            described("ChoiceVar", "color", choices=[["r", "Red"], ["g", "Green"]]),
+            described("SecretVar", "pin"),
+            described("ObjectVar", "maker", **site),
+            described("MultiObjectVar", "others", **site),
+        ]
+    )
+    for data, more in (
+        ({"who": "Ada <b>", "sure": True, "color": "g", "maker": 2}, {}),
+        ({"who": "World", "others": [1, 2], "maker": 99}, {}),
+        ({"who": "x" * 200}, {}),
+        ({"who": "y" * 5000}, {}),
+        ({"who": "Unsaid"}, {"status": "failed", "cause": "It broke."}),
+        ({"who": "World", "pin": "1234", "sure": False}, {}),
+    ):
+        make_result(job, data=data, **more)
+    for app in running(inventory_settings):
+        with app.extensions["errand"].data.run_session(wait_seconds=5, on_wait=lambda: None) as session:
+            for name in ("Acme", "Best"):
+                Manufacturer(name=name, slug=name.lower()).save()
+            session.commit()
+        alice = signed_in(app, db, cast["alice"])
+        page = text(alice.get("/results/"))
+        told = re.findall(r'<div class="sm dim clip">([^<]*)</div>', page)
+        assert sorted(told) == [
+            "Best, Who: Ada &lt;b&gt;, Color: Green",
+            "It broke.",
+            "Others: 2 objects",
+            f"Who: {'x' * 39}…",
+        ]
+
+
 def test_completed_with_warnings_has_its_own_word(alice, make_job, make_result):
     make_result(make_job(), "completed", count_warning=3)
     assert "Warnings (3)" in text(alice.get("/results/"))
@@ -63,18 +112,16 @@ def test_durations_are_drawn_beside_what_is_usual_for_the_job(alice, make_job, m
     make_result(job, "pending")
     make_result(rare, "failed")
     page = text(alice.get("/results/"))
-    cells = re.findall(
-        r'<td class="durc nowrap"(?: title="([^"]+)")?>([^<]*)(<svg class="dur".*?</svg>)?', page
-    )
-    drawn = [(title, words, re.findall(r'<rect width="([\d.]+)%"', bar)) for title, words, bar in cells]
+    cells = re.findall(r'<td class="durc"(?: title="([^"]+)")?>([^<]*)(<svg class="dur".*?</svg>)?', page)
+    drawn = [(title, words, re.findall(r'<rect width="(\d+)%"', bar)) for title, words, bar in cells]
     usually = "Usually 10s"
     assert sorted(drawn) == sorted(
         [
-            (usually, "8.0s", ["40.0"]),
-            (usually, "10s", ["50.0"]),
-            (usually, "10s", ["50.0"]),
-            (usually, "12s", ["60.0"]),
-            (usually, "5m 00s", ["100.0"]),
+            (usually, "8.0s", ["40"]),
+            (usually, "10s", ["50"]),
+            (usually, "10s", ["50"]),
+            (usually, "12s", ["60"]),
+            (usually, "5m 00s", ["100"]),
             ("", "", []),
             ("", "5.0s", []),
         ]
@@ -177,7 +224,7 @@ def test_a_running_result_polls_its_log(alice, make_job, make_result, add_entrie
     assert "one <strong>bold</strong>" in page
     assert page.index("<h3>run</h3>") < page.index("one <strong>") < page.index("<h3>test_ports</h3>")
     assert 'href="#L1"' in page
-    assert 'hx-trigger="every 300ms"' in page
+    assert 'hx-trigger="every 300ms, wake"' in page
     assert '<span class="n" id="n-failure">1</span>' in page
     assert "Cancel run" in page
     assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in page
@@ -233,25 +280,31 @@ def test_the_last_poll_brings_lines_and_end_and_stops(alice, make_job, make_resu
     assert re.search(r'id="output"[^>]*>\s*a,b</pre>', end)
 
 
-def test_the_end_comes_where_a_reload_shows_it(alice, make_job, make_result, add_entries, db):
+def test_the_end_comes_below_what_is_read_and_a_reload_shows_it_first(alice, make_job, make_result, db):
     def order(page):
-        parts = ("result-head", "tabs", "summary", "outcome", "log-h", "inputs")
+        parts = ("result-head", "outcome", "log-h", "inputs")
         return sorted(parts, key=lambda part: page.index(f'id="{part}"'))
 
     result = make_result(make_job(), "running", started_at=now())
     live = text(alice.get(url(result)))
-    assert re.search(r'id="tabs" [^>]*hidden></nav>', live)
+    assert 'id="tabs"' not in live
     assert "now-" in text(alice.fragment("/now"))
     result.status, result.finished_at, result.output = Status.COMPLETED, now(), "a,b"
     db.commit()
     end = text(alice.fragment(poll_url(live)))
-    for part in ("result-head", "tabs", "summary", "outcome", "now"):
-        assert re.search(rf'id="{part}" hx-swap-oob="true"', end), part
-    assert 'href="#out">Output' in end
+    for part in ("result-head", "summary", "outcome", "now"):
+        assert re.search(rf'id="{part}"[^>]* hx-swap-oob="true"', end), part
+    # A place above the log is as high as before, and leads to what has come below it.
+    assert '<a href="#outcome">See how it ended</a>' in end
+    assert '<div id="summary" hx-swap-oob="true"></div>' in end
     # What has ended does not run now, here and at the next poll of any page.
     assert 'id="now-' not in end
     assert 'id="now-' not in text(alice.fragment("/now"))
-    assert order(live) == order(text(alice.get(url(result))))
+    assert order(live) == ["result-head", "log-h", "inputs", "outcome"]
+    reload = text(alice.get(url(result)))
+    assert order(reload) == ["result-head", "outcome", "log-h", "inputs"]
+    assert 'href="#out">Output' in reload
+    assert "See how it ended" not in reload
 
 
 def test_the_end_waits_until_all_lines_are_there(alice, make_job, make_result, add_entries, db):
@@ -262,7 +315,7 @@ def test_the_end_waits_until_all_lines_are_there(alice, make_job, make_result, a
     db.commit()
     first = text(alice.fragment(address))
     assert len(lines(first)) == 500
-    assert 'hx-trigger="every 300ms"' in first
+    assert 'hx-trigger="every 300ms, wake"' in first
     assert "result-head" not in first
     second = text(alice.fragment(poll_url(first)))
     assert len(lines(second)) == 200
@@ -303,13 +356,13 @@ def test_polls_slow_down_when_nothing_happens(alice, make_job, make_result, db):
     job = make_job()
     quiet = make_result(job, "running", started_at=now() - timedelta(seconds=10), created_at=now())
     quieter = make_result(job, "running", started_at=now() - timedelta(minutes=1), created_at=now())
-    assert 'hx-trigger="every 1000ms"' in text(alice.get(url(quiet)))
+    assert 'hx-trigger="every 1000ms, wake"' in text(alice.get(url(quiet)))
     page = text(alice.get(url(quieter)))
-    assert 'hx-trigger="every 3000ms"' in page
+    assert 'hx-trigger="every 3000ms, wake"' in page
     # Another pace than the page's is news.
     changed = alice.fragment(poll_url(page).replace("every=3000", "every=300"))
     assert changed.status_code == 200
-    assert 'hx-trigger="every 3000ms"' in text(changed)
+    assert 'hx-trigger="every 3000ms, wake"' in text(changed)
 
 
 def test_headings_tell_when_while_it_runs_and_how_long_afterwards(
@@ -432,7 +485,7 @@ def test_a_finished_result_opens_with_its_cause(alice, make_job, make_result, ad
         page.index("<h2>Two hosts did not answer.</h2>") < page.index('href="#L1"') < page.index('id="log"')
     )
     assert 'href="/objects/a.b/1"' in page
-    assert 'hx-trigger="every 5s"' in page  # what runs now
+    assert 'hx-trigger="every 5000ms, wake"' in page  # what runs now
     assert "log-poll" not in page
     assert "http-equiv" not in page
     assert "<dt>Who</dt><dd>Ada</dd>" in page
@@ -677,9 +730,8 @@ def test_the_front_page_leads_the_first_admin_to_the_first_run(root, alice, make
     assert "Add your first job" in page
     make_result(make_job())
     assert root.get("/").headers["Location"] == "/jobs/"
-    steps = text(root.fragment("/welcome"))
+    steps = text(root.fragment("/now?of=welcome"))
     assert "A first run has completed" in steps
-    assert "hx-trigger" not in steps
 
 
 def test_what_runs_now_is_in_the_rail(alice, make_job, make_result):
@@ -689,3 +741,39 @@ def test_what_runs_now_is_in_the_rail(alice, make_job, make_result):
     rail = text(alice.fragment("/now"))
     assert rail.count('<a id="now-') == 5
     assert alice.get("/now").headers["Location"] == "/results/?status=running"
+
+
+def test_a_run_that_slack_asked_for_says_what_became_of_the_answer(alice, db, make_job, make_result):
+    result = make_result(make_job(), origin="slack")
+    request = SlackRequest(result_id=result.id, channel="C1")
+    db.add(request)
+    db.commit()
+    page = text(alice.get(url(result)))
+    assert "Asked for in Slack" in page
+    assert "nswered in Slack" not in page
+    request.state = "answered"
+    db.commit()
+    assert "Answered in Slack" in text(alice.get(url(result)))
+    request.state, request.problem = "failed", "channel_not_found <b>"
+    db.commit()
+    page = text(alice.get(url(result)))
+    assert "Not answered in Slack" in page
+    assert "What Slack said: channel_not_found &lt;b&gt;" in page
+
+
+# --- Keeping one for good -------------------------------------------------------------------------------------
+
+
+def test_who_may_change_a_result_keeps_it_for_good_from_its_menu(alice, browser, make_job, make_result, cast):
+    ended = make_result(make_job(), "completed", user_id=cast["alice"].id)
+    address = url(ended)
+    page = text(alice.get(address))
+    assert f'action="{address}/pin"' in page
+    assert "Keep for good" in page
+    assert "Kept for good" not in page
+    assert alice.post(f"{address}/pin", {}).status_code == 303
+    page = text(alice.get(address))
+    assert f'action="{address}/unpin"' in page
+    assert "Remove when old" in page
+    assert "Kept for good" in page
+    assert "Remove when old" not in text(browser("bob").get(address))

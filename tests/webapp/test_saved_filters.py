@@ -1,4 +1,4 @@
-"""Filters of the list of results that people save: each person their own, a few, under names."""
+"""Filters of lists that people save: each person their own, a few, under names; and the one that a list opens with."""
 
 import re
 from html import unescape
@@ -6,14 +6,15 @@ from html import unescape
 import pytest
 from sqlalchemy import select
 
-from store.models import SavedFilter, now
-from webapp.saved_filters import LONGEST_NAME, MOST_COUNTED, MOST_SAVED
+from store.models import DefaultFilter, SavedFilter, now
+from webapp.results import MOST_COUNTED
+from webapp.saved_filters import LONGEST_NAME, MOST_SAVED
 
 from .conftest import text
 
 HTMX = {"HX-Request": "true"}
 BAD_BY_BOB = {"status": "failed", "person": "bob"}
-TABS = re.compile(r'<a href="(/results/[^"]*)"( aria-current="page")?(?: autofocus)?>([^<]*)<?')
+TABS = re.compile(r'<a href="(/(?:results|jobs)/[^"]*)"( aria-current="page")?(?: autofocus)?>([^<]*)<?')
 HOSTILE = "<b>&\"'{{7*7}}"
 
 
@@ -178,7 +179,7 @@ def test_the_tab_of_failures_says_how_many(alice, make_job, make_result):
 
 def test_failures_beyond_counting_are_told_so(alice, make_job, make_result, monkeypatch):
     assert MOST_COUNTED == 999
-    monkeypatch.setattr("webapp.saved_filters.MOST_COUNTED", 1)
+    monkeypatch.setattr("webapp.results.MOST_COUNTED", 1)
     job = make_job()
     for _ in range(3):
         make_result(job, "failed", created_at=now())
@@ -190,3 +191,112 @@ def test_a_filter_by_a_job_of_a_long_path_finds_it(alice, make_job, make_result)
     make_result(make_job(class_path=path))
     assert "Greet</a>" in text(alice.get(f"/results/?job={path}"))
     assert "Greet</a>" not in text(alice.fragment(f"/results/?job={path}x"))
+
+
+# --- The one that a list opens with ---
+
+
+def open_first(browser, of: str, filters: dict, *, on: bool = True, **options):
+    return browser.post(f"/{of}/filters/default", {**filters, "default": "on" if on else "off"}, **options)
+
+
+def test_a_list_opens_with_the_default(browser, db):
+    alice, bob = browser("alice"), browser("bob")
+    mine = "/results/?status=failed&person=bob"
+    save(alice, "Bob")
+    page = text(alice.get(mine))
+    assert re.search(r'id="default-filter" aria-pressed="false"[^>]*>Open first', page)
+    assert 'id="default-filter"' not in text(alice.get("/results/"))
+    answer = open_first(alice, "results", BAD_BY_BOB)
+    assert (answer.status_code, answer.headers["Location"]) == (303, mine)
+    answer = alice.get("/results/")
+    assert (answer.status_code, answer.headers["Location"]) == (303, mine)
+    page = text(alice.get(mine))
+    assert re.search(r'id="default-filter" aria-pressed="true"', page)
+    assert re.search(r'aria-current="page">Bob .*?<span class="vh">, opens first</span></a>', page)
+    # All the others are one press away, and so is whatever is left when a filter goes.
+    everything = "/results/?show=all"
+    assert f'<a href="{everything}">All</a>' in page
+    assert tabs(text(alice.get(everything)))[0] == "*All"
+    assert f'href="{everything}">Clear filters' in page
+    assert alice.get("/results/?q=").status_code == 200, "a form without JavaScript takes the filter away"
+    assert bob.get("/results/").status_code == 200
+    assert alice.fragment("/results/").status_code == 200
+    for _ in range(2):
+        assert open_first(alice, "results", BAD_BY_BOB, on=False).status_code == 303
+    assert alice.get("/results/").status_code == 200
+    assert '<a href="/results/">All</a>' in text(alice.get(mine))
+
+
+def test_every_tab_can_open_first(alice, db):
+    open_first(alice, "results", {"person": "alice"})
+    assert alice.get("/results/").headers["Location"] == "/results/?person=alice"
+    open_first(alice, "results", {"status": "bad", "started": "week", "nonsense": "x"})
+    assert alice.get("/results/").headers["Location"] == "/results/?status=bad&started=week"
+    with db.begin():
+        assert db.scalars(select(DefaultFilter.arguments)).all() == [{"status": "bad", "started": "week"}]
+    # With nothing asked for, there is no default any more.
+    open_first(alice, "results", {})
+    assert alice.get("/results/").status_code == 200
+
+
+def test_a_default_goes_with_its_filter_and_its_person(alice, db, cast):
+    save(alice, "Bob")
+    open_first(alice, "results", BAD_BY_BOB)
+    (gone,) = re.findall(
+        r'action="(/results/filters/\d+/delete)"', text(alice.get("/results/?status=failed&person=bob"))
+    )
+    alice.post(gone)
+    assert alice.get("/results/").status_code == 200
+    open_first(alice, "jobs", {"show": "failing"})
+    with db.begin():
+        db.delete(cast["alice"])
+    with db.begin():
+        assert db.scalars(select(DefaultFilter)).all() == []
+
+
+def test_htmx_gets_the_tabs_with_what_opens_first(alice):
+    page = text(open_first(alice, "results", {"person": "alice"}, headers=HTMX))
+    assert page.strip().startswith('<div class="views" id="views">')
+    assert re.search(r'id="default-filter" aria-pressed="true"', page)
+    assert "autofocus" not in page, "the focus stays on the button, which has an id"
+
+
+# --- The list of jobs ---
+
+
+def test_filters_of_the_list_of_jobs_are_saved_too(alice, db, make_job):
+    make_job("Greet")
+    assert re.search(r'<div class="views" id="views" hidden>', text(alice.get("/jobs/")))
+    address = "/jobs/?q=gre&show=failing&read_only=true"
+    page = text(alice.get(address))
+    assert "Save filter" in page
+    assert '<div class="views" id="views">' in page
+    answer = alice.post("/jobs/filters", {"name": "Mine", "q": "gre", "show": "failing", "read_only": "true"})
+    assert (answer.status_code, answer.headers["Location"]) == (303, address)
+    assert tabs(text(alice.get(address))) == ["All", "*Mine"]
+    # Each list has its own, under the names of its own.
+    save(alice, "Mine")
+    assert tabs(text(alice.get("/results/")))[3:] == ["Mine"]
+    page = text(alice.get("/jobs/"))
+    assert tabs(page) == ["*All", "Mine"]
+    assert 'id="views" hidden' not in page
+    open_first(alice, "jobs", {"q": "gre", "show": "failing", "read_only": "true"})
+    assert alice.get("/jobs/").headers["Location"] == address
+    page = text(alice.get(address))
+    assert re.search(r'<a class="chip[^"]*" href="/jobs/\?q=gre&amp;read_only=true">', page)
+    assert '<a href="/jobs/?show=all">All</a>' in page
+    (gone,) = re.findall(r'action="(/jobs/filters/\d+/delete)"', page)
+    assert alice.post(gone.replace("jobs", "results")).status_code == 404
+    assert alice.post(gone).headers["Location"] == address
+    assert alice.get("/jobs/").status_code == 200
+
+
+def test_what_cannot_be_saved_of_jobs_is_told_at_the_place(alice, make_job):
+    make_job("Greet")
+    answer = alice.post("/jobs/filters", {"name": "", "q": "gre"})
+    page = text(answer)
+    assert answer.status_code == 422
+    assert "Give the filter a name." in page[page.index('id="filter-name-e"') :]
+    assert '<input type="hidden" name="q" value="gre">' in page
+    assert 'value="gre" placeholder="Find a job' in page, "the list is what it was"

@@ -12,6 +12,7 @@ from flask import Flask
 from sqlalchemy import delete, select, update
 from sqlalchemy import text as text_of
 
+from store import identities
 from store.models import (
     AuditRecord,
     Group,
@@ -387,6 +388,21 @@ def test_a_mail_address_names_somebody_only_once_it_was_checked(make_app, provid
     assert rows(db, select(User.username).where(User.username.contains("@"))) == ["dora@example.com"]
     # Who they are is known from now on.
     assert arrive(app, provider, "mail-1", **claims).status_code == 303
+
+
+def test_who_came_by_another_browser_meanwhile_is_known(make_app, provider, db, cast, monkeypatch):
+    app = make_app(provider.issuer)
+    account_for = identities._account_for
+
+    def after_another(session, person, oidc):
+        user = User(username=person.username)
+        session.add(Identity(issuer=person.issuer, subject=person.subject, user=user))
+        session.flush()
+        return account_for(session, person, oidc)
+
+    monkeypatch.setattr(identities, "_account_for", after_another)
+    assert arrive(app, provider, "quick-1", preferred_username="quick").status_code == 303
+    assert rows(db, select(User.username).where(User.username == "quick")) == ["quick"]
 
 
 def test_of_two_who_come_at_once_both_are_the_same_person(live, live_platform, provider, monkeypatch):

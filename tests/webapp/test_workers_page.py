@@ -65,7 +65,7 @@ def age(db, name: str, **values) -> None:
 
 def test_the_rail_leads_to_the_page(alice):
     assert 'href="/workers/"' in text(alice.get("/jobs/"))
-    assert '<a href="/workers/" aria-current="page">' in text(alice.get("/workers/"))
+    assert '<a href="/workers/" aria-current="page"' in text(alice.get("/workers/"))
 
 
 def test_without_a_worker_it_says_how_to_start_one(alice):
@@ -87,6 +87,13 @@ def test_a_worker_shows_where_it_is_and_what_it_does(alice, be, make_job, make_r
     assert "No worker is listening" not in page
 
 
+def test_a_worker_shows_how_far_its_run_is(alice, be, make_job, make_result):
+    run = make_result(make_job("Ping sweep"), "running", progress={"done": 31, "total": 50})
+    be().beat("busy", run.id)
+    assert "62%, " in line(text(alice.get("/workers/")), "w-1")
+    assert 'value="62" aria-label="Ping sweep, 62 percent"' in text(alice.get("/workers/"))
+
+
 def test_an_idle_worker_shows_no_run(alice, be):
     be().beat("idle")
     assert "Idle default –" in line(text(alice.get("/workers/")), "w-1")
@@ -101,7 +108,8 @@ def test_a_queue_shows_what_waits_there(alice, be, make_job, make_result):
     make_result(job, "running", queue="bulk", created_at=now())
     shown = line(text(alice.get("/workers/")), "bulk")
     assert re.fullmatch(
-        r"bulk Slow 2 \+ 1 later waiting 1 running oldest 3m 1\ds 0\.1 a minute 1 worker", shown
+        r"bulk Slow 2 \+ 1 later waiting 1 running oldest 3m 1\ds 0\.1 a minute 0 done in an hour 1 worker",
+        shown,
     )
 
 
@@ -205,17 +213,14 @@ def test_names_are_text(alice, be, make_job):
 def test_the_live_part_asks_for_itself_again(alice, be):
     be()
     page = text(alice.get("/workers/"))
-    assert re.search(r'id="live" data-poll hx-get="/workers/live" hx-trigger="every 3s"', page)
-    part = text(alice.fragment("/workers/live"))
+    assert re.search(
+        r'id="now".* data-poll hx-get="/now\?of=workers&amp;shown=\w+" hx-trigger="every 3000ms', page
+    )
+    part = text(alice.fragment("/now?of=workers"))
     assert "<html" not in part
     assert ">w-1</span>" in part
     assert '<div class="head" id="health" hx-swap-oob="true">' in part
-
-
-def test_every_address_of_the_page_is_a_whole_page(alice, be):
-    page = text(alice.get("/workers/live"))
-    assert "<html" in page
-    assert 'id="health" hx-swap-oob' not in page
+    assert '<div id="live" hx-swap-oob="true">' in part
 
 
 def test_without_javascript_it_refreshes_itself(alice):
@@ -224,7 +229,7 @@ def test_without_javascript_it_refreshes_itself(alice):
 
 def test_buttons_keep_their_focus_over_a_refresh(root, be):
     be()
-    for page in (text(root.get("/workers/")), text(root.fragment("/workers/live"))):
+    for page in (text(root.get("/workers/")), text(root.fragment("/now?of=workers"))):
         ids = re.findall(r'<button class="btn s" id="([^" ]+)"', page)
         assert sorted(ids) == ["queue-default", "worker-w-1"]
 
@@ -301,11 +306,23 @@ def test_acts_want_a_token_and_the_right_method(root, be, path):
     assert root.client.post(path).status_code == 400
 
 
-@pytest.mark.parametrize("path", ["/workers/", "/workers/live"])
+@pytest.mark.parametrize("path", ["/workers/", "/now?of=workers"])
 def test_pages_refuse_the_wrong_method_and_strangers(root, stranger, path):
     assert root.post(path).status_code == 405
     assert stranger.get(path).status_code == 303
 
 
 def test_watching_does_not_keep_a_session_alive(app):
-    assert app.view_functions["workers.live"].is_polled
+    assert app.view_functions["home.now_running"].is_polled
+
+
+def test_a_queue_says_what_ended_within_the_hour(alice, be, make_job, make_result):
+    be("w-1", queues=("default", "bulk"))
+    job = make_job()
+    for status, minutes in (("completed", 5), ("failed", 50), ("completed", 70), ("running", 2)):
+        make_result(job, status, queue="bulk", created_at=now() - timedelta(minutes=minutes))
+    page = text(alice.get("/workers/"))
+    assert " 2 done in an hour" in line(page, "bulk")
+    assert " 0 done in an hour" in line(page, "default")
+    (row,) = [row for row in re.findall(r"<tr><td.*?</tr>", page, re.DOTALL) if ">bulk</span>" in row]
+    assert 'aria-label="Last 2 runs: 1 failed, 1 completed"' in row

@@ -7,10 +7,24 @@ import pytest
 from sqlalchemy import select, update
 
 from jobs.errors import InvalidData
-from store.models import Approval, AuditRecord, Group, JobRecord, JobResult, Permission, User, now
+from store.models import (
+    Approval,
+    AuditRecord,
+    Chain,
+    Group,
+    Hook,
+    JobRecord,
+    JobResult,
+    Permission,
+    User,
+    Webhook,
+    WebhookDelivery,
+    now,
+)
 from store.permissions import Forbidden
 from tests.worker.conftest import Portal, StartWorker, on_sqlite
 from worker.approvals import AlreadyDecided, decide, expire
+from worker.origins import Origin
 
 pytestmark = pytest.mark.in_turn
 
@@ -81,6 +95,39 @@ def test_nobody_approves_their_own_request_or_without_a_permission(asking: Porta
     with pytest.raises(Forbidden, match="You cannot approve your own job request!"):
         decided(asking, own, user="root")
     assert {asking.status(each) for each in (asked, own)} == {"awaiting_approval"}
+
+
+@on_sqlite
+def test_who_has_it_asked_for_in_whatever_way_has_asked(asking: Portal):
+    """It runs as alice each time, who knows of none of it: the choice was bob's, who is to approve it."""
+    bob = asking.cast["bob"].id
+    alices = {"user_id": asking.cast["alice"].id, "username": "alice"}
+    job_id = asking.jobs["Passes"].id
+    with asking.platform.session() as db:
+        webhook = Webhook(name="In", job_id=job_id, box=b"", set_up_by_id=bob, **alices)
+        others = Webhook(name="Others", job_id=job_id, box=b"", **alices)
+        hook = Hook(name="On", job_id=job_id, object_types=[], set_up_by_id=bob)
+        chain = Chain(
+            name="Next", job_id=asking.jobs["Chatty"].id, next_job_id=job_id, data={}, set_up_by_id=bob
+        )
+        db.add_all([webhook, others, hook, chain])
+        db.commit()
+        ways = {"webhook": webhook.id, "hook": hook.id, "chain": chain.id, "again": others.id}
+    runs = {
+        kind: asking.submit("Passes", origin=Origin(kind="webhook" if kind == "again" else kind, id=key))
+        for kind, key in ways.items()
+    }
+    runs["map"] = asking.submit("Passes", origin=Origin(kind="map", parent_id=runs["chain"].id))
+    with asking.platform.session() as db:
+        about = {"outcome": "accepted", "status": 202, "sent_by": "bob"}
+        db.add(WebhookDelivery(webhook_id=ways["again"], result_id=runs["again"].id, **about))
+        db.commit()
+    for kind, run in runs.items():
+        with pytest.raises(Forbidden, match="your own"):
+            decided(asking, run)
+        assert asking.status(run) == "awaiting_approval", kind
+    decided(asking, runs["map"], user="root")
+    assert asking.status(runs["map"]) == "pending"
 
 
 @on_sqlite

@@ -158,9 +158,10 @@ def test_what_a_library_took_for_stderr_in_an_earlier_run_is_heard(portal: Porta
         ]
 
 
-def test_loguru_is_heard(portal: Portal):
+def test_loguru_is_heard_with_its_levels_and_what_was_bound(portal: Portal):
     for said in ("first", "second"):
-        [(level, grouping, message)] = portal.messages(portal.run("SpeaksByLoguru", raw={"said": said}))
-        assert (level, grouping) == ("info", "run")
-        assert message.endswith(f"- {said}")
-        assert "\x1b" not in message
+        *plain, (level, grouping, trace) = portal.messages(portal.run("SpeaksByLoguru", raw={"said": said}))
+        assert plain == [("success", "run", said), ("critical", "lab", "No answer")]
+        assert (level, grouping) == ("error", "run")
+        assert trace.startswith("It broke\nTraceback")
+        assert trace.endswith(f"OSError: {said}")

@@ -85,6 +85,41 @@ def test_who_set_up_a_chain_does_not_approve_what_it_runs(portal: Portal):
 
 
 @on_sqlite
+def test_who_set_up_a_chain_has_nobody_do_what_they_may_not_themselves(portal: Portal):
+    """It runs as alice, with inputs that carol chose: each of them has to be allowed them."""
+    made = chain(portal, "Passes", "Chatty", lines=2)
+    with portal.platform.session() as db:
+        carol = db.get_one(User, portal.cast["carol"].id)
+        for permission in db.scalars(select(Permission).where(Permission.kind.in_(["job", "result"]))):
+            db.delete(permission)
+        alice = db.get_one(User, portal.cast["alice"].id)
+        db.add(Permission(name="All", kind="job", actions=["view", "run"], users=[alice]))
+        few = Permission(
+            name="Few", kind="job", actions=["view", "run"], constraints=[{"data.lines": 1}], users=[carol]
+        )
+        db.add(few)
+        db.get_one(Chain, made.id).set_up_by_id = carol.id
+        db.commit()
+
+        def refused() -> str:
+            portal.run("Passes")
+            assert (follow(portal), len(runs_of(portal, made))) == (0, 0)
+            return problem_of(portal, made)
+
+        assert "carol, who set it up, may not see the run" in refused()
+        db.add(Permission(name="See", kind="result", actions=["view"], users=[carol]))
+        db.commit()
+        assert "carol, who set it up, may not run Chatty with this" in refused()
+        carol.active = False
+        db.commit()
+        assert "carol may not do anything any more" in refused()
+        carol.active, few.constraints = True, [{"data.lines": 2}]
+        db.commit()
+    portal.run("Passes")
+    assert follow(portal) == 1
+
+
+@on_sqlite
 @pytest.mark.parametrize(
     ("on", "job", "follows"),
     [
@@ -113,6 +148,7 @@ def test_many_schedulers_at_once_ask_for_it_once(portal: Portal):
 
 
 @pytest.mark.parametrize("place", ["chains.followed", "submit.before-commit", "submit.after-commit"])
+@pytest.mark.in_turn
 def test_whoever_dies_between_two_statements_loses_and_doubles_nothing(portal: Portal, place: str):
     made = chain(portal, "Passes", "LogsAFailure")
     portal.run("Passes")

@@ -7,6 +7,9 @@ import pytest
 from tests.worker.conftest import Portal, Web, on_sqlite
 from worker.capture import LONGEST_LINE_BYTES, MOST_COLOURED_CHARACTERS, MOST_MESSAGE_CHARACTERS, Lines, cut
 
+pytestmark = pytest.mark.in_turn
+
+
 RED, GREEN, OFF = "\x1b[31m", "\x1b[32m", "\x1b[0m"
 
 

@@ -14,6 +14,8 @@ from tests.worker.conftest import Portal
 from worker.firing import read
 from worker.schedules import Timetable, create, run_now
 
+pytestmark = pytest.mark.in_turn
+
 
 def test_a_run_reads_the_file_as_it_is_when_it_begins(portal: Portal):
     folder = Folder(portal.settings)

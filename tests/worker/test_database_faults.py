@@ -227,7 +227,7 @@ def test_without_a_database_there_is_no_run_and_a_time_to_come_back(
 ):
     server.crash()
     try:
-        answers = [web.submit("Passes"), web.page("/jobs/"), web.page("/workers/live")]
+        answers = [web.submit("Passes"), web.page("/jobs/"), web.page("/now?of=workers")]
     finally:
         server.start()
     for answer in answers:

@@ -122,6 +122,7 @@ def assert_ended_once(portal: Portal, result: JobResult, status: str, *sentences
 
 
 @pytest.mark.parametrize("point", ["submit.before-commit", "submit.after-commit", "submit.after-push"])
+@pytest.mark.in_turn
 def test_a_request_that_is_repeated_after_a_death_makes_one_run(
     portal: Portal, engine: Engine, counter: Counter, point: str
 ):
@@ -167,6 +168,7 @@ def test_a_run_whose_worker_dies_before_it_begins_runs_once(
         ("worker.ended", "CountsAgain", {"SE"}),
     ],
 )
+@pytest.mark.in_turn
 def test_a_run_whose_worker_dies_after_it_began_is_never_called_completed(
     portal: Portal,
     engine: Engine,
@@ -242,6 +244,7 @@ def test_a_death_after_the_end_is_written_changes_nothing(
 @pytest.mark.parametrize(
     ("point", "sentence"), [("child.before-commit", NOT_SAVED), ("child.after-commit", SAVED)]
 )
+@pytest.mark.in_turn
 def test_the_end_of_a_killed_job_says_whether_its_changes_were_saved(
     portal: Portal, counter: Counter, start_worker: StartWorker, point: str, sentence: str
 ):
@@ -297,6 +300,7 @@ def test_a_run_that_a_dead_reconciler_was_pushing_runs_once(
     assert counter.said == "SE"
 
 
+@pytest.mark.in_turn
 def test_a_worker_does_the_work_of_a_scheduler_that_died(
     portal: Portal, counter: Counter, start_worker: StartWorker
 ):
@@ -313,6 +317,7 @@ def test_a_worker_does_the_work_of_a_scheduler_that_died(
 
 
 @pytest.mark.parametrize("goes_on", [False, True], ids=["job waits", "job ends meanwhile"])
+@pytest.mark.in_turn
 def test_a_worker_that_was_stopped_too_long_cannot_write_any_more(
     portal: Portal,
     engine: Engine,

@@ -29,7 +29,7 @@ from tests.waiting import until
 from tests.worker.conftest import Portal
 from tests.worker.engine import Engine, at_once
 from worker import firing, schedule_approvals, schedules
-from worker.approvals import decide
+from worker.approvals import AlreadyDecided, decide
 from worker.asked import NotRunnable
 from worker.firing import Fired, fire_due
 from worker.keyring import ensure, rotate
@@ -216,6 +216,7 @@ def test_a_clock_that_jumps_makes_nothing_twice(scheduling: Scheduling):
 
 @pytest.mark.parametrize("state", [Status.PENDING, Status.RUNNING])
 @pytest.mark.parametrize("overlap", ["skip", "wait", "replace", "allow"])
+@pytest.mark.in_turn
 def test_what_a_schedule_says_of_overlaps_is_done(
     scheduling: Scheduling, engine: Engine, overlap: str, state: Status
 ):
@@ -322,6 +323,10 @@ def test_a_schedule_is_approved_once_for_all_its_runs(scheduling: Scheduling):
     with portal.platform.session() as db:
         person = db.get_one(User, portal.cast["bob"].id)
         schedule_approvals.decide(db, db.get_one(Schedule, made.id), "approved", user=person)
+    with portal.platform.session() as db:
+        root, again = db.get_one(User, portal.cast["root"].id), db.get_one(Schedule, made.id)
+        with pytest.raises(AlreadyDecided):
+            schedule_approvals.decide(db, again, "denied", user=root, comment="x")
     assert scheduling.missed(made) == [(hour(0), hour(0), 1, schedule_approvals.UNAPPROVED)]
     scheduling.fire(hour(1))
     run = scheduling.runs(made)[0]
@@ -462,6 +467,7 @@ FIRE = (
 )
 
 
+@pytest.mark.in_turn
 def test_schedulers_that_are_killed_anywhere_leave_no_slot_out_and_none_twice(portal: Portal):
     scheduling = Scheduling(portal, None)
     begin = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=9)
@@ -487,6 +493,7 @@ def test_schedulers_that_are_killed_anywhere_leave_no_slot_out_and_none_twice(po
     assert len(scheduling.missed(left_out)) == 1
 
 
+@pytest.mark.in_turn
 def test_schedules_fire_by_themselves_and_on_time(portal: Portal):
     soon = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=2)
     timetable = Timetable(

@@ -12,6 +12,9 @@ from store.data import Data
 from store.models import LoadError
 from tests.worker.conftest import Portal
 
+pytestmark = pytest.mark.in_turn
+
+
 GIVEN = {
     "ratio": "0.5",
     "price": "1.10",

@@ -90,6 +90,7 @@ def test_what_is_deleted_is_none(portal: Portal):
 @pytest.mark.parametrize(
     "place", ["hooks.submitted", "hooks.marked", "submit.before-commit", "submit.after-commit"]
 )
+@pytest.mark.in_turn
 def test_whoever_dies_between_two_statements_loses_and_doubles_nothing(portal: Portal, place: str):
     hook = make_hook(portal)
     portal.run("Change")

@@ -53,6 +53,7 @@ def test_only_a_run_that_saved_changes_leaves_a_marker(portal: Portal, data: Dat
         ("die after", SAVED, 1),
     ],
 )
+@pytest.mark.in_turn
 def test_every_end_says_what_became_of_the_changes(
     portal: Portal, data: Data, start_worker: StartWorker, then: str, sentence: str, saved: int
 ):
@@ -63,6 +64,7 @@ def test_every_end_says_what_became_of_the_changes(
     assert ended.cause.endswith(sentence)
 
 
+@pytest.mark.in_turn
 def test_a_worker_killed_in_mid_run_saved_nothing_and_its_end_says_so(
     portal: Portal, data: Data, start_worker: StartWorker, tmp_path: Path
 ):
@@ -77,6 +79,7 @@ def test_a_worker_killed_in_mid_run_saved_nothing_and_its_end_says_so(
     assert manufacturers(data) == 0
 
 
+@pytest.mark.in_turn
 def test_a_canceled_run_says_what_became_of_its_changes(
     portal: Portal, data: Data, start_worker: StartWorker, tmp_path: Path
 ):

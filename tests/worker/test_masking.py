@@ -290,6 +290,8 @@ def test_the_beginning_of_a_secret_value_at_a_cut_is_masked():
     assert mask.text("it is hun", cut=True) == "it is hun"
     assert mask.text("hunting", cut=True) == "hunting"
     assert mask.text("hunthunt", cut=True) == "hunt(redacted)"
+    # One that ends as it begins, whole at the end.
+    assert Mask(Rules(()), ["hunter2-hunter2"]).text("hunter2-hunter2", cut=True) == "(redacted)"
     assert mask.text("it is hunt") == "it is hunt", "nothing was cut"
 
 

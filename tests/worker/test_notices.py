@@ -260,6 +260,9 @@ def test_approvals_are_told_to_who_may_give_them_and_decisions_to_who_asked(port
     # Not to alice, who asked, and not to root, who does not want to know.
     asked = [(f"To approve: {name}", target) for target in ("browser:bob", "mail:bob", f"channel:{ops}")]
     assert told() == asked
+    with portal.platform.reading() as db:
+        [request] = db.scalars(select(Delivery).where(Delivery.target == f"channel:{ops}"))
+        assert request.content["decide"] == str(result.id)
     with portal.platform.session() as db:
         person = db.get_one(User, portal.cast["bob"].id)
         decide(

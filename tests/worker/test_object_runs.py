@@ -213,3 +213,18 @@ def test_what_an_admin_says_of_read_only_counts_in_the_run(portal: Portal, data:
     assert portal.execute(result).status == "completed"
     with objects(data):
         assert Site.objects.count() == 0
+
+
+def test_the_demo_surveys_each_site_in_a_run_of_its_own(portal: Portal, data: Data):
+    with data.run_session(wait_seconds=10, on_wait=lambda: None) as session:
+        status = Status.objects.get(slug="active")
+        for name in ("Bern", "Zug"):
+            Site(name=name, slug=name.lower(), status=status).save()
+        session.commit()
+    parent = portal.run("SurveySites")
+    with portal.platform.reading() as db:
+        children = db.scalars(select(JobResult).where(JobResult.parent_id == parent.id)).all()
+    found = {"devices": 0, "without power": 0}
+    assert [portal.execute(child).return_value for child in children] == [found, found]
+    told = portal.execute(parent)
+    assert (told.status, told.return_value, told.results) == ("completed", 0, {})

@@ -172,6 +172,8 @@ def test_why_no_plan_can_be_asked_for_is_said(planning: Portal, world: Path):
     assert make_missing(planning.platform, planning.settings) == []
     told = approval_of(planning, asked).why_no_plan
     assert told.startswith("Whoever asked for it"), told
+    with pytest.raises(InvalidData, match=r"nothing to approve\. Whoever asked for it"):
+        approve(planning, asked, None)
 
 
 @on_sqlite

@@ -2,19 +2,20 @@
 
 import hashlib
 import hmac
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import undefer
 
-from jobs.report import Report, Text
+from jobs.report import Markdown, ObjectLink, Report, Text
 from store.lockbox import lock
 from store.models import Channel, Delivery, JobResult, RunReport, User, now
 from store.notice_settings import NoticeSettings, notice_settings
@@ -23,7 +24,7 @@ from store.platform import Platform
 from store.settings import Settings
 from tests.conftest import make_cast
 from tests.post import PASSWORD, USER, Mailbox, Receiver, mailbox, make_certificate, receiver
-from worker import channels, outside, postman
+from worker import outside, postman
 from worker.outside import BadAddress, check_url, post
 from worker.postman import PAUSES, Postman, forget_old, send_again
 
@@ -130,6 +131,19 @@ def post_of(settings: Settings, platform: Platform) -> Callable[[NoticeSettings]
     return lambda outside_settings: Post(settings, platform, outside_settings)
 
 
+def keep_report(post: Any, made: UUID, report: Report) -> None:
+    """Have a run that has ended with this report."""
+    with post.platform.session() as db:
+        db.add(
+            JobResult(
+                id=made, class_path="local/x/X", name="X", username="alice", status="completed", time_limit=9
+            )
+        )
+        db.flush()
+        db.add(RunReport(result_id=made, data=report.as_data(), pieces=3))
+        db.commit()
+
+
 def test_mail_is_text_and_html_with_everything_escaped(box: Mailbox, post_of: Any):
     post = post_of(by_mail(box.port))
     number = post.add("mail")
@@ -183,15 +197,7 @@ def test_a_channel_mails_what_a_run_reports_by_its_own_server(box: Mailbox, post
         Text("<script>x</script> is down"),
         Text("y" * 100_000),
     )
-    with post.platform.session() as db:
-        db.add(
-            JobResult(
-                id=made, class_path="local/x/X", name="X", username="alice", status="completed", time_limit=9
-            )
-        )
-        db.flush()
-        db.add(RunReport(result_id=made, data=report.as_data(), pieces=3))
-        db.commit()
+    keep_report(post, made, report)
     at = post.channel("mail", ["a@example.com", "b@example.com"], url=f"smtp://127.0.0.1:{box.port}")
     content = {**CONTENT, "result": {"id": str(made), "status": "completed"}}
     number = post.add("mail", at, event="output", content=content, receiver="ops")
@@ -216,6 +222,41 @@ def test_a_channel_mails_what_a_run_reports_by_its_own_server(box: Mailbox, post
     assert post.another().send_once() == 1
     assert "127.0.0.1 is not on the open internet" in post.look(refused).last_answer
     assert len(box.got) == 1
+
+
+def test_links_of_a_portal_below_a_path_keep_it(box: Mailbox, web: Receiver, post_of: Any):
+    post = post_of(by_mail(box.port, ERRAND_URL="https://portal.example/errand/"))
+    made = uuid4()
+    report = Report(Markdown("See [Bern](/objects/inventory.site/1/)."), ObjectLink(Bern()), Text("/x"))
+    keep_report(post, made, report)
+    content = {**CONTENT, "path": f"/results/{made}", "result": {"id": str(made), "status": "completed"}}
+    post.add("mail", content=content)
+    post.add("slack", post.channel("slack", url=web.url("/services/T")), content=content)
+    post.add("webhook", post.channel("webhook", url=web.url(), secret=SECRET), content=content)
+    assert post.man.send_once() == 3
+    [mail] = box.got
+    page = mail.get_body(("html",)).get_content()
+    root = "https://portal.example/errand"
+    links = re.findall(r'href="([^"]+)"', page)
+    assert sorted(links) == sorted([f"{root}/objects/inventory.site/1/"] * 2 + [f"{root}/results/{made}"])
+    text = mail.get_body(("plain",)).get_content()
+    assert f"{root}/results/{made}" in text
+    assert f"{root}/account/notifications/" in text
+    slack, hook = sorted((request.json for request in web.got), key=lambda said: "event" in said)
+    assert f"<{root}/results/{made}|See the run>" in str(slack)
+    assert (hook["url"], hook["result"]["url"]) == (f"{root}/results/{made}",) * 2
+
+
+class Bern:
+    """An object, as reports know one."""
+
+    pk = 1
+
+    def __str__(self) -> str:
+        return "Bern"
+
+    def get_absolute_url(self) -> str:
+        return "/objects/inventory.site/1/"
 
 
 def test_a_mail_is_tried_again_later_and_later_then_given_up_and_sent_again(box: Mailbox, post_of: Any):
@@ -387,12 +428,11 @@ def test_who_wants_to_be_left_alone_is(web: Receiver, post_of: Any):
     assert post.state(number) == "sent"
 
 
-def test_slack_gets_blocks_within_its_limits_by_webhook_and_by_token(
-    web: Receiver, post_of: Any, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(channels, "SLACK_API", web.url("/api"))
-    post = post_of(by_mail(1, ERRAND_SLACK_TOKEN="xoxb-1"))
-    long = {**CONTENT, "failures": ["<!here> " + "&" * 4_000] * 5, "texts": ["x" * 9_000]}
+def test_slack_gets_blocks_within_its_limits_by_webhook_and_by_token(web: Receiver, post_of: Any):
+    listens = {"ERRAND_SLACK_TOKEN": "xoxb-1", "SLACK_SIGNING_SECRET": "s"}
+    post = post_of(by_mail(1, ERRAND_SLACK_API=web.url("/api"), **listens))
+    request = {**CONTENT, "decide": "run-1"}
+    long = {**request, "failures": ["<!here> " + "&" * 4_000] * 5, "texts": ["x" * 9_000]}
     web.answers = [
         (200, "ok", {}),
         (200, '{"ok":true}', {}),
@@ -400,9 +440,13 @@ def test_slack_gets_blocks_within_its_limits_by_webhook_and_by_token(
     ]
     hook = post.channel("slack", url=web.url("/services/T"))
     bot = post.channel("slack", channel="#ops")
-    numbers = [post.add("slack", hook, content=long), post.add("slack", bot), post.add("slack", bot)]
+    numbers = [
+        post.add("slack", hook, content=long),
+        post.add("slack", bot, content=request),
+        post.add("slack", bot),
+    ]
     post.man.send_once()
-    first, second, _ = (request.json for request in web.got)
+    first, second, third = (request.json for request in web.got)
     assert len(first["blocks"]) <= 50
     texts = [block["text"]["text"] for block in first["blocks"]]
     assert max(map(len, texts)) <= 3_000
@@ -410,6 +454,9 @@ def test_slack_gets_blocks_within_its_limits_by_webhook_and_by_token(
     assert not any("<!here>" in text for text in texts)
     assert "<https://portal.example/results/1|See the run>" in texts
     assert second["channel"] == "#ops"
+    buttons = [[each["action_id"] for each in block.get("elements", ())] for block in second["blocks"]]
+    assert buttons[-1] == ["errand.approve", "errand.deny"], "the bot hears what becomes of them"
+    assert "errand." not in f"{first} {third}"
     assert web.got[1].headers["Authorization"] == "Bearer xoxb-1"
     assert "Authorization" not in web.got[0].headers
     assert [post.state(number) for number in numbers] == ["sent", "sent", "gave_up"]
@@ -442,6 +489,10 @@ OPEN = notice_settings({"ERRAND_WEBHOOK_HOSTS": "hook.internal 10.1.0.0/16"})
         "https://[::ffff:127.0.0.1]/",
         "https://[64:ff9b::7f00:1]/",
         "https://[2002:7f00:1::]/",
+        "https://[::127.0.0.1]/",
+        "https://[::10.0.0.1]/",
+        "https://[64:ff9b:1::a00:1]/",
+        "https://[fec0::1]/",
         "https://[fe80::1%25eth0]/",
         "https://0.0.0.0/",
         "https://100.64.0.1/",

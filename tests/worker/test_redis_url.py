@@ -220,7 +220,25 @@ def test_settings_never_show_what_opens_the_portal(settings: Settings):
     assert "hunter2" not in f"{told} {told!r}"
 
 
-def test_a_worker_whose_redis_goes_before_it_begins_ends_with_a_sentence(settings: Settings, tmp_path: Path):
+def test_a_burst_whose_redis_goes_before_it_begins_ends_with_a_sentence(settings: Settings, tmp_path: Path):
     gone = replace(settings, redis_url=f"unix://{tmp_path}/gone.sock")
     with pytest.raises(SystemExit, match="Redis is gone again: "):
-        run_worker.main(gone)
+        run_worker.main(gone, burst=True)
+
+
+def test_a_worker_whose_redis_goes_before_it_begins_waits_for_it(
+    settings: Settings, guarded: GuardedRedis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    away = tmp_path / "away.sock"
+    url = guarded.socket_url().replace(str(guarded.socket), str(away))
+    waited: list[float] = []
+
+    def come_back(seconds: float) -> None:
+        waited.append(seconds)
+        away.symlink_to(guarded.socket)
+
+    monkeypatch.setattr("worker.run_worker.time.sleep", come_back)
+    worker = run_worker._begin(reaching(settings, url), ["default"], "x", patient=True)
+    assert len(waited) == 1
+    assert worker.connection.ping()
+    worker.connection.close()

@@ -3,12 +3,15 @@
 import json
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
 from jobs.report.shape import MOST_BYTES, MOST_PIECES
 from store.models import JobResult, LogEntry, RunReport
 from tests.worker.conftest import Portal
 from worker.removal import remove
+
+pytestmark = pytest.mark.in_turn
 
 
 def report_of(portal: Portal, result: JobResult) -> dict[str, Any] | None:

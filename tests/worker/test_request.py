@@ -1,6 +1,10 @@
 """What a job knows of the request that asked for its run."""
 
+import pytest
+
 from tests.worker.conftest import Portal, Web
+
+pytestmark = pytest.mark.in_turn
 
 
 def test_a_job_sees_who_asked_and_from_where(portal: Portal, web: Web):

@@ -1,9 +1,13 @@
 """Secrets among a run's inputs: encrypted while it waits and runs, gone after it, never in what is stored in the open."""
 
+import pytest
 from sqlalchemy import select, text
 
 from store.models import JobRecord, RunFile
 from tests.worker.conftest import Portal
+
+pytestmark = pytest.mark.in_turn
+
 
 PASSWORD = "correct horse; battery"
 

@@ -453,3 +453,30 @@ def test_a_job_that_is_not_there_is_said(run_job, folder, job):
 def test_what_is_no_job_is_refused(run_job):
     with pytest.raises(TypeError, match="Give a job class"):
         run_job(42)
+
+
+def test_what_a_job_asks_for_is_run_in_the_test_too(run_job):
+    squares = f"{FIXTURE_JOBS}/fanning.py::Squares"
+    run = run_job(squares, {"count": 3, "bad": 1})
+    assert (run.status, run.return_value) == ("completed", 4 + 9), run
+    assert [child.status for child in run.children] == ["failed", "completed", "completed"]
+    assert run.results == {"asked": 3, "failed": [1]}
+    assert run.messages == ["It asks.", "3 have ended."]
+    alone = run_job(squares, {"count": 2, "bad": 1, "gathers": False})
+    assert (alone.status, alone.cause) == ("failed", "1 of 2 runs did not complete.")
+
+
+def test_a_job_keeps_values_from_one_run_of_a_test_to_the_next(run_job):
+    remembers = f"{FIXTURE_JOBS}/remembering.py::Remembers"
+
+    def told(*acts, commit=True):
+        return run_job(remembers, {"acts": list(acts)}, commit=commit).return_value
+
+    assert told(["set", "a", 1], ["get", "a"])[-1] == 1
+    assert told(["set", "a", 2], ["get", "a"], commit=False)[-1] == 2
+    assert told(["get", "a"], ["delete", "b"], ["set a set", "c"], ["items"]) == [
+        1,
+        "KeyError: 'b'",
+        "ValueError: c was not kept: its value does not fit into JSON: Object of type set is not JSON serializable.",
+        [1, {"a": 1}],
+    ]

@@ -1,10 +1,13 @@
 """Real worker processes on a real Redis: they work, they die, they are told to stop."""
 
+import contextlib
 import os
 import pickle
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,7 +16,9 @@ from redis import Redis as Client
 from redis.exceptions import ConnectionError as RedisConnectionError
 from rq import Queue
 from rq import Worker as RQWorker
+from sqlalchemy import select
 
+from store.models import JobResult, WorkerProcess
 from store.platform import Platform
 from store.settings import PROJECT_ROOT, Settings, environment, load_settings
 from tests import servers
@@ -21,7 +26,9 @@ from tests.conftest import _bare_environment
 from tests.waiting import until
 from tests.worker.conftest import Portal, StartWorker
 from worker.host import Process, start_time
+from worker.keyring import ensure, private_keys
 from worker.ownership import beat, claim
+from worker.presence import set_drain
 from worker.queues import connect_blocking
 from worker.reconciler import Reconciler
 from worker.rq_worker import Worker
@@ -165,6 +172,51 @@ def test_a_job_does_not_find_the_portals_keys_in_its_environment(portal: Portal,
     assert not {"DATABASE_URL", "REDIS_URL", "SECRET_KEY"} & set(names)
 
 
+def test_the_process_of_a_job_holds_nothing_that_opens_the_portal(
+    portal: Portal, start_worker: StartWorker, live: Settings, tmp_path: Path
+):
+    """Looked for from outside, where a job may be: its environment, its arguments, its open files, all of its memory."""
+    secrets = {
+        "the secret key": live.secret_key.encode(),
+        "the URL of the platform database": live.database_url.encode(),
+        "the URL of Redis": live.redis_url.encode(),
+    }
+    if live.data_database_url.startswith(live.database_url):
+        # Without DATA_DATABASE_URL objects are in a schema of the same database, and jobs are told its URL.
+        del secrets["the URL of the platform database"]
+    with portal.platform.session() as db:
+        ensure(db, live)
+    [secrets["the key of workers"]] = private_keys(live)
+    portal.submit("WaitsForFile", raw={"folder": str(tmp_path)})
+    start_worker()
+    process = Path("/proc", str(pid_of(tmp_path)))
+    try:
+        open_files = [os.readlink(each) for each in (process / "fd").iterdir()]
+        told = (process / "environ").read_bytes() + (process / "cmdline").read_bytes()
+        memory = list(regions(process))
+    finally:
+        (tmp_path / "go").touch()
+    assert sum(map(len, memory)) > 10_000_000, "it was read"
+    assert any(b"WaitsForFile" in region for region in memory), "what is there is found"
+    found = [name for name, value in secrets.items() if any(value in each for each in [told, *memory])]
+    assert found == []
+    # One line to its worker; nothing of the portal's is open.
+    assert len([each for each in open_files if each.startswith("socket:")]) == 1, open_files
+    assert not [each for each in open_files if each.startswith(str(live.instance))], open_files
+
+
+def regions(process: Path) -> Iterator[bytes]:
+    """Read what a process may write in its memory."""
+    with open(process / "mem", "rb", buffering=0) as memory:
+        for line in (process / "maps").read_text().splitlines():
+            place, rights, *_ = line.split()
+            if rights.startswith("rw") and "[v" not in line:
+                begin, end = (int(each, 16) for each in place.split("-"))
+                memory.seek(begin)
+                with contextlib.suppress(OSError):
+                    yield memory.read(end - begin)
+
+
 def test_a_worker_elsewhere_is_lost_when_its_beat_stands_still(
     portal: Portal, monkeypatch: pytest.MonkeyPatch
 ):
@@ -276,6 +328,54 @@ def test_a_worker_told_twice_to_stop_ends_its_run_with_a_cause(
     assert (ended.status, "was stopped" in ended.cause) == ("errored", True)
 
 
+def test_a_rolling_restart_loses_no_run_and_doubles_none(portal: Portal, start_worker: StartWorker):
+    """One is drained, one gets SIGTERM, one ends by itself, while runs are asked for all the time."""
+    stop, asked = threading.Event(), []
+
+    def ask() -> None:
+        while not stop.is_set():
+            asked.append(portal.submit("Passes").id)
+            stop.wait(0.5)
+
+    def has_worked(name: str) -> bool:
+        with portal.platform.reading() as db:
+            found = db.scalar(
+                select(JobResult.id).where(
+                    JobResult.worker.startswith(name), JobResult.finished_at.is_not(None)
+                )
+            )
+        return found is not None
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        # At once: each takes seconds to start.
+        old = start_worker("--name", "old"), start_worker("--name", "older", "--exit-after", "3")
+        new, newest = start_worker("--name", "new"), start_worker("--name", "newest")
+        until(lambda: has_worked("old-") and has_worked("new-"), "two work", seconds=60)
+        with portal.platform.session() as db:
+            [name] = db.scalars(select(WorkerProcess.name).where(WorkerProcess.name.startswith("old-")))
+            assert set_drain(db, name, True)
+        assert [worker.wait(60) for worker in old] == [0, 0]
+        until(lambda: has_worked("newest-"), "the last works", seconds=60)
+        new.terminate()
+        assert new.wait(60) == 0
+    finally:
+        stop.set()
+        asking.join()
+
+    def ended() -> list[JobResult]:
+        with portal.platform.reading() as db:
+            waits = select(JobResult.id).where(JobResult.finished_at.is_(None)).limit(1)
+            return [] if db.scalar(waits) else list(db.scalars(select(JobResult)))
+
+    results = until(ended, "all have ended", seconds=60)
+    assert {each.id for each in results} == set(asked)
+    assert {(each.status, each.attempt, each.losses) for each in results} == {("completed", 1, 0)}
+    newest.terminate()
+    assert newest.wait(60) == 0
+
+
 @pytest.mark.parametrize("command", ["ours", "rq"])
 def test_nothing_planted_in_the_queue_is_ever_called(
     portal: Portal, start_worker: StartWorker, redis: servers.Redis, tmp_path: Path, command: str
@@ -293,6 +393,12 @@ def test_nothing_planted_in_the_queue_is_ever_called(
         client.hset(abandoned.key, "failure_callback_name", "tests.worker.planted.touch")
         client.hset(abandoned.key, "created_at", "no date")
         client.zadd("rq:wip:default", {f"{abandoned.id}:x": 1})
+        # Another one, with nothing wrong in it: as RQ has it of a worker that died.
+        started = queue.enqueue("os.getpid", job_id=str(uuid4()))
+        client.lrem("rq:queue:default", 1, started.id)
+        client.hset(started.key, "failure_callback_name", "tests.worker.planted.touch")
+        client.hset(started.key, "status", "started")
+        client.zadd("rq:wip:default", {f"{started.id}:x": 1})
         client.rpush("rq:queue:default", b"\xff\xfe")
     result = portal.submit("Passes")
     run_burst(portal, start_worker, command, {"PLANTED_TRACE": str(trace)})

@@ -8,12 +8,15 @@ from flask import Blueprint, Flask
 
 from store.settings import Settings
 from webapp.api import (
+    all_entries,
     approvals,
     audit,
     bulk,
     buttons,
     chains,
     channels,
+    children,
+    comparing,
     data_files,
     deliveries,
     document,
@@ -32,6 +35,7 @@ from webapp.api import (
     results,
     schedules,
     sources,
+    suppressions,
     tokens,
     users,
     values,
@@ -69,6 +73,7 @@ blueprint.add_url_rule("/jobs", "jobs", jobs.jobs)
 blueprint.add_url_rule("/jobs/<path:reference>", "job", jobs.job)
 blueprint.add_url_rule("/jobs/<path:reference>/run", "run", jobs.run, methods=["POST"])
 blueprint.add_url_rule("/jobs/<job:reference>/variables", "variables", jobs.variables)
+_add("/jobs/<job:reference>/history", jobs.history)
 # Neither can be the id or the class path of a job.
 blueprint.add_url_rule("/jobs/refresh", "refresh", job_records.refresh, methods=["POST"])
 blueprint.add_url_rule("/jobs/enable-all", "enable_all", job_records.enable_all, methods=["POST"])
@@ -76,6 +81,11 @@ blueprint.add_url_rule("/jobs/enable-all", "enable_all", job_records.enable_all,
 _job = "/jobs/<job:reference>"
 blueprint.add_url_rule(_job, "change_job", job_records.change_job, methods=["PATCH"])
 blueprint.add_url_rule(_job, "delete_job", job_records.delete_job, methods=["DELETE"])
+_suppressions = f"{_job}/suppressions"
+_add(_suppressions, suppressions.suppressions)
+_add(_suppressions, suppressions.create_suppression, "POST")
+_add(_suppressions, suppressions.delete_suppressions, "DELETE")
+_add(f"{_suppressions}/{KEY}", suppressions.delete_suppression, "DELETE")
 blueprint.add_url_rule("/jobs/<job:reference>/values", "values", values.values)
 # As it is: a key may begin with a slash, and have two in a row.
 _value = "/jobs/<job:reference>/values/<value:key>"
@@ -94,6 +104,10 @@ blueprint.add_url_rule("/results", "results", results.results)
 blueprint.add_url_rule("/results/bulk", "bulk", bulk.bulk, methods=["POST"])
 blueprint.add_url_rule("/results/<result_id>", "result", results.result)
 blueprint.add_url_rule("/results/<result_id>/entries", "entries", entries.entries)
+_add("/results/<result_id>/changes", comparing.changes)
+_add("/results/<result_id>/export", comparing.export)
+_add("/results/<result_id>/children", children.children)
+_add("/results/<result_id>/children/again", children.children_again, "POST")
 blueprint.add_url_rule("/results/<result_id>/files", "files", results.files)
 blueprint.add_url_rule("/results/<result_id>/files/<int:file_id>", "file", results.file)
 blueprint.add_url_rule("/results/<result_id>/report", "report", reports.report)
@@ -125,6 +139,7 @@ blueprint.add_url_rule("/workers", "workers", workers.workers)
 blueprint.add_url_rule("/workers/<path:name>/drain", "drain", workers.drain, methods=["POST"])
 blueprint.add_url_rule("/workers/<path:name>/resume", "keep", workers.keep, methods=["POST"])
 blueprint.add_url_rule("/queues", "queues", workers.queues)
+_add("/queues/history", workers.queues_history)
 blueprint.add_url_rule("/queues/<path:name>/pause", "pause", workers.pause, methods=["POST"])
 blueprint.add_url_rule("/queues/<path:name>/resume", "resume", workers.resume, methods=["POST"])
 blueprint.add_url_rule("/me", "me", me.me)
@@ -171,6 +186,7 @@ blueprint.add_url_rule("/me/notice-rules", "create_my_rule", notices.create_my_r
 _rule = f"/me/notice-rules/{KEY}"
 blueprint.add_url_rule(_rule, "delete_my_rule", notices.delete_my_rule, methods=["DELETE"])
 
+_add("/entries", all_entries.all_entries)
 _file = "/data-files/<name>"
 _add("/data-files", data_files.data_files)
 _add("/data-files", data_files.upload_data_file, "POST")

@@ -7,32 +7,27 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from flask import current_app
 from pydantic import Field
 from sqlalchemy import Select, and_, func, or_, select
-from sqlalchemy.orm import joinedload
 from typing_extensions import TypedDict
 
-from jobs.errors import InvalidData
-from store.models import JobRecord, JobResult, now
-from store.permissions import Forbidden, NotVisible, require, visible
+from store.models import JobResult, now
+from store.permissions import require
 from webapp.api.arguments import moment_of
 from webapp.api.calls import Body, Query, call
-from webapp.api.errors import InvalidRequest, in_words
+from webapp.api.errors import InvalidRequest
 from webapp.api.listing import BAD_AFTER
 from webapp.api.results import Chosen, chosen
 from webapp.api.tokens import user
+from webapp.bulk_acts import ACTS, RESULTS, attempt, seen
 from webapp.database import db
-from webapp.request_facts import request_facts
-from worker.again import run_again
-from worker.cancel import AlreadyFinished, cancel
-from worker.removal import NotEnded, remove
+from worker.cancel import AlreadyFinished
 
 #: Results that one request deals with; the rest by the next one.
 MOST_AT_ONCE = 200
 
 
-class Bulk(Body):
+class BulkAct(Body):
     action: Literal["cancel", "rerun", "delete"]
     ids: list[uuid.UUID] | None = Field(None, max_length=MOST_AT_ONCE, description="These results.")
     matching: Chosen | None = Field(
@@ -59,57 +54,35 @@ class BulkShape(TypedDict):
     next: str | None
 
 
-#: What somebody must be allowed for each act.
-_ASKED: dict[str, tuple[str, Any]] = {
-    "cancel": ("change", JobResult),
-    "rerun": ("run", JobRecord),
-    "delete": ("delete", JobResult),
-}
-
-
-@call(body=Bulk, answers={200: BulkShape}, tag="results")
-def bulk(query: Query, body: Bulk) -> Any:
+@call(body=BulkAct, answers={200: BulkShape}, tag="results")
+def bulk(query: Query, body: BulkAct) -> Any:
     """Cancel, run again or delete many results."""
+    act = ACTS[body.action]
     # Who may do it to none is told so at once.
-    require(user(), *_ASKED[body.action])
+    require(user(), *act.asked)
     rows, following = _wanted(body)
-    act = {"cancel": _cancel, "rerun": _rerun, "delete": _delete}[body.action]
     done: list[str] = []
     refused: list[Refusal] = []
     for row in rows:
         result_id = str(row.id)
-        try:
-            require(user(), "view", row)
-            done.append(str(act(row)))
-        except (Forbidden, NotVisible, AlreadyFinished, NotEnded, InvalidData) as error:
-            db.session.rollback()
-            refused.append({"id": result_id, "detail": in_words(error) or "There is no such result."})
+        made, refusal = attempt(RESULTS, act, row, user())
+        if made:
+            done.append(made)
+        else:
+            refused.append({"id": result_id, "detail": refusal})
     return {"done": done, "refused": refused, "next": following}
 
 
-def _cancel(row: JobResult) -> uuid.UUID:
-    cancel(db.session(), current_app.extensions["errand"].settings, row, user())
-    return row.id
-
-
-def _rerun(row: JobResult) -> uuid.UUID:
-    settings = current_app.extensions["errand"].settings
-    return run_again(db.session(), settings, row, user(), request=request_facts()).id
-
-
-def _delete(row: JobResult) -> uuid.UUID:
-    result_id = row.id
-    remove(db.session(), current_app.extensions["errand"].settings, row, user())
-    return result_id
-
-
-def _wanted(body: Bulk) -> tuple[Sequence[JobResult], str | None]:
+def _wanted(body: BulkAct) -> tuple[Sequence[JobResult], str | None]:
     """Return the results to deal with now, and where to go on."""
     if (body.ids is None) == (body.matching is None):
         raise InvalidRequest({"ids": ["Give ids, or what the results are matching."]})
-    query = visible(select(JobResult), user(), JobResult).options(joinedload(JobResult.job))
+    query = seen(user())
     if body.matching is None:
         return db.session.scalars(query.where(JobResult.id.in_(body.ids or ()))).all(), None
+    if body.matching.input and not (body.matching.job or body.matching.since):
+        # Else each result there ever was would be looked at.
+        raise InvalidRequest({"matching": ["Name a job or a time (since), too, where inputs are to match."]})
     query = chosen(query, body.matching)
     # What is made meanwhile, by this act itself above all, is left alone.
     until, last = _read(body.after) if body.after else (now(), None)

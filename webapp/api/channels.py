@@ -43,7 +43,7 @@ class ChannelChange(Body):
     address: Text = Field("", max_length=channel_form.LONGEST_ADDRESS, description="Never told again.")
 
 
-class NewChannel(ChannelChange):
+class ChannelToMake(ChannelChange):
     kind: Literal["slack", "webhook", "mail"]
 
 
@@ -63,8 +63,8 @@ def channel(query: Query, key: int) -> Any:
     return _shown(found)
 
 
-@call(body=NewChannel, answers={201: shapes.NewChannelShape}, tag="channels")
-def create_channel(query: Query, body: NewChannel) -> Any:
+@call(body=ChannelToMake, answers={201: shapes.NewChannelShape}, tag="channels")
+def create_channel(query: Query, body: ChannelToMake) -> Any:
     """Make a channel. The secret that a webhook's messages are signed with is told this one time."""
     require(user(), "change", Channel)
     form = _form(channel_form.new(body.kind), body)

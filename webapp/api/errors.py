@@ -7,7 +7,7 @@ from typing import Any, NotRequired
 from flask import Response, jsonify
 from sqlalchemy.exc import OperationalError
 from typing_extensions import TypedDict
-from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.exceptions import HTTPException, InternalServerError, TooManyRequests
 
 from jobs.errors import InvalidData
 from store.permissions import Forbidden, NotVisible
@@ -17,6 +17,7 @@ from worker.approvals import AlreadyDecided
 from worker.cancel import AlreadyFinished
 from worker.overrides import ChangedMeanwhile
 from worker.removal import NotEnded
+from worker.room import Full
 from worker.submit import KeyReused
 
 PROBLEM = "application/problem+json"
@@ -70,6 +71,8 @@ def answer(error: Exception) -> Response | HTTPException:
         return _refused(error.errors, 409 if isinstance(error, KeyReused) else 422)
     if isinstance(error, NotVisible):
         return problem(404, "There is nothing here.")
+    if isinstance(error, Full):
+        return _http(TooManyRequests(str(error), retry_after=error.wait_seconds))
     if isinstance(error, Forbidden):
         return problem(403, str(error))
     if isinstance(error, AlreadyDecided):

@@ -25,6 +25,7 @@ from webapp.api.waits import wait_for
 from webapp.data_file_facts import data_file_choices
 from webapp.database import db, reading
 from webapp.fresh import fresh
+from webapp.job_history import MOST_RUNS, days_of, runs_of
 from webapp.request_facts import request_facts
 from webapp.waiting import LONGEST_SECONDS
 from worker.lookups import object_lookup
@@ -54,6 +55,12 @@ class Jobs(Sorted):
     hidden: Flag | None = None
     read_only: Flag | None = None
     approval_required: Flag | None = None
+    restricted: Flag | None = None
+
+
+class History(Query):
+    runs: int = Field(50, ge=1, le=MOST_RUNS, description="So many runs, the newest.")
+    days: int = Field(0, ge=0, le=366, description="Those of so many days instead, today included.")
 
 
 class Waits(Query):
@@ -67,7 +74,7 @@ def jobs(query: Jobs) -> Any:
     for name in ("name", "source", "grouping"):
         if given := getattr(query, name):
             wanted = wanted.where(getattr(JobRecord, name).in_(given))
-    for name in ("enabled", "installed", "hidden", "read_only", "approval_required"):
+    for name in ("enabled", "installed", "hidden", "read_only", "approval_required", "restricted"):
         if (flag := getattr(query, name)) is not None:
             wanted = wanted.where(getattr(JobRecord, name).is_(flag))
     if query.q:
@@ -98,6 +105,13 @@ def variables(query: Query, reference: str) -> Any:
         raise _no_job()
     described, problems = _computed(record)
     return page([shapes.variable(each, problems.get(each["name"])) for each in described])
+
+
+@call(query=History, answers={200: shapes.HistoryShape}, tag="jobs")
+def history(query: History, reference: str) -> Any:
+    """Tell how a job did: its last runs that ended, or those of the last days, by outcome and duration."""
+    found = find_job(reference, db.session())
+    return shapes.history(days_of(found, query.days) if query.days else runs_of(found, query.runs))
 
 
 def _computed(record: JobRecord) -> tuple[list[dict[str, Any]], dict[str, list[str]]]:

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import Field
-from sqlalchemy import ColumnElement, Select, and_, or_
+from sqlalchemy import ColumnElement, Select, and_, not_, or_, true
 from sqlalchemy.orm import Session
 
 from store.columns import UtcDateTime
@@ -52,23 +52,45 @@ class Order:
 
 
 def part(
-    session: Session, query: Select[Any], asked: Sorted, order: Order
+    session: Session,
+    query: Select[Any],
+    asked: Sorted,
+    order: Order,
+    *,
+    among: Select[Any] | None = None,
+    most: int = 0,
 ) -> tuple[Sequence[Any], str | None]:
-    """Return the rows of the part that was asked for, and where the next one begins; None: this is the last."""
+    """Return the rows of the part that was asked for, and where the next one begins; None: this is the last.
+
+    among: where no index finds what `query` wants, what it is looked for among; at most `most` of these are looked at
+    for one part, which may hold fewer than were asked for, or none, though there is a next one.
+    """
     name, falling = order.read(asked.sort)
     column = order.columns[name]
-    if asked.after:
-        query = query.where(_beyond(asked.after, name, column, order.key, falling=falling))
     ways = [each.desc() if falling else each.asc() for each in dict.fromkeys((column, order.key))]
+    beyond = _beyond(asked.after, name, column, order.key, falling=falling) if asked.after else true()
+    query, edge = query.where(beyond), None
+    if among is not None:
+        places = among.where(beyond).with_only_columns(column, order.key).order_by(*ways)
+        last_ones = session.execute(places.offset(most - 1).limit(2)).all()
+        edge = last_ones[0] if len(last_ones) == 2 else None
+    if edge is not None:
+        query = query.where(not_(_past(edge[0], edge[1], column, order.key, falling=falling)))
+        query = query.where(column >= edge[0] if falling else column <= edge[0])
     rows = session.scalars(query.order_by(*ways).limit(asked.limit + 1)).all()
     if len(rows) <= asked.limit:
-        return rows, None
+        return rows, None if edge is None else _cursor(name, *edge)
     last = rows[asked.limit - 1]
     return rows[: asked.limit], _cursor(name, getattr(last, column.key), getattr(last, order.key.key))
 
 
 def _beyond(after: str, name: str, column: Any, key: Any, *, falling: bool) -> ColumnElement[bool]:
     value, last = _read_cursor(after, name, column, key)
+    return _past(value, last, column, key, falling=falling)
+
+
+def _past(value: Any, last: Any, column: Any, key: Any, *, falling: bool) -> ColumnElement[bool]:
+    """Return what holds for the rows behind this place."""
     if column is key:
         beyond: ColumnElement[bool] = column < value if falling else column > value
         return beyond

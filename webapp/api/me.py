@@ -30,7 +30,7 @@ ORDER = Order(
 DAYS = 90
 
 
-class NewToken(Body):
+class TokenToMake(Body):
     name: Text = ""
     days: int | None = Field(DAYS, description="It works for so many; null: for ever.")
     read_only: bool = Field(False, description="It may look at what you may, and do nothing.")
@@ -65,8 +65,8 @@ def my_tokens(query: Sorted) -> Any:
     return page([shapes.token(row) for row in rows], more)
 
 
-@call(body=NewToken, answers={201: shapes.NewTokenShape}, tag="me")
-def create_my_token(query: Query, body: NewToken) -> Any:
+@call(body=TokenToMake, answers={201: shapes.NewTokenShape}, tag="me")
+def create_my_token(query: Query, body: TokenToMake) -> Any:
     """Make a token of yours. What it opens with is told this one time."""
     require_own("change")
     session = db.session()

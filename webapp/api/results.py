@@ -5,11 +5,12 @@ from typing import Any, Literal
 
 from flask import Response, current_app, url_for
 from pydantic import Field
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import defer, joinedload
 from werkzeug.exceptions import NotFound
 
-from store.models import JobResult, Schedule, class_path_of
+from store.input_terms import read_term
+from store.models import JobRecord, JobResult, Schedule, class_path_of
 from store.permissions import allowed, require, visible
 from webapp.api.calls import Content, Query, call
 from webapp.api.errors import InvalidRequest
@@ -24,6 +25,8 @@ from webapp.api.waits import wait_for
 from webapp.database import db
 from webapp.request_facts import request_facts
 from webapp.result_files import made_files, send_made_file
+from webapp.result_inputs import MOST_TERMS, conditions
+from webapp.result_list import MOST_LOOKED_THROUGH
 from worker import cancel as cancelling
 from worker.again import run_again
 from worker.removal import remove
@@ -57,6 +60,16 @@ class Chosen(Query):
     q: Text = Field("", description="In the names of their jobs, or why they ended as they did.")
     since: Moment | None = Field(None, description="Asked for at this time or later.")
     until: Moment | None = Field(None, description="Asked for before this time.")
+    input: list[Text] = Field(
+        [],
+        max_length=MOST_TERMS,
+        description="What is asked of their inputs, all of it: `site:Bern`, `count>=5`, `site` (it was given). Sealed ones are never found.",
+    )
+
+    @property
+    def indexed(self) -> bool:
+        """Whether indexes help to find them; else each result is looked at."""
+        return not (self.input or self.queue)
 
 
 class Results(Chosen, Sorted):
@@ -67,7 +80,12 @@ class Results(Chosen, Sorted):
 def results(query: Results) -> Any:
     """List results, the latest first."""
     wanted = chosen(visible(select(JobResult), user(), JobResult), query)
-    rows, more = part(db.session(), wanted.options(*(defer(column) for column in LARGE)), query, ORDER)
+    among = None
+    if not query.indexed:
+        plain = query.model_copy(update={"input": [], "queue": []})
+        among = chosen(visible(select(JobResult), user(), JobResult), plain)
+    shown_of = wanted.options(*(defer(column) for column in LARGE))
+    rows, more = part(db.session(), shown_of, query, ORDER, among=among, most=MOST_LOOKED_THROUGH)
     return page([shapes.result_line(row) for row in rows], more)
 
 
@@ -156,7 +174,28 @@ def chosen(query: Select[Any], asked: Chosen) -> Select[Any]:
         query = query.where(JobResult.created_at >= asked.since)
     if asked.until:
         query = query.where(JobResult.created_at < asked.until)
+    if asked.input:
+        query = query.where(*_of_inputs(asked))
     return query
+
+
+def _of_inputs(asked: Chosen) -> list[ColumnElement[bool]]:
+    """Raises InvalidRequest."""
+    if unread := [term for term in asked.input if read_term(term) is None]:
+        raise InvalidRequest(
+            {"input": [f"{unread[0]!r} asks for nothing; say it like site:Bern, count>=5 or site."]}
+        )
+    return conditions(db.session(), asked.input, _job_meant(asked.job) if asked.job else None)
+
+
+def _job_meant(reference: str) -> JobRecord | None:
+    records = visible(select(JobRecord), user(), JobRecord)
+    by_path = "/" in reference
+    key = (
+        JobRecord.class_path == class_path_of(reference) if by_path else JobRecord.id == uuid.UUID(reference)
+    )
+    found: JobRecord | None = db.session.scalars(records.where(key)).one_or_none()
+    return found
 
 
 def of_job(model: type[JobResult] | type[Schedule], reference: str) -> Any:

@@ -58,7 +58,7 @@ class NewSource(SourceChange):
     slug: Text = Field(description="The source is called git.<slug>.")
 
 
-class Sync(Body):
+class NewSync(Body):
     anyway: Text = Field("", description="A commit to use though some of its files cannot be loaded.")
 
 
@@ -116,8 +116,8 @@ def delete_source(query: Query, name: str) -> Any:
     return None, 204
 
 
-@call(body=Sync, answers={202: SyncShape}, tag="sources")
-def sync_source(query: Query, name: str, body: Sync) -> Any:
+@call(body=NewSync, answers={202: SyncShape}, tag="sources")
+def sync_source(query: Query, name: str, body: NewSync) -> Any:
     """Have a git repository looked at."""
     found = _find(name)
     require(user(), "change", found)

@@ -44,7 +44,7 @@ class NewUser(UserChange):
     username: Text
 
 
-class Link(Body):
+class LinkToMake(Body):
     send: Literal["mail"] | None = Field(None, description="Send it to them; null: it is told here, once.")
 
 
@@ -91,8 +91,8 @@ def change_user(query: Query, key: int, body: UserChange) -> Any:
     return _shown(found)
 
 
-@call(body=Link, answers={200: shapes.LinkShape}, tag="users")
-def make_user_link(query: Query, key: int, body: Link) -> Any:
+@call(body=LinkToMake, answers={200: shapes.LinkShape}, tag="users")
+def make_user_link(query: Query, key: int, body: LinkToMake) -> Any:
     """Make a link that signs somebody in, once, within a day."""
     found = _find(key)
     require_change(user(), found)
@@ -100,13 +100,13 @@ def make_user_link(query: Query, key: int, body: Link) -> Any:
         raise Conflict(f"{found.username} is not active: nobody can sign in as them.")
     settings = current_app.extensions["errand"].settings
     if body.send is None:
-        address = request.host_url.rstrip("/") + make_link(db.session(), found)
+        address = request.url_root.rstrip("/") + make_link(db.session(), found)
         return {"url": address, "mail": None}
     if settings.notices.mail is None:
         raise InvalidRequest({"send": ["This portal sends no mail."]})
     if not found.mail:
         raise InvalidRequest({"send": [f"{found.username} has no mail address."]})
-    send_link(db.session(), settings, found, by=user(), host=request.host_url)
+    send_link(db.session(), settings, found, by=user(), host=request.url_root)
     return {"url": None, "mail": found.mail}
 
 

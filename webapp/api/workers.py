@@ -13,12 +13,21 @@ from store.models import JobResult, WorkerProcess
 from store.permissions import require, visible
 from webapp.api import arguments
 from webapp.api.calls import Listing, Query, call
+from webapp.api.given import Text
 from webapp.api.listing import Order, Sorted, part
 from webapp.api.paging import page
 from webapp.api.shapes import Page
-from webapp.api.shapes.places import QueueShape, WorkerShape, queue, worker
+from webapp.api.shapes.places import (
+    QueueHistoryShape,
+    QueueShape,
+    WorkerShape,
+    queue,
+    queue_history,
+    worker,
+)
 from webapp.api.tokens import user
 from webapp.database import db
+from webapp.queue_history import MOST_QUEUES, minutes_of_last, queues_of, samples_of
 from worker.pausing import pause_queue, resume_queue
 from worker.presence import drain_worker
 from worker.queue_facts import QueueFacts, known_queues, present_workers, queue_facts
@@ -34,6 +43,14 @@ class Workers(Sorted):
     limit: int = Field(200, ge=1, le=arguments.LARGEST_NUMBER, description="How many at most.")
     kind: list[Literal["worker", "scheduler"]] = []
 
+
+class Hours(Query):
+    hours: int = Field(24, ge=1, le=7 * 24, description="How far back: up to a week.")
+    queue: list[Text] = Field([], max_length=MOST_QUEUES, description="Instead of those with most to do.")
+
+
+#: So many samples of a queue are answered, whatever the hours: each is the most of a few minutes.
+POINTS = 288
 
 ORDER = Order(
     {"name": WorkerProcess.name, "started_at": WorkerProcess.created_at}, WorkerProcess.name, "name"
@@ -70,6 +87,17 @@ def queues(query: Places) -> Any:
     rows = [facts for facts in _facts() if facts.name > query.after]
     more = rows[query.limit - 1].name if len(rows) > query.limit else None
     return page([queue(facts) for facts in rows[: query.limit]], more)
+
+
+@call(query=Hours, answers={200: QueueHistoryShape}, tag="queues")
+def queues_history(query: Hours) -> Any:
+    """Tell what waited on queues, and who worked, within the last hours. What was not sampled is left out."""
+    require(user(), "view", WorkerProcess)
+    step = max(1, query.hours * 60 // POINTS)
+    since, until = minutes_of_last(query.hours, step)
+    names = query.queue or queues_of(since, until)[:MOST_QUEUES]
+    found = samples_of(names, since, until, step)
+    return queue_history(since, until, step, {key: found[key] for key in sorted(found)})
 
 
 @call(answers={200: QueueShape}, tag="queues")

@@ -26,6 +26,11 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
         "scheduler",
         "Fire schedules and hooks, and put right what was lost.",
     ),
+    "slack": (
+        "webapp.cli.slack",
+        "slack",
+        "Listen to Slack by socket mode, and do what people there ask for.",
+    ),
     "db": ("webapp.cli.db", "db", "Upgrade the databases."),
     "run": ("webapp.cli.run", "run", "Run a job: asks for its inputs, and follows its log."),
     "runjob": ("webapp.cli.runjob", "runjob", "Run a job as Nautobot's command does."),
@@ -35,6 +40,11 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "jobs": ("webapp.cli.jobs", "jobs", "List, show, refresh, enable and disable jobs."),
     "sources": ("webapp.cli.sources", "sources", "List sources of jobs, and sync git repositories."),
     "schedules": ("webapp.cli.schedules", "schedules", "List, show, pause, resume and run schedules."),
+    "suppressions": (
+        "webapp.cli.suppressions",
+        "suppressions",
+        "Have no run of a job begin for some time.",
+    ),
     "approvals": ("webapp.cli.approvals", "approvals", "See what waits for an approval, and decide on it."),
     "queues": ("webapp.cli.workers", "queues", "List queues, pause and resume them."),
     "audit": ("webapp.cli.audit", "audit", "See who did what, and check that nobody has altered it."),
@@ -43,24 +53,33 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "data-files": ("webapp.cli.data_files", "data_files", "Look after text files that jobs read."),
     "user": ("webapp.cli.user", "user", "Create users."),
     "workers": ("webapp.cli.workers", "workers", "List workers, and have one end after its run."),
+    "search": ("webapp.cli.search", "search", "See how far the search is, and make its index anew."),
+    "backup": ("webapp.cli.backup", "backup", "Write all that an instance has to one file."),
+    "restore": ("webapp.cli.backup", "restore", "Put a backup in the place of an empty instance."),
     "doctor": ("webapp.cli.doctor", "doctor", "Check every moving part, and say what to do."),
     "bots-scheduler": (
         "webapp.cli.bots_scheduler",
         "bots_scheduler",
         "Run everything with the options of Bots Scheduler.",
     ),
+    "jobschleuder": (
+        "webapp.cli.jobschleuder",
+        "jobschleuder",
+        "Do what the commands of jobschleuder do.",
+    ),
     "completion": ("webapp.cli.completion", "completion", "Print what has a shell complete commands."),
+    "sbom": ("webapp.cli.sbom", "sbom", "Print what Errand is made of, as CycloneDX."),
     "bench": ("webapp.cli.bench", "bench", "Measure how fast Errand is on this machine."),
     "soak": ("webapp.cli.soak", "soak", "Kill, poison and fuzz Errand for long, and count what broke."),
 }
 
 #: Those that help does not list: they are for whoever changes Errand.
 HIDDEN: Mapping[str, tuple[str, str, str]] = {
-    "help-docs": ("webapp.cli.help_docs", "help_docs", "Write what --help says into docs/cli.md."),
+    "help-docs": ("webapp.cli.help_docs", "help_docs", "Write the reference pages of docs/."),
 }
 
 #: The commands one may begin with.
-MAKE_AN_INSTANCE = frozenset({"up", "web", "worker", "scheduler", "upgrade"})
+MAKE_AN_INSTANCE = frozenset({"up", "web", "worker", "scheduler", "slack", "upgrade", "restore"})
 
 ONLY_HERE = (
     "This is done on the portal's own machine only, and ERRAND_URL and ERRAND_TOKEN name one elsewhere. "
@@ -87,7 +106,23 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, help_text) for name, (_, _, help_text) in COMMANDS.items()])
 
 
+def _print_version(context: click.Context, _parameter: click.Parameter, asked: bool) -> None:
+    if asked:
+        from worker.presence import version
+
+        click.echo(version())
+        context.exit()
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Print the version and exit.",
+)
 def main() -> None:
     """Errand, a self-hosted job portal.
 

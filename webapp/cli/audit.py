@@ -25,6 +25,7 @@ def list_records(settings: "Settings", count: int) -> None:
 
     from store.models import AuditRecord
     from store.withdrawn import shown_audit
+    from webapp.cli.printing import one_line
 
     with platform_session(settings) as session:
         rows = session.scalars(
@@ -32,7 +33,9 @@ def list_records(settings: "Settings", count: int) -> None:
         ).all()
         for row in reversed(rows):
             moment = row.created_at.isoformat(timespec="seconds")
-            click.echo(f"{moment}\t{row.actor}\t{row.via}\t{row.address}\t{row.action}\t{row.subject}")
+            facts = (row.actor, row.via, row.address, row.action, row.subject)
+            # A name may hold a line's end, and what follows would pass for a record.
+            click.echo("\t".join((moment, *map(one_line, facts))))
 
 
 @audit.command()

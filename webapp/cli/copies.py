@@ -23,7 +23,8 @@ POSSIBLE = sys.platform.startswith("linux")
 #: Loaded before the first copy of a command is made. Their import only defines (`_load` does what is more).
 LOADED = {
     "scheduler": ("worker.scheduler",),
-    "web": ("webapp.app", "gunicorn.app.base", "gunicorn.workers.gthread"),
+    "slack": ("webapp.slack.app", "slack_bolt.adapter.socket_mode.builtin"),
+    "web": ("webapp.app", "gunicorn.app.base", "webapp.patient_worker"),
     "worker": ("worker.run_worker",),
 }
 

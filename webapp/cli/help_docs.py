@@ -1,4 +1,4 @@
-"""`./errand help-docs`: what `--help` says of every command, in docs/cli.md."""
+"""`./errand help-docs`: what `--help` says of every command, in docs/cli.md, and the other pages of reference."""
 
 from collections.abc import Iterator
 
@@ -16,9 +16,12 @@ COLUMNS = 100
 
 @click.command("help-docs")
 def help_docs() -> None:
-    """Write what --help says of every command into docs/cli.md."""
+    """Write what --help says of every command into docs/cli.md, and the reference that the code knows."""
+    from webapp.cli import reference
+
     root = click.get_current_context().find_root().command
     PAGE.write_text(page(root, PAGE.read_text("utf-8")), "utf-8")
+    reference.write_all()
 
 
 def page(root: click.Command, before: str) -> str:

@@ -72,8 +72,8 @@ class Portal:
     def put(self, path: str, **more: Any) -> Any:
         return self._asked("PUT", path, {}, **more)
 
-    def delete(self, path: str) -> None:
-        self._asked("DELETE", path, {})
+    def delete(self, path: str) -> Any:
+        return self._asked("DELETE", path, {})
 
     def every(self, path: str, *, limit: int | None = None, **query: Any) -> Iterator[Any]:
         """Yield the rows of a list, of as many parts as it takes; at most `limit`."""
@@ -133,7 +133,7 @@ class Portal:
         except ValueError:
             return False
         for template, calls in document.get("paths", {}).items():
-            pattern = re.sub(r"\\\{.*?\\\}", ".+", re.escape(template.removeprefix(BASE)))
+            pattern = re.sub(r"\\\{[^{}]*\\\}", ".+", re.escape(template.removeprefix(BASE)))
             # The most general template, /jobs/{reference}, would fit everything below it; calls decide.
             if method.lower() in calls and re.fullmatch(pattern, path):
                 return True

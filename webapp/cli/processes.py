@@ -2,9 +2,11 @@
 
 import ipaddress
 import os
+import re
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,10 +35,11 @@ def web(settings: "Settings", host: str, port: int) -> None:
     if os.environ.pop("WORKER_KEY", None):
         # Whoever takes requests only closes boxes. Begun anew, as the kernel shows what a process was begun with.
         os.execve(sys.executable, [sys.executable, "-P", "-m", "webapp.cli", *sys.argv[1:]], os.environ)  # noqa: S606
-    serve(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    serve(address, json_logs=settings.log_json)
 
 
-def serve(address: str) -> None:
+def serve(address: str, *, json_logs: bool = False) -> None:
     from gunicorn.app.base import BaseApplication
 
     from webapp.desk import THREADS
@@ -48,7 +51,7 @@ def serve(address: str) -> None:
             given = self.cfg.parser().parse_args(self.cfg.get_cmd_args_from_env())
             ours = {
                 "bind": [address],
-                "worker_class": "gthread",
+                "worker_class": "webapp.patient_worker.PatientWorker",
                 "workers": WEB_PROCESSES,
                 "threads": THREADS,
                 # Longer than the time between two polls: a new connection for each would cost half as much again.
@@ -58,6 +61,7 @@ def serve(address: str) -> None:
                 "graceful_timeout": 5,
                 "control_socket_disable": True,
                 "proc_name": "errand-web",
+                **({"logger_class": "webapp.server_log.JsonLogger"} if json_logs else {}),
             }
             for name, value in {**ours, **_given(given)}.items():
                 self.cfg.set(name, value)
@@ -106,14 +110,93 @@ def is_loopback(host: str) -> bool:
     metavar="SECONDS",
     help="How long a run may go on after the worker was told to end.",
 )
+@click.option(
+    "--name", default="", metavar="NAME", help="What its name begins with.  [default: the host's name]"
+)
+@click.option(
+    "--labels",
+    default="",
+    metavar="A,B",
+    help="What it says of itself, such as site=paris,ssd. It serves the queues that are called so, too.",
+)
+@click.option(
+    "--exit-when-idle",
+    type=click.IntRange(1),
+    metavar="SECONDS",
+    help="End when there was no run for so long, for machines that come and go.",
+)
+@click.option(
+    "--exit-after",
+    type=click.IntRange(1),
+    metavar="RUNS",
+    help="End after so many runs; with --count begin anew.",
+)
 @with_settings
-def worker(settings: "Settings", queues: str, count: int, burst: bool, grace: float) -> None:
+def worker(
+    settings: "Settings",
+    queues: str,
+    count: int,
+    burst: bool,
+    grace: float,
+    name: str,
+    labels: str,
+    exit_when_idle: int | None,
+    exit_after: int | None,
+) -> None:
     """Execute runs from the queues."""
+    work(
+        settings,
+        queues,
+        count,
+        burst=burst,
+        grace=grace,
+        name=name,
+        labels=checked_labels(labels),
+        idle_seconds=exit_when_idle,
+        most_runs=exit_after,
+    )
+
+
+#: What a worker may be called, and one of its labels.
+_WORKER_NAME = re.compile(r"[A-Za-z0-9._-]{0,60}")
+_LABEL = re.compile(r"[A-Za-z0-9._/-]{1,60}(=[A-Za-z0-9._/-]{1,60})?")
+MOST_LABELS = 20
+
+
+def checked_labels(given: str) -> list[str]:
+    """Return labels, each once. Raises BadParameter."""
+    labels = list(dict.fromkeys(label.strip() for label in given.split(",") if label.strip()))
+    for label in labels:
+        if not _LABEL.fullmatch(label):
+            raise click.BadParameter(
+                f"{label!r} is no label: write a word, or name=value, of letters, digits and . _ - /",
+                param_hint="--labels",
+            )
+    if len(labels) > MOST_LABELS:
+        raise click.BadParameter(f"Give at most {MOST_LABELS}.", param_hint="--labels")
+    return labels
+
+
+def work(
+    settings: "Settings",
+    queues: str,
+    count: int,
+    *,
+    burst: bool = False,
+    grace: float = 60.0,
+    name: str = "",
+    labels: Sequence[str] = (),
+    idle_seconds: int | None = None,
+    most_runs: int | None = None,
+) -> None:
+    """Be a worker, or see that `count` of them go on, until told to end."""
     from worker.keyring import private_keys
     from worker.known_secrets import known_secrets
     from worker.redaction import load_rules
 
-    names = [name.strip() for name in queues.split(",") if name.strip()]
+    if not _WORKER_NAME.fullmatch(name):
+        raise click.BadParameter("Use letters, digits and . _ - only.", param_hint="--name")
+    names = [each.strip() for each in queues.split(",") if each.strip()]
     if not names:
         raise click.BadParameter("Name at least one queue.", param_hint="--queues")
     # What is wrong with them is told here, not by each process again and again.
@@ -122,13 +205,28 @@ def worker(settings: "Settings", queues: str, count: int, burst: bool, grace: fl
     private_keys(settings)
     hand_on(settings)
     if count > 1:
-        supervise_workers(names, count, burst=burst, grace_seconds=grace)
+        more = ["--name", name, "--labels", ",".join(labels)]
+        more += ["--exit-when-idle", str(idle_seconds)] if idle_seconds else []
+        more += ["--exit-after", str(most_runs)] if most_runs else []
+        over = burst or idle_seconds is not None
+        supervise_workers(names, count, burst=burst, grace_seconds=grace, more=more, restart=not over)
         return
     from worker.run_worker import main
 
     wait_for_redis(settings, patient=not burst)
     warn_of_key(settings)
-    main(settings, names, burst=burst, stop_grace_seconds=grace)
+    # Who asks for a label asks for the queue that is called so: those who have it serve it, too.
+    served = list(dict.fromkeys([*names, *labels]))
+    main(
+        settings,
+        served,
+        burst=burst,
+        stop_grace_seconds=grace,
+        name=name,
+        labels=labels,
+        most_runs=most_runs,
+        idle_seconds=idle_seconds,
+    )
 
 
 def wait_for_redis(settings: "Settings", *, patient: bool) -> None:
@@ -168,11 +266,27 @@ def warn_of_key(settings: "Settings") -> None:
         click.echo(missing, err=True)
 
 
-def supervise_workers(queues: list[str], count: int, *, burst: bool, grace_seconds: float) -> None:
+def supervise_workers(
+    queues: list[str],
+    count: int,
+    *,
+    burst: bool,
+    grace_seconds: float,
+    more: Sequence[str] = (),
+    restart: bool = True,
+) -> None:
     end_on_signals()
     supervisor = Supervisor(grace_seconds=grace_seconds + SETTLE_SECONDS)
     try:
-        programs = worker_programs(queues, count, dict(os.environ), burst=burst, grace_seconds=grace_seconds)
+        programs = worker_programs(
+            queues,
+            count,
+            dict(os.environ),
+            burst=burst,
+            grace_seconds=grace_seconds,
+            more=more,
+            restart=restart,
+        )
         supervisor.start(*programs)
         supervisor.run()
     except KeyboardInterrupt:
@@ -182,9 +296,23 @@ def supervise_workers(queues: list[str], count: int, *, burst: bool, grace_secon
 
 
 def worker_programs(
-    queues: list[str], count: int, environment: dict[str, str], *, burst: bool = False, grace_seconds: float
+    queues: list[str],
+    count: int,
+    environment: dict[str, str],
+    *,
+    burst: bool = False,
+    grace_seconds: float,
+    more: Sequence[str] = (),
+    restart: bool = True,
 ) -> list[Program]:
-    options = ["--queues", ",".join(queues), "--grace", f"{grace_seconds:g}", *(["--burst"] if burst else [])]
+    options = [
+        "--queues",
+        ",".join(queues),
+        "--grace",
+        f"{grace_seconds:g}",
+        *(["--burst"] if burst else []),
+        *more,
+    ]
     return [
         Program(
             f"worker-{number}",
@@ -192,7 +320,7 @@ def worker_programs(
             environment=environment,
             # A worker that is asked to end waits for its run, and nobody would be left to lose patience.
             orphan_signal=signal.SIGKILL,
-            restart=not burst,
+            restart=restart and not burst,
         )
         for number in range(1, count + 1)
     ]

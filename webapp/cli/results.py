@@ -1,15 +1,18 @@
 """`./errand results`: what became of runs."""
 
+import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from webapp.cli import with_portal
+from webapp.cli import with_portal, with_settings
 from webapp.cli.completion import a_job, a_result
 
 if TYPE_CHECKING:
+    from store.settings import Settings
     from webapp.cli.portal import Portal
 
 STATES = ("awaiting_approval", "pending", "running", "completed", "failed", "errored", "canceled", "denied")
@@ -87,7 +90,9 @@ def show_result(portal: "Portal", result: str, as_json: bool) -> None:
     if as_json:
         print_json(found)
     else:
-        show_one(_facts(found))
+        # An older portal says nothing of it.
+        asked = portal.get(f"/results/{result}/children", limit=1) if found.get("gathers") else None
+        show_one([*_facts(found), *(_children(asked) if asked else ())])
 
 
 @results.command("report")
@@ -104,7 +109,9 @@ def show_result(portal: "Portal", result: str, as_json: bool) -> None:
 @with_portal
 def print_report(portal: "Portal", result: str, form: str, table: int) -> None:
     """Print the report of a run, as text or as a file for programs."""
+    from store.text import entry_text
     from webapp.cli.asking import refusals
+    from webapp.cli.printing import at_a_terminal
 
     with refusals():
         if form == "json":
@@ -112,7 +119,9 @@ def print_report(portal: "Portal", result: str, form: str, table: int) -> None:
 
             print_json(portal.get(f"/results/{result}/report", format=form))
         else:
-            click.echo(portal.text(f"/results/{result}/report", format=form, table=table), nl=False)
+            text = portal.text(f"/results/{result}/report", format=form, table=table)
+            # A terminal obeys some characters; a file, or the next program, gets it as it is.
+            click.echo(entry_text(text) if at_a_terminal() else text, nl=False)
 
 
 @results.command()
@@ -133,17 +142,60 @@ def cancel(portal: "Portal", result: str, as_json: bool) -> None:
 
 @results.command()
 @click.argument("result", shell_complete=a_result)
+@click.option(
+    "--incomplete", is_flag=True, help="Of a run that asked for others: those that did not complete."
+)
 @as_json_option
 @with_portal
-def rerun(portal: "Portal", result: str, as_json: bool) -> None:
+def rerun(portal: "Portal", result: str, incomplete: bool, as_json: bool) -> None:
     """Run a job again with the inputs of a run, and print the id of the new one."""
     from webapp.cli.printing import print_json
 
-    made = portal.post(f"/results/{result}/rerun")
+    made = portal.post(f"/results/{result}/{'children/again' if incomplete else 'rerun'}")
     if as_json:
         print_json(made)
     else:
         click.echo(made["id"])
+
+
+@results.command()
+@click.option("--dry-run", is_flag=True, help="Only print what would be removed.")
+@click.option(
+    "--older-than",
+    type=click.IntRange(1, 36_500),
+    metavar="DAYS",
+    help="Remove all that ended so many days ago, in place of what the portal and its jobs say.",
+)
+@with_settings
+def prune(settings: "Settings", dry_run: bool, older_than: int | None) -> None:
+    """Remove old results now, a slice at a time; print job, state, results and entries of each.
+
+    What is kept by hand stays. A scheduler does this by itself, as the portal's settings and those of its jobs say.
+    """
+    from webapp.cli.platform import open_platform
+    from worker.retention import Pruner, Rules, rules, walk
+
+    with open_platform(settings) as platform:
+        with platform.reading() as db:
+            by = Rules(older_than, older_than) if older_than else rules(db, settings)
+            found: Counter[tuple[str, str]] = Counter()
+            entries: Counter[tuple[str, str]] = Counter()
+            for due, _ in walk(db, by, None):
+                for each in due:
+                    found[each.class_path, each.status] += 1
+                    entries[each.class_path, each.status] += each.entries
+        for (path, state), number in sorted(found.items()):
+            click.echo(f"{path}\t{state}\t{number}\t{entries[path, state]}")
+        if not by.shortest:
+            click.echo("Results are kept for good: no setting and no job says otherwise.", err=True)
+        elif not dry_run:
+            pruner = Pruner(settings, platform, by=by)
+            while True:
+                pause = pruner.run_once()
+                if pruner.ended:
+                    break
+                time.sleep(pause)
+            click.echo(f"Removed {pruner.results:,} results with {pruner.entries:,} entries.", err=True)
 
 
 def _columns() -> Sequence[Any]:
@@ -157,6 +209,11 @@ def _columns() -> Sequence[Any]:
         ("Job", lambda row: row["class_path"]),
         ("Cause", lambda row: row["cause"]),
     )
+
+
+def _children(asked: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    counts = ", ".join(f"{number} {status}" for status, number in asked["counts"].items())
+    return [("runs", f"{counts or 'none made yet'}, of {asked['asked']} that it asked for")]
 
 
 def _facts(found: Mapping[str, Any]) -> list[tuple[str, Any]]:

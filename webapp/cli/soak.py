@@ -32,7 +32,16 @@ def _help_of_soaks() -> str:
 @click.option("--seeds", type=click.IntRange(1), help="How many seeds.  [default: 5]")
 @click.option("--runs", type=click.IntRange(1), help="How many runs with each seed.  [default: 500]")
 @click.option("--schedules", type=click.IntRange(1), help="How many schedules fire.  [default: 10000]")
+@click.option("--children", type=click.IntRange(1), help="How many runs one run asks for.  [default: 10000]")
+@click.option(
+    "--row", "rows", type=click.IntRange(1), multiple=True, help="Of guards: only this row of its table."
+)
 @click.option("--seconds", type=click.FloatRange(0), help="How long what has no end goes on.  [default: 300]")
+@click.option(
+    "--before",
+    metavar="COMMIT",
+    help="The version before, to upgrade from.  [default: that before the last migration]",
+)
 @click.option(
     "--instance",
     type=click.Path(file_okay=False, exists=True, path_type=Path),

@@ -129,6 +129,8 @@ def run_all(
             grace = supervisor.grace_seconds - SETTLE_SECONDS
             supervisor.start(*worker_programs(["default"], workers, environment, grace_seconds=grace))
         supervisor.start(keyless("scheduler", ["scheduler"], environment))
+        if settings.slack.bot_token and settings.slack.app_token:
+            supervisor.start(keyless("slack", ["slack"], environment))
         address = ["--host", host, "--port", str(port)]
         supervisor.start(keyless("web", ["web", *address], environment))
         announce(supervisor, host, port, link, tls=tls)
@@ -325,7 +327,7 @@ def web_answers(host: str, port: int, *, tls: bool = False) -> bool:
         context = ssl._create_unverified_context()  # noqa: S323
         connection = http.client.HTTPSConnection(host, port, timeout=1, context=context)
     try:
-        connection.request("GET", "/healthz")
+        connection.request("GET", "/healthz", headers={"Host": "localhost"})
         return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):
         return False

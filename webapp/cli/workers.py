@@ -1,5 +1,7 @@
 """`./errand workers` and `./errand queues`: who works on what, and what waits."""
 
+import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -32,12 +34,63 @@ def list_workers(portal: "Portal", as_json: bool) -> None:
 
 
 @workers.command()
-@click.argument("name")
+@click.argument("names", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="All workers that are here.")
+@click.option(
+    "--one-by-one",
+    is_flag=True,
+    help="Each when the one before has ended and as many work as before: a restart without a pause.",
+)
+@click.option(
+    "--wait",
+    "wait_seconds",
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    help="Wait until they have ended, at most so long.  [one by one: 600 for each]",
+)
 @with_place
-def drain(place: Place, name: str) -> None:
-    """Have a worker end after its run."""
-    _drain(place, name, on=True)
-    click.echo(f"{name} takes no new run, and ends after its current one.", err=True)
+def drain(
+    place: Place, names: tuple[str, ...], every: bool, one_by_one: bool, wait_seconds: float | None
+) -> None:
+    """Have workers end after their runs.
+
+    What starts workers anew, such as --count, `./errand up` or systemd, then starts them with the code of today.
+    """
+    if bool(names) == every:
+        raise click.UsageError("Name workers, or give --all.")
+    here = _listening(place)
+    chosen = sorted(here) if every else list(names)
+    for name in chosen:
+        _drain(place, name, on=True)
+        click.echo(f"{name} takes no new run, and ends after its current one.", err=True)
+        if one_by_one:
+            _wait(place, [name], len(here), 600.0 if wait_seconds is None else wait_seconds)
+    if wait_seconds is not None and not one_by_one:
+        _wait(place, chosen, 0, wait_seconds)
+
+
+def _listening(place: Place) -> set[str]:
+    """Return the names of the workers that take runs."""
+    with place.portal() as portal:
+        rows = portal.every("/workers")
+        return {row["name"] for row in rows if row["kind"] == "worker" and row["state"] in ("idle", "busy")}
+
+
+def _wait(place: Place, names: Sequence[str], working: int, seconds: float) -> None:
+    """Wait until those are gone and so many work."""
+    deadline = time.monotonic() + seconds
+    while True:
+        with place.portal() as portal:
+            here = {
+                row["name"] for row in portal.every("/workers") if row["state"] not in ("stopped", "lost")
+            }
+        left = sorted(here.intersection(names))
+        if not left and len(_listening(place)) >= working:
+            return
+        if time.monotonic() >= deadline:
+            what = f"{', '.join(left)} did not end" if left else "Nobody came in its place"
+            raise click.ClickException(f"{what} within {seconds:g} seconds.")
+        time.sleep(0.5)
 
 
 @workers.command()

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Response
 from sqlalchemy.exc import OperationalError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, TooManyRequests
 
 from jobs.errors import InvalidData
 from store.permissions import Forbidden, NotVisible
@@ -15,6 +15,7 @@ from webapp.api.errors import InvalidRequest, never_keep
 from webapp.extras.versions import as_json, say_version
 from worker.approvals import AlreadyDecided
 from worker.removal import NotEnded
+from worker.room import Full
 
 Errors = Mapping[str, Any] | Sequence[str]
 
@@ -51,6 +52,8 @@ def answer(error: Exception) -> Response:
             return _given(400, named(error.errors))
         case NotVisible():
             return _given(404, {"detail": "Not found."})
+        case Full():
+            return _http(TooManyRequests(str(error), retry_after=error.wait_seconds))
         case Forbidden():
             return _given(403, {"detail": str(error) or "You may not do this."})
         case AlreadyDecided() | NotEnded():

@@ -50,7 +50,7 @@ INTERVALS = {
 SETTING_NAMES = {
     "task_queues" if each.name == "queues" else each.name: each.name
     for each in SETTINGS
-    if each.name != "approval_expires"
+    if each.name not in ("approval_expires", "keep_days", "keep_failed_days")
 }
 
 

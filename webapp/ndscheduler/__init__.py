@@ -12,6 +12,7 @@ from werkzeug.exceptions import NotFound
 
 from webapp.api import rates
 from webapp.api.errors import never_keep
+from webapp.here import path_here
 from webapp.ndscheduler import callers, errors, executions, files, jobs, logs
 
 blueprint = Blueprint("ndscheduler", __name__, url_prefix="/ndscheduler/api/v1")
@@ -33,7 +34,7 @@ def without_slash(where: str) -> Response:
     if request.method not in ("GET", "HEAD") or not where.endswith("/"):
         raise NotFound
     query = f"?{request.query_string.decode('ascii', 'replace')}" if request.query_string else ""
-    return redirect(f"{request.path.rstrip('/')}{query}", 301)  # type: ignore[return-value]
+    return redirect(f"{path_here().rstrip('/')}{query}", 301)  # type: ignore[return-value]
 
 
 @blueprint.before_request

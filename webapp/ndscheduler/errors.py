@@ -4,13 +4,14 @@ from http import HTTPStatus
 
 from flask import Response, jsonify
 from sqlalchemy.exc import OperationalError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, TooManyRequests
 
 from jobs.errors import InvalidData
 from store.data_files import BadDataFile
 from store.permissions import Forbidden, NotVisible
 from webapp.api import errors as api_errors
 from webapp.api.errors import InvalidRequest, in_words, never_keep
+from worker.room import Full
 
 
 class Refused(Exception):
@@ -35,6 +36,8 @@ def answer(error: Exception) -> Response:
             return _given(400, str(error))
         case NotVisible():
             return _given(404, "There is nothing here.")
+        case Full():
+            return _http(TooManyRequests(str(error), retry_after=error.wait_seconds))
         case Forbidden():
             return _given(403, str(error) or "You may not do this.")
         case HTTPException() | OperationalError():

@@ -145,10 +145,10 @@ def _class(named: str) -> JobRecord | None:
 
 
 def _class_path(job_id: str) -> str | None:
-    """Return what a schedule says of its job, be that there or not."""
+    """Return what a schedule says of its job, be that there or not; None where the caller may not see the schedule."""
     key = id_of(job_id)
     with reading() as session:
-        return session.scalar(select(Schedule.class_path).where(Schedule.id == key)) if key else None
+        return session.scalar(shown(select(Schedule.class_path)).where(Schedule.id == key)) if key else None
 
 
 def _await(asked: AskedJob, timetable: Timetable, schedule: Schedule | None = None) -> Schedule:

@@ -17,6 +17,8 @@ from worker.checkup.machine import disk
 
 UPGRADE = "./errand db upgrade"
 
+REACH = "reach of jobs"
+
 #: Clocks that differ by more make schedules late, and expiries odd.
 MOST_SKEW_SECONDS = 2.0
 
@@ -27,6 +29,33 @@ def databases(settings: Settings) -> Iterator[Finding]:
         ("data database", settings.data_database_url, is_data_current),
     ):
         yield from _one(part, url, current, settings)
+    if make_url(settings.database_url).get_backend_name() == "postgresql":
+        yield _reach_of_jobs(settings)
+
+
+def _reach_of_jobs(settings: Settings) -> Finding:
+    """Tell whether what jobs are given, the URL of the DATA database, opens the PLATFORM database, too."""
+    platform, data = make_url(settings.database_url), make_url(settings.data_database_url)
+    says = "Objects have a role of their own, which does not read the platform's tables."
+    if data.get_backend_name() != "postgresql":
+        return Finding(REACH, OK, says)
+    engine = make_engine(platform.set(username=data.username, password=data.password).render_as_string(False))
+    try:
+        with engine.connect() as connection:
+            reads = connection.scalar(text("SELECT has_table_privilege(to_regclass('users'), 'SELECT')"))
+    except OperationalError:
+        # It is not even let in.
+        reads = False
+    finally:
+        engine.dispose()
+    if not reads:
+        return Finding(REACH, OK, says)
+    return Finding(
+        REACH,
+        WARN,
+        f"Jobs are given the role {data.username}, which reads the tables of the platform.",
+        "Give DATA_DATABASE_URL a database and a role of its own (docs/running.md).",
+    )
 
 
 def _one(part: str, url: str, current: Callable[[Settings], bool], settings: Settings) -> Iterator[Finding]:

@@ -10,10 +10,12 @@ from store.files import file_store
 from store.models import GitSource
 from store.platform import Platform
 from store.settings import Settings
+from store.slack_settings import SlackSettings
 from store.urls import without_password
 from worker import channels, mail
 from worker.checkup.finding import BAD, OK, WARN, Finding
 from worker.sending import Trouble, Undeliverable
+from worker.slack.client import NotTaken, make_client, taken
 
 
 def outside(settings: Settings, platform: Platform) -> Iterator[Finding]:
@@ -21,8 +23,26 @@ def outside(settings: Settings, platform: Platform) -> Iterator[Finding]:
     if (server := settings.notices.mail) is not None:
         yield _told("mail", lambda: mail.greet(server), "See ERRAND_SMTP_URL.")
     if settings.notices.slack_token:
-        yield _told("slack", lambda: channels.greet_slack(settings.notices), "See ERRAND_SLACK_TOKEN.")
+        yield _told("slack", lambda: channels.greet_slack(settings.notices), "See SLACK_BOT_TOKEN.")
+    if settings.slack.bot_token:
+        yield slack_commands(settings.slack)
     yield from git(platform)
+
+
+def slack_commands(slack: SlackSettings) -> Finding:
+    """Ask Slack whether the bot may listen, if it is to by socket mode; otherwise say where Slack is to post."""
+    part = "slack commands"
+    if not slack.hears:
+        advice = "Set SLACK_APP_TOKEN, or SLACK_SIGNING_SECRET (docs/slack.md)."
+        return Finding(part, WARN, "The bot speaks, and hears nobody.", advice)
+    if not slack.app_token:
+        return Finding(part, OK, "Slack is to post events to /slack/events")
+    try:
+        with taken():
+            make_client(slack).apps_connections_open(app_token=slack.app_token)
+    except NotTaken as error:
+        return Finding(part, WARN, f"Socket mode is refused: {error}", "See SLACK_APP_TOKEN.")
+    return Finding(part, OK, "socket mode, by ./errand slack")
 
 
 def files(settings: Settings, platform: Platform) -> Finding:

@@ -6,16 +6,29 @@ from datetime import timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from store.models import GitSource, LoadError, Schedule, WorkerProcess, now
+from store.entry_search import entry_index
+from store.models import GitSource, JobResult, LoadError, Schedule, TallyPlace, WorkerProcess, now
 from store.platform import Platform
 from store.settings import Settings
+from worker.backup import last_backup
 from worker.checkup.finding import BAD, OK, WARN, Finding
 from worker.keyring import what_is_missing
 from worker.presence import LOST, SCHEDULER, WORKER, is_silent, version
 from worker.queue_facts import present_workers, queue_facts
+from worker.retention import progress, rules
 from worker.syncs import latest
 
 START = {WORKER: "./errand worker", SCHEDULER: "./errand scheduler"}
+
+#: Entries that were logged longer ago can be found, where a scheduler keeps up.
+KEEPS_UP = timedelta(minutes=1)
+
+#: What is due for longer, nobody removes; and what ended longer ago, nobody has counted.
+REMOVES = timedelta(days=1)
+COUNTS = timedelta(minutes=5)
+
+#: A backup that is older is worth a word.
+FRESH = timedelta(days=2)
 
 #: Who was lost before that is no news any more.
 NEWS = timedelta(hours=1)
@@ -29,6 +42,10 @@ def running(settings: Settings, platform: Platform) -> Iterator[Finding]:
         yield from queues(db, settings, rows)
         yield from sources(db)
         yield keys(db, settings)
+        yield search(db, settings)
+        yield keeping(db, settings)
+        yield numbers(db)
+    yield backup(settings)
 
 
 def workers(rows: Sequence[WorkerProcess]) -> Iterator[Finding]:
@@ -121,3 +138,49 @@ def keys(db: Session, settings: Settings) -> Finding:
     if missing := what_is_missing(db, settings):
         return Finding("worker key", WARN, missing, "Copy the file worker_key here, or set WORKER_KEY.")
     return Finding("worker key", OK, "what is sealed can be opened here")
+
+
+def search(db: Session, settings: Settings) -> Finding:
+    behind = entry_index(settings.database_url).backlog(db)
+    if behind.since is None or now() - behind.since < KEEPS_UP:
+        return Finding("search", OK, "what was logged can be found")
+    since = f"{behind.since:%Y-%m-%d %H:%M} UTC"
+    says = f"About {behind.entries:,} entries since {since} cannot be found yet."
+    return Finding("search", WARN, says, "A scheduler adds them; ./errand search rebuild makes it anew.")
+
+
+def keeping(db: Session, settings: Settings) -> Finding:
+    if not rules(db, settings).shortest:
+        return Finding("retention", OK, "results are kept for good")
+    found = progress(db, settings)
+    if found.due_since is not None and now() - found.due_since > REMOVES:
+        since = f"{found.due_since:%Y-%m-%d %H:%M} UTC"
+        says = f"At least {found.due:,} results are to be removed, the first since {since}."
+        return Finding(
+            "retention", WARN, says, "A scheduler removes them; ./errand results prune does it now."
+        )
+    return Finding("retention", OK, f"old results are removed; {found.results:,} so far")
+
+
+def numbers(db: Session) -> Finding:
+    """Tell whether a scheduler still counts what /metrics says has ended."""
+    place = db.get(TallyPlace, 1)
+    since = place.finished_at if place is not None else now() - timedelta(days=1)
+    uncounted = select(JobResult.id).where(
+        JobResult.finished_at > since, JobResult.finished_at < now() - COUNTS
+    )
+    if db.scalar(uncounted.limit(1)) is not None:
+        return Finding("metrics", WARN, "Ended runs are not counted for /metrics.", START[SCHEDULER])
+    return Finding("metrics", OK, "what has ended is counted")
+
+
+def backup(settings: Settings) -> Finding:
+    advice = "./errand backup FILE, and keep that file elsewhere."
+    last = last_backup(settings)
+    if last is None:
+        return Finding("backup", WARN, "None was made from here.", advice)
+    at, path = last
+    when = f"{at:%Y-%m-%d %H:%M} UTC, {path}"
+    if now() - at > FRESH:
+        return Finding("backup", WARN, f"The last one is of {when}.", advice)
+    return Finding("backup", OK, when)

@@ -8,6 +8,7 @@ from typing_extensions import TypedDict
 from store.models import JobRecord
 from webapp.api.shapes import moment, text_id, time
 from webapp.api.shapes.places import LoadErrorShape, load_error
+from webapp.job_history import JobHistory
 from worker.kept_values import Kept
 from worker.overrides import version_of
 from worker.refresh import RefreshReport
@@ -34,6 +35,8 @@ class VariableShape(TypedDict):
     listed: NotRequired[bool]
     #: Numbers and truth values stay what they are.
     keeps_numbers: NotRequired[bool]
+    #: What a command can be given, in UTF-8.
+    most_bytes: NotRequired[int]
     #: Where it stands among positional arguments: a number from 0, "all", or "rest".
     place: NotRequired[int | str]
     decimal_places: NotRequired[int | None]
@@ -78,11 +81,25 @@ class JobShape(TypedDict):
     commit_default: bool
     dialect: str
     approval_required: bool
+    #: Its author keeps it for those to whom a permission gives it.
+    restricted: bool
     approval_expires: float
     has_plan: bool
+    #: At most so many runs with the same values of the variables named in the key at once; 0: no limit.
+    concurrency_limit: int
+    concurrency_key: list[str]
+    #: What becomes of one more: "wait", "skip", "replace" or "singleton".
+    concurrency_policy: str
+    #: Who asks for it with the inputs of a run that still waits has asked for that one.
+    dedupe: bool
+    #: Seconds that a run waits at least.
+    delay: float
     has_sensitive_variables: bool
     soft_time_limit: float
     time_limit: float
+    #: Days that results are kept, and those that failed or errored; 0: as the portal does.
+    keep_days: int
+    keep_failed_days: int
     queues: list[str]
     variables: list[VariableShape]
     presets: dict[str, Any]
@@ -128,6 +145,37 @@ class KeptShape(TypedDict):
     result: str | None
 
 
+class EndedShape(TypedDict):
+    """A run that has ended. `outcome` is its status, or "warnings"; `seconds` is null for what never ran."""
+
+    id: str
+    outcome: str
+    created_at: str
+    seconds: float | None
+
+
+class DayShape(TypedDict):
+    """A day in UTC: how many runs ended in what, and of the completed ones the seconds they took."""
+
+    day: str
+    counts: dict[str, int]
+    median_seconds: float | None
+    p95_seconds: float | None
+
+
+class HistoryShape(TypedDict):
+    """How a job did. `cut` says that only the newest of the runs were looked at."""
+
+    since: str | None
+    cut: bool
+    counts: dict[str, int]
+    median_seconds: float | None
+    p95_seconds: float | None
+    days: list[DayShape]
+    #: The latest first.
+    results: list[EndedShape]
+
+
 def job(
     record: JobRecord,
     variables: Sequence[Mapping[str, Any]] | None = None,
@@ -150,11 +198,19 @@ def job(
         "commit_default": record.commit_default,
         "dialect": record.dialect,
         "approval_required": record.approval_required,
+        "restricted": record.restricted,
         "approval_expires": record.approval_expires,
         "has_plan": record.has_plan,
+        "concurrency_limit": record.concurrency_limit,
+        "concurrency_key": record.concurrency_key,
+        "concurrency_policy": record.concurrency_policy,
+        "dedupe": record.dedupe,
+        "delay": record.delay,
         "has_sensitive_variables": record.has_sensitive_variables,
         "soft_time_limit": record.soft_time_limit,
         "time_limit": record.effective_time_limit,
+        "keep_days": record.keep_days,
+        "keep_failed_days": record.keep_failed_days,
         "queues": record.allowed_queues,
         "variables": [variable(each, (problems or {}).get(each["name"])) for each in described],
         "presets": record.presets,
@@ -207,3 +263,35 @@ def kept(row: Kept, *, hidden: bool) -> KeptShape:
         "updated_at": time(row.updated_at),
         "result": text_id(row.result_id),
     }
+
+
+def history(found: JobHistory) -> HistoryShape:
+    return {
+        "since": time(found.since),
+        "cut": found.cut,
+        "counts": dict(found.counts),
+        "median_seconds": _rounded(found.times.median),
+        "p95_seconds": _rounded(found.times.p95),
+        "days": [
+            {
+                "day": each.day.isoformat(),
+                "counts": dict(each.counts),
+                "median_seconds": _rounded(each.times.median),
+                "p95_seconds": _rounded(each.times.p95),
+            }
+            for each in found.days
+        ],
+        "results": [
+            {
+                "id": str(run.id),
+                "outcome": run.outcome,
+                "created_at": moment(run.created_at),
+                "seconds": _rounded(run.seconds),
+            }
+            for run in reversed(found.runs)
+        ],
+    }
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)

@@ -1,14 +1,15 @@
 """Where jobs come from, where they run, and what they work on."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from typing_extensions import TypedDict
 
-from store.models import GitSource, JobSource, LoadError, SourceSync, WorkerProcess
+from store.models import GitSource, JobSource, LoadError, SourceSync, WorkerProcess, moment_of
 from store.objects import text_of
 from webapp.api.shapes import moment, text_id, time
+from webapp.queue_history import Sample
 from worker.queue_facts import QueueFacts
 
 
@@ -103,6 +104,7 @@ class WorkerShape(TypedDict):
     pid: int
     version: str
     queues: list[str]
+    labels: list[str]
     state: str
     drain: bool
     #: The run that it has in hand, if the reader may know of it.
@@ -131,6 +133,26 @@ class QueueShape(TypedDict):
     workers: int
     #: Ids that Redis holds; null while it does not answer.
     queued: int | None
+
+
+class QueueSampleShape(TypedDict):
+    """The most that there was on a queue within `step_minutes` from `at` on."""
+
+    queue: str
+    at: str
+    waiting: int
+    running: int
+    workers: int
+    busy: int
+
+
+class QueueHistoryShape(TypedDict):
+    """Queues over some hours. There is no sample of minutes in which no scheduler ran."""
+
+    since: str
+    until: str
+    step_minutes: int
+    results: list[QueueSampleShape]
 
 
 def data_object(instance: Any) -> ObjectShape:
@@ -206,6 +228,7 @@ def worker(row: WorkerProcess, result_id: uuid.UUID | None) -> WorkerShape:
         "pid": row.pid,
         "version": row.version,
         "queues": row.queues,
+        "labels": row.labels,
         "state": row.shown_state,
         "drain": row.drain,
         "result": text_id(result_id),
@@ -233,4 +256,26 @@ def queue(facts: QueueFacts) -> QueueShape:
         "started_per_minute": facts.started_per_minute,
         "workers": facts.workers,
         "queued": facts.queued,
+    }
+
+
+def queue_history(
+    since: int, until: int, step_minutes: int, samples: Mapping[tuple[str, int], Sample]
+) -> QueueHistoryShape:
+    """samples: as webapp.queue_history.samples_of gives them."""
+    return {
+        "since": moment(moment_of(since)),
+        "until": moment(moment_of(until)),
+        "step_minutes": step_minutes,
+        "results": [
+            {
+                "queue": name,
+                "at": moment(each.at),
+                "waiting": each.waiting,
+                "running": each.running,
+                "workers": each.workers,
+                "busy": each.busy,
+            }
+            for (name, _), each in samples.items()
+        ],
     }

@@ -74,6 +74,31 @@ class ResultShape(ResultLine):
     #: The number of the last entry.
     last_seq: int
     progress: dict[str, Any] | None
+    #: "waiting" for the runs that it has asked for, or "ready" to be told of them, or told; empty: it asked for none.
+    gathers: str
+
+
+class ChildLine(ResultLine):
+    """A run that another one has asked for."""
+
+    #: 1 for the first that was asked for.
+    number: int
+    #: The inputs, but for those that nobody may read.
+    data: dict[str, Any]
+    return_value: Any
+
+
+class ChildPage(TypedDict):
+    """A part of what a run has asked for."""
+
+    results: list[ChildLine]
+    next: str | None
+    #: {state: how many of all of them}.
+    counts: dict[str, int]
+    #: How many it has asked for: some may still have to be made.
+    asked: int
+    #: The run whose completed ones count as its own, too.
+    again_of: str | None
 
 
 class ObjectReference(TypedDict):
@@ -141,9 +166,18 @@ def result_line(row: JobResult) -> ResultLine:
         "started_at": time(row.started_at),
         "finished_at": time(row.finished_at),
         "counts": row.counts,
-        "attempt": row.attempt,
+        "attempt": row.tries,
         "worker": row.worker,
         "origin": _origin(row),
+    }
+
+
+def child(row: JobResult) -> ChildLine:
+    return {
+        **result_line(row),
+        "number": row.map_number or 0,
+        "data": row.data,
+        "return_value": row.return_value,
     }
 
 
@@ -176,6 +210,7 @@ def result(row: JobResult) -> ResultShape:
         "code_commit": row.code_commit or None,
         "last_seq": row.last_seq,
         "progress": row.progress,
+        "gathers": row.gathers,
     }
 
 
@@ -206,6 +241,38 @@ def line(row: Any) -> LineShape:
         "message": row.message,
         "object": shown,
     }
+
+
+class FoundIn(TypedDict):
+    """The run that logged an entry."""
+
+    id: str
+    class_path: str
+    name: str
+    status: str
+
+
+class HitShape(EntryShape):
+    """An entry of any run that was looked for."""
+
+    result: FoundIn
+    #: The page that shows it in its log.
+    url: str
+
+
+class Behind(TypedDict):
+    """What was logged and cannot be found yet: about how many entries, and since when."""
+
+    entries: int
+    since: str | None
+
+
+class HitPage(TypedDict):
+    """A part of the entries that were looked for."""
+
+    results: list[HitShape]
+    next: str | None
+    behind: Behind
 
 
 class ReportShape(TypedDict):

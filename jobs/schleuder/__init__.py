@@ -1,0 +1,1 @@
+"""What plugins and registries of jobschleuder say."""

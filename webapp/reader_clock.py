@@ -1,0 +1,21 @@
+"""The clock of whoever reads a page: their browser says its time zone in a cookie; else it is that of the portal."""
+
+from zoneinfo import ZoneInfo
+
+from flask import current_app, request
+
+from store.timing.zones import BadZone, zone_named
+
+#: Written by static/errand.js.
+COOKIE = "zone"
+LONGEST_ZONE = 64
+
+
+def reader_zone() -> ZoneInfo:
+    named = request.cookies.get(COOKIE, "")
+    if 0 < len(named) <= LONGEST_ZONE:
+        try:
+            return zone_named(named)
+        except BadZone:
+            pass
+    return ZoneInfo(current_app.extensions["errand"].settings.time_zone)
