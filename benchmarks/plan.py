@@ -29,6 +29,8 @@ class Plan:
     #: Results, job records, entries of one result and records of the audit, where pages are to hold at scale.
     scale: int = 1_000_000
     scale_jobs: int = 10_000
+    #: How often each of some 150 pages is asked for then.
+    scale_requests: int = 20
     viewers: int = 200
     viewer_seconds: float = 10.0
     kills: int = 5
@@ -45,6 +47,7 @@ QUICK = Plan(
     ticks=60,
     requests=20,
     scale=100_000,
+    scale_requests=10,
     viewer_seconds=3.0,
     kills=2,
     memory_runs=1_000,

@@ -80,7 +80,14 @@ def _take_one(
         with site(plan, postgres_url=postgres_url, inside=inside) as place:
             yield from measure(place)
 
-    return taken(name, database, figures, say)
+    return taken(name, database, lambda: _said(figures(), say), say)
+
+
+def _said(figures: Iterable[Figure], say: Say) -> Iterable[Figure]:
+    """Say each figure as it comes: a measure may take many minutes, and be ended before its last."""
+    for figure in figures:
+        say(f"  {figure.label}: {figure.ours:.4g} {figure.unit}, {'ok' if figure.held else 'MISSED'}")
+        yield figure
 
 
 def taken(name: str, database: str, figures: Callable[[], Iterable[Figure]], say: Say) -> Taken:

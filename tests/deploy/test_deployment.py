@@ -44,7 +44,7 @@ class Unit:
 def parses(arguments: list[str]) -> None:
     """See whether the command line would be understood. Raises UsageError."""
     command: click.Command = main
-    context = click.Context(main)
+    context = click.Context(main, **main.context_settings)
     while isinstance(command, click.Group):
         name, *arguments = arguments
         found = command.get_command(context, name)

@@ -60,7 +60,8 @@ def wrong_with_command(root: click.Command, words: list[str]) -> str:
     words = [plain for word in words if (plain := _CHOICE.sub("", word))]
     if words[:1] == ["test"]:
         return ""  # The launcher's own; it hands all else to pytest.
-    context = click.Context(root, info_name="./errand")
+    # Click keeps the option for help as the first context that asks for it wants it, for all that come later.
+    context = click.Context(root, info_name="./errand", **root.context_settings)
     command = root
     while isinstance(command, click.Group) and words and not words[0].startswith("-"):
         found = command.get_command(context, words[0])
