@@ -231,7 +231,7 @@ def _add_entries(connection: Connection, result_id: UUID, count: int, moment: da
 
 
 def settle(site: Site) -> None:
-    """Let the database take in what it was given at once, as it would by itself with the time."""
-    connection = site.platform.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-    with connection:
-        connection.execute(text("VACUUM ANALYZE" if connection.dialect.name == "postgresql" else "ANALYZE"))
+    """Let PostgreSQL take in what it was given at once, as it would by itself with the time. SQLite does nothing of the kind."""
+    if site.platform.engine.dialect.name == "postgresql":
+        with site.platform.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("VACUUM ANALYZE"))

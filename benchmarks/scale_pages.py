@@ -53,6 +53,7 @@ WHOLE = frozenset(
         "results.download_list",
         "results.export",
         "api.export",
+        "extras.logs",
         "api.verify_audit",
     }
 )

@@ -70,6 +70,7 @@ from webapp import (
     workers,
 )
 from webapp.bodies import Bodies
+from webapp.counts import Counts
 from webapp.desk import Desk
 from webapp.hearing_out import HearingOut
 from webapp.job_key import JobKey, ValueKey
@@ -96,6 +97,7 @@ class Errand:
     #: Of single sign-on, where there is one.
     provider: Provider | None = None
     pace: Pace = field(default_factory=Pace)
+    counts: Counts = field(default_factory=Counts)
     #: Where requests of the API wait for runs.
     waiting: WaitingRoom = field(default_factory=WaitingRoom)
 

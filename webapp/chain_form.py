@@ -9,9 +9,10 @@ from sqlalchemy.orm import joinedload
 
 from store import audit
 from store.models import Chain, JobRecord
-from store.permissions import NotVisible, visible
+from store.permissions import NotVisible
 from webapp.admin_forms import AdminForm, check_name
-from webapp.auth import allowed, current_user, require, signed_in_user
+from webapp.auth import allowed, require, signed_in_user
+from webapp.choosing_jobs import chosen_job
 from webapp.database import db
 from webapp.mapped_inputs import read_inputs
 from worker.chains import begin
@@ -44,12 +45,6 @@ def of_chain(chain: Chain) -> AdminForm:
     )
 
 
-def jobs_to_choose() -> dict[str, JobRecord]:
-    """Return the jobs that may be chosen, by id."""
-    query = visible(select(JobRecord), current_user(), JobRecord).where(JobRecord.receives == "")
-    return {str(job.id): job for job in db.session.scalars(query.order_by(JobRecord.name))}
-
-
 def save(form: AdminForm, known: Chain | None) -> Chain | None:
     """Have a chain, a new one or `known`, be as a form says. None: it cannot, and the form says why."""
     chain = known or Chain()
@@ -74,8 +69,7 @@ def _checked(
     form: AdminForm, known: Chain | None
 ) -> tuple[JobRecord | None, JobRecord | None, dict[str, Any]]:
     check_name(form, "name")
-    jobs = jobs_to_choose()
-    first, following = jobs.get(form.text("job")), jobs.get(form.text("next_job"))
+    first, following = chosen_job(form.text("job")), chosen_job(form.text("next_job"))
     for name, job in (("job", first), ("next_job", following)):
         if job is None:
             form.refuse(name, "Choose one of these jobs.")

@@ -13,7 +13,8 @@ from store.permissions import visible
 from store.text import clean_text
 from webapp.admin_forms import AdminForm, line
 from webapp.auth import allowed, current_user, require
-from webapp.chain_form import JOBS, ON, find_chain, jobs_to_choose, of_chain, remove, save
+from webapp.chain_form import JOBS, ON, find_chain, of_chain, remove, save
+from webapp.choosing_jobs import chosen_job, offer
 from webapp.database import db
 from webapp.history import MOST_RESULTS, results_by
 from webapp.mapped_inputs import written
@@ -85,17 +86,15 @@ def _save(known: Chain | None) -> Response:
 
 
 def _page(chain: Chain | None, form: AdminForm) -> str:
-    jobs = jobs_to_choose()
-    for job in (chain.job, chain.next_job) if chain is not None else ():
-        if job is not None:
-            jobs.setdefault(str(job.id), job)
+    known = (chain.job, chain.next_job) if chain is not None else ()
+    typed = (chosen_job(form.text(name)) for name in ("job", "next_job"))
     return render_template(
         "admin/chain.html",
         chain=chain,
         form=form,
         runs=results_by(chain.id) if chain is not None else (),
         refused=_refused(chain) if chain is not None else (),
-        jobs=jobs,
+        jobs=offer(*known, *typed),
         on=ON,
         may_change=allowed("change", chain or Chain),
         may_delete=chain is not None and allowed("delete", chain),

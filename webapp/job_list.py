@@ -1,5 +1,6 @@
 """The list of jobs: of all of them what filters and headings say, of those in sight the rest."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -7,16 +8,17 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ScalarSelect, Select, case, func, select
+from sqlalchemy import ScalarSelect, Select, True_, case, func, select
+from sqlalchemy.orm import aliased
 
 from store.models import FINAL, Favourite, JobRecord, JobResult, Schedule, Status
-from store.permissions import visible
+from store.permissions import may_view, visible
 from store.text import clean_text
 from webapp.auth import current_user, signed_in_user
 from webapp.database import db
 from webapp.favourites import favourite_paths
 from webapp.history import Run, as_runs, runs_of_job
-from webapp.job_filters import Filters
+from webapp.job_filters import SHOWS, Filters, Show
 from webapp.looks import FAILING, Pulse, pulse
 
 #: A page opens with so many jobs; those of the groups further down come when the reader gets there.
@@ -54,6 +56,12 @@ class Known(NamedTuple):
     has_sensitive_variables: bool
     receives: str
     withdrawn: bool
+
+    @property
+    def kind(self) -> tuple[Any, ...]:
+        """All that filters ask of a job, words apart: of ten thousand jobs there are but a few kinds."""
+        runs, flags = self[2:5], self[8:]
+        return (self.running > 0, *runs, *flags)
 
     @property
     def is_job_hook_receiver(self) -> bool:
@@ -142,7 +150,25 @@ def known_jobs(*, withdrawn: bool = False) -> list[Known]:
 
 def that_match(filters: Filters, search: str) -> list[Known]:
     """Return the jobs that fit the filters and have all words of the search, in the order of the list."""
-    return [job for job in looked_at(filters) if filters.take(job) and job.matches(search.lower().split())]
+    return narrowed(looked_at(filters), filters, search)
+
+
+def narrowed(jobs: Sequence[Known], filters: Filters, search: str) -> list[Known]:
+    """Return those of `jobs` that fit the filters and have all words of the search."""
+    one_of_each = {job.kind: job for job in jobs}
+    taken = {kind for kind, job in one_of_each.items() if filters.take(job)}
+    words = search.lower().split()
+    return [job for job in jobs if job.kind in taken and job.matches(words)]
+
+
+def numbers(jobs: Sequence[Known], filters: Filters) -> dict[Show, int]:
+    """Return how many of `jobs` there are under each chip."""
+    one_of_each = {job.kind: job for job in jobs}
+    counts = Counter(job.kind for job in jobs)
+    return {
+        show: sum(counts[kind] for kind, job in one_of_each.items() if Filters(show, filters.flags).take(job))
+        for show in SHOWS
+    }
 
 
 def looked_at(filters: Filters) -> list[Known]:
@@ -216,10 +242,18 @@ def fill(groups: Iterable[Group], most: int = SHOWN, after: str | None = None) -
 
 
 def _latest_end() -> ScalarSelect[Any]:
-    # One step into the index of each job, however long its history is.
-    query = visible(select(JobResult.status), current_user(), JobResult).correlate(JobRecord)
-    query = query.where(JobResult.job_id == JobRecord.id, JobResult.status.in_(sorted(FINAL)))
-    return query.order_by(JobResult.created_at.desc()).limit(1).scalar_subquery()
+    # One step into the index of each job, however long its history is, and however little of it the reader may see: of a
+    # job whose latest end is hidden from them this says nothing.
+    ended = aliased(JobResult)
+    latest = select(ended.status).where(ended.job_id == JobRecord.id, ended.status.in_(sorted(FINAL)))
+    latest = latest.order_by(ended.created_at.desc()).limit(1).correlate(JobRecord)
+    seen = may_view(current_user(), JobResult)
+    if isinstance(seen, True_):
+        return latest.scalar_subquery()
+    this_one = latest.with_only_columns(ended.id).scalar_subquery()
+    return (
+        select(JobResult.status).where(JobResult.id == this_one, seen).correlate(JobRecord).scalar_subquery()
+    )
 
 
 def _running() -> dict[str, int]:

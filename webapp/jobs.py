@@ -25,13 +25,25 @@ from store.permissions import NotVisible, visible
 from store.text import clean_text
 from webapp import favourites, form_template, htmx, run_form
 from webapp.auth import allowed, current_user, require, signed_in_user, takes_files
+from webapp.choosing_jobs import suggested
 from webapp.database import db, reading
 from webapp.fields import PREFIX, SEARCH_PREFIX, build_field
 from webapp.fresh import fresh
-from webapp.job_filters import FLAGS, SHOWS, Filters, read_filters
+from webapp.job_filters import FLAGS, read_filters
 from webapp.job_history import MOST_RUNS, OUTCOMES, JobHistory, days_of, runs_of
 from webapp.job_key import as_id
-from webapp.job_list import SHOWN, Group, facts_of_list, fill, grouped, looked_at, read_search
+from webapp.job_list import (
+    LONGEST_SEARCH,
+    SHOWN,
+    Group,
+    facts_of_list,
+    fill,
+    grouped,
+    looked_at,
+    narrowed,
+    numbers,
+    read_search,
+)
 from webapp.job_page import (
     commit_of,
     earlier_of,
@@ -121,17 +133,14 @@ def _listed(arguments: Mapping[str, str]) -> dict[str, Any]:
     """Return the jobs that fit the filters, and what there is of others, without their lines."""
     filters, search = read_filters(arguments), read_search(arguments)
     everything = looked_at(filters)
-    words = search.lower().split()
     return {
-        "groups": grouped(job for job in everything if filters.take(job) and job.matches(words)),
+        "groups": grouped(narrowed(everything, filters, search)),
         "filters": filters,
         "q": search,
         "asked": _asked(arguments),
         "total": len(everything),
         "may_refresh": allowed("change", JobSource),
-        "numbers": {
-            name: sum(1 for job in everything if Filters(name, filters.flags).take(job)) for name in SHOWS
-        },
+        "numbers": numbers(everything, filters),
     }
 
 
@@ -279,6 +288,14 @@ def choices(key: str, variable: str) -> str:
         field = build_field(description, values, data, search, fitting=not typing)
         template = "jobs/_options.html" if typing else "jobs/_picker.html"
         return render_template(template, field=field, job=job)
+
+
+@blueprint.get("/offered")
+def offered() -> str:
+    """Show the jobs that fit what was typed into a field of a form."""
+    require("view", JobRecord)
+    text = clean_text(request.args.get(request.args.get("field", ""), "")).strip()[:LONGEST_SEARCH]
+    return render_template("jobs/_offered.html", jobs=suggested(text))
 
 
 @blueprint.get("/<job:key>/history")

@@ -68,6 +68,7 @@ WITH_WARNINGS = (
     JobResult.status == literal_column("'completed'"),
     JobResult.count_warning > literal_column("0"),
 )
+ENDED_BADLY = func.lower(JobResult.status).in_([literal_column("'failed'"), literal_column("'errored'")])
 ALL = "all"
 MOST_CHOICES = 300
 MOST_CHOICES_INLINE = 40
@@ -177,7 +178,7 @@ def filtered(query: Select[JobResult], wanted: Wanted) -> Select[JobResult]:
     if wanted.status == WARNINGS:
         query = query.where(*WITH_WARNINGS)
     elif wanted.status == "bad":
-        query = query.where(JobResult.status.in_((Status.FAILED, Status.ERRORED)))
+        query = query.where(ENDED_BADLY)
     elif wanted.status:
         query = query.where(JobResult.status == wanted.status)
     if wanted.job:

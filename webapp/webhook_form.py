@@ -10,10 +10,10 @@ from jobs.errors import InvalidData
 from store import audit
 from store.models import JobRecord, User, Webhook
 from store.permissions import allowed as may
-from store.permissions import visible
 from store.text import clean_text
 from webapp.admin_forms import AdminForm, check_name, line
-from webapp.auth import current_user, require, signed_in_user
+from webapp.auth import require, signed_in_user
+from webapp.choosing_jobs import chosen_job
 from webapp.database import db
 from webapp.mapped_inputs import read_inputs, written
 from webapp.webhook_access import require_send, settings
@@ -48,12 +48,6 @@ def of_webhook(webhook: Webhook) -> AdminForm:
             "enabled": webhook.enabled,
         }
     )
-
-
-def jobs_to_choose() -> dict[str, JobRecord]:
-    """Return what a webhook may run, and this person may see, by id."""
-    query = visible(select(JobRecord), current_user(), JobRecord).where(JobRecord.receives == "")
-    return {str(job.id): job for job in db.session.scalars(query.order_by(JobRecord.name))}
 
 
 def sent() -> AdminForm:
@@ -107,7 +101,7 @@ def _apply(form: AdminForm, webhook: Webhook) -> None:
     if form.text("commit") not in COMMITS:
         form.refuse("commit", "Choose one of these.")
     rules = _rules(form)
-    job = jobs_to_choose().get(form.text("job"))
+    job = chosen_job(form.text("job"))
     if job is None:
         form.refuse("job", "Choose one of these jobs.")
     user = _user(form, job)

@@ -19,6 +19,7 @@ from store.models import JobResult, Webhook
 from webapp import webhook_form
 from webapp.admin_forms import AdminForm
 from webapp.auth import allowed, require
+from webapp.choosing_jobs import chosen_job, offer
 from webapp.confirming import require_confirmed
 from webapp.database import db
 from webapp.history import results_by
@@ -134,14 +135,11 @@ def _shown_once(webhook: Webhook, secret: str) -> Response:
 
 
 def _form_page(webhook: Webhook | None, form: AdminForm) -> str:
-    jobs = webhook_form.jobs_to_choose()
-    if webhook is not None and webhook.job is not None:
-        jobs.setdefault(str(webhook.job_id), webhook.job)
     return render_template(
         "admin/webhook_edit.html",
         webhook=webhook,
         form=form,
-        jobs=jobs,
+        jobs=offer(webhook.job if webhook is not None else None, chosen_job(form.text("job"))),
         forms=FORMS,
         commits=webhook_form.COMMIT_WORDS,
         operators=OPERATORS,

@@ -26,6 +26,7 @@ OTHERS = ("api.", "extras.", "ndscheduler.")
 PARTS = (
     "/jobs/local/net/Ping/choices/site",
     "/jobs/bulk/count",
+    "/jobs/offered?field=job&job=Ping",
     "/results/bulk/count",
     "/results/*/log",
     "/workers/live",

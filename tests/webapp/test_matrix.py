@@ -209,6 +209,7 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     # Jobs.
     ("GET", "/jobs/"): ("jobs.index", SIGN_IN, 200, 200),
     ("POST", "/jobs/refresh"): ("jobs.reload", SIGN_IN, 404, 404),
+    ("GET", "/jobs/offered?field=job&job=Ping"): ("jobs.offered", SIGN_IN, 200, 200),
     ("GET", "/jobs/bulk/?act=enable"): ("bulk.confirm", SIGN_IN, 403, 403),
     ("GET", "/jobs/bulk/count"): ("bulk.count", SIGN_IN, 200, 200),
     ("POST", "/jobs/bulk/"): ("bulk.go_on", SIGN_IN, 404, 404),

@@ -12,7 +12,7 @@ from store.permissions import require, visible
 from webapp import chain_form
 from webapp.admin_forms import AdminForm
 from webapp.api.calls import Body, Query, call
-from webapp.api.forms import Inputs, class_paths, given, saved
+from webapp.api.forms import MOST_LISTED, Inputs, given, saved
 from webapp.api.given import Text
 from webapp.api.listing import Order, part
 from webapp.api.paging import page
@@ -20,6 +20,7 @@ from webapp.api.shapes import Page
 from webapp.api.shapes import triggers as shapes
 from webapp.api.tokens import user
 from webapp.api.triggers import Triggers, narrowed
+from webapp.choosing_jobs import class_paths_to_choose
 from webapp.database import db
 
 ORDER = Order({"name": Chain.name, "created_at": Chain.created_at}, Chain.id, "name")
@@ -92,7 +93,7 @@ def delete_chain(query: Query, chain_id: uuid.UUID) -> Any:
 
 def _saved(form: AdminForm, known: Chain | None) -> Chain:
     def choices() -> dict[str, list[str]]:
-        return dict.fromkeys(JOBS, class_paths(chain_form.jobs_to_choose()))
+        return dict.fromkeys(JOBS, class_paths_to_choose(MOST_LISTED + 1))
 
     row = saved(form, lambda form: chain_form.save(form, known), choices=choices)
     return chain_form.find_chain(row.id)

@@ -27,6 +27,7 @@ from webapp.request_facts import request_facts
 from webapp.result_files import made_files, send_made_file
 from webapp.result_inputs import MOST_TERMS, conditions
 from webapp.result_list import MOST_LOOKED_THROUGH
+from webapp.result_list import of_job as runs_of
 from worker import cancel as cancelling
 from worker.again import run_again
 from worker.removal import remove
@@ -202,7 +203,8 @@ def of_job(model: type[JobResult] | type[Schedule], reference: str) -> Any:
     """Return what holds for the rows that are about a job. Raises InvalidRequest."""
     # By class path even where the record is gone: its results stay.
     if "/" in reference:
-        return model.class_path == class_path_of(reference)
+        path = class_path_of(reference)
+        return runs_of(path) if model is JobResult else model.class_path == path
     try:
         return model.job_id == uuid.UUID(reference)
     except ValueError:

@@ -14,7 +14,7 @@ from store.permissions import require, visible
 from webapp import webhook_form
 from webapp.admin_forms import AdminForm
 from webapp.api.calls import Body, Query, call
-from webapp.api.forms import Inputs, class_paths, given, saved
+from webapp.api.forms import MOST_LISTED, Inputs, given, saved
 from webapp.api.given import Text
 from webapp.api.listing import Order, Sorted, part
 from webapp.api.paging import page
@@ -22,6 +22,7 @@ from webapp.api.shapes import Page
 from webapp.api.shapes import triggers as shapes
 from webapp.api.tokens import user
 from webapp.api.triggers import Triggers, narrowed
+from webapp.choosing_jobs import class_paths_to_choose
 from webapp.database import db
 from webapp.webhook_access import find_webhook, require_send, settings
 from webapp.webhook_deliveries import LONGEST_BODY, find_delivery, send_again
@@ -180,6 +181,6 @@ def _saved(form: AdminForm, known: Webhook | None) -> tuple[Webhook, str]:
     return saved(
         form,
         lambda form: webhook_form.save(form, known),
-        choices=lambda: {"job": class_paths(webhook_form.jobs_to_choose())},
+        choices=lambda: {"job": class_paths_to_choose(MOST_LISTED + 1)},
         keys={"username": "user"},
     )

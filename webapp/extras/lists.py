@@ -4,10 +4,11 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from flask import request, url_for
+from flask import current_app, request, url_for
 from sqlalchemy import ColumnElement, Select, func, or_, select
 
 from webapp.api.arguments import LARGEST_NUMBER, storable
+from webapp.counts import Counts
 from webapp.database import db
 from webapp.extras.errors import Refused
 
@@ -68,8 +69,13 @@ def page(query: Select[Any], shape: Callable[[Sequence[Any]], list[Any]]) -> dic
     """
     limit, offset = window()
     bare = query.with_only_columns(query.column_descriptions[0]["entity"].id).order_by(None)
-    count = db.session.scalar(select(func.count()).select_from(bare.subquery())) or 0
+    count = counted(select(func.count()).select_from(bare.subquery()))
     return envelope(count, shape(db.session.scalars(query.limit(limit).offset(offset)).all()))
+
+
+def counted(query: Select[Any]) -> int:
+    counts: Counts = current_app.extensions["errand"].counts
+    return counts.of(db.session(), query)
 
 
 def envelope(count: int, rows: list[Any]) -> dict[str, Any]:

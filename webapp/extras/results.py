@@ -15,7 +15,7 @@ from webapp.database import db, reading
 from webapp.extras import shapes
 from webapp.extras.bodies import receive_many
 from webapp.extras.errors import not_found
-from webapp.extras.lists import Filters, envelope, ids, is_brief, narrow, page, search, window
+from webapp.extras.lists import Filters, counted, envelope, ids, is_brief, narrow, page, search, window
 from webapp.extras.shapes import LEVELS, STATES
 from webapp.extras.versions import as_json, dumps
 from worker.origins import PLAN
@@ -221,7 +221,7 @@ def _count_entries() -> int:
     query = query.where(*_IS_RESULT)
     if given.get("job_result"):
         query = query.where(ENTRY_FILTERS["job_result"](given["job_result"]))
-    return int(db.session.scalar(query) or 0)
+    return counted(query)
 
 
 def _written(result_id: uuid.UUID, last_seq: int) -> Iterator[str]:
