@@ -15,6 +15,8 @@ OF_COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]
 #: What else the width of a window decides.
 OF_SIZES = {"type": "rule", "values": ["target-size", "scrollable-region-focusable"]}
 
+THEMES = ("light", "dark")
+
 #: From a small phone to a very wide screen.
 PHONE, DESKTOP = 390, 1440
 WIDTHS = (320, PHONE, 768, 1024, DESKTOP, 2560)
@@ -29,17 +31,19 @@ _TOO_WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? "" : A
     .slice(0, 5).map(each => each.outerHTML.slice(0, 90)).join(" ") || "something" """
 
 
-def look(page: Any, *, covered: bool = False) -> list[str]:
-    """Return what is wrong with a page as it stands, in either theme; `covered` while a menu lies over it.
+def look(page: Any, themes: Sequence[str] = THEMES, *, covered: bool = False) -> list[str]:
+    """Return what is wrong with a page as it stands, in these themes; `covered` while a menu lies over it.
 
     What lies half under an open menu counts as too small to press: it is whole once the menu is closed.
     """
     left_out = {"target-size": {"enabled": False}} if covered else {}
-    return _ask(page, "light", STANDARDS, left_out) + _ask(page, "dark", OF_COLOURS)
+    first, *others = themes
+    found = _ask(page, first, STANDARDS, left_out)
+    return found + [each for theme in others for each in _ask(page, theme, OF_COLOURS)]
 
 
-def look_in_sizes(page: Any, widths: Sequence[int]) -> list[str]:
-    """Return what is wrong with a page in windows of these widths."""
+def look_in_sizes(page: Any, widths: Sequence[int], themes: Sequence[str] = THEMES) -> list[str]:
+    """Return what is wrong with a page in windows of these widths, and in these themes."""
     found: list[str] = []
     for width in widths:
         page.set_viewport_size({"width": width, "height": 900})
@@ -48,7 +52,7 @@ def look_in_sizes(page: Any, widths: Sequence[int]) -> list[str]:
         if width == PHONE:
             found += _ask(page, "light", OF_SIZES)
         if width == DESKTOP:
-            found += look(page)
+            found += look(page, themes)
     return found
 
 

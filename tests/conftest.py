@@ -59,8 +59,30 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--whole", action="store_true", help="leave out nothing that takes long")
 
 
+#: They take longest, and begin first: a file is one process's, and at the end one of them would run alone.
+LONGEST = (
+    "webapp/test_every_page.py",
+    "webapp/test_matrix.py",
+    "worker/test_failpoints.py",
+    "worker/test_poison.py",
+    "cli/test_run.py",
+    "cli/test_runjob.py",
+    "worker/test_firing.py",
+    "browser/test_manners.py",
+    "browser/test_live.py",
+    "worker/test_database_faults.py",
+    "worker/test_worker_processes.py",
+    "launcher/test_plugin_wheel.py",
+)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave each test that is `in_turn` one of its two databases, always the same one; each database gets half of them."""
+    """Put the longest files first, and leave each test that is `in_turn` one of its two databases.
+
+    It is always the same one, and each database gets half of them.
+    """
+    places = {str(Path(__file__).parent / name): place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(str(item.path), len(places)))
     if config.getoption("--whole"):
         return
     there = {item.nodeid for item in items}
