@@ -27,6 +27,7 @@ from store.models import Permission, User
 from webapp.app import create_app
 
 CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
+SHAPES = (response_schema_conformance,)
 
 #: Of each operation, before the next one has its turn.
 EXAMPLES = 20
@@ -103,7 +104,9 @@ def _asked(operation: Any, headers: dict[str, str], examples: int, seed: int) ->
         case.query.pop("wait", None)
         response = case.call(headers=headers)
         answers[response.status_code] += 1
-        case.validate_response(response, checks=CHECKS)
+        # Whoever wants some fields only gets no more, whatever the shape requires.
+        checks = [check for check in CHECKS if check not in SHAPES or not case.query.get("fields")]
+        case.validate_response(response, checks=checks)
 
     ask()
     return answers

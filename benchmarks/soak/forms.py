@@ -174,6 +174,8 @@ def _path(app: Flask, platform: Platform, rule: Rule, method: str) -> str:
                 values[name] = db.scalar(select(table.id).limit(1)) or uuid.UUID(int=1)
             elif name == "key":
                 values[name] = db.scalar(select(JobRecord.class_path).order_by(JobRecord.class_path).limit(1))
+            elif words := re.search(rf"<any\((\w+)[^)]*\):{name}>", rule.rule):
+                values[name] = words[1]
             else:
                 values[name] = (
                     1 if "<int" in rule.rule and re.search(rf"<int[^>]*:{name}>", rule.rule) else "csv"
