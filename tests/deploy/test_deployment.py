@@ -232,3 +232,19 @@ def test_the_proxy_says_anew_what_it_knows_of_a_request(name: str):
     assert "proxy_request_buffering on;" in text
     # Pages hold tokens: compressed beside what others send, they could be guessed.
     assert not re.search(r"^    gzip on", text, re.MULTILINE)
+
+
+def test_the_proxy_leads_no_program_on_that_came_without_tls():
+    """Its token has gone over the wire in the clear: it is to hear of it the first time."""
+    text = (DEPLOY / "nginx" / "errand.conf").read_text()
+    plain = text.partition("listen 443")[0]
+    [paths] = re.findall(r"location ~ (\S+) \{\s+return 403 ", plain)
+    for path in (
+        "/api/v1/jobs",
+        "/hooks/in/0",
+        "/ndscheduler/api/v1/jobs",
+        "/bennettbot/github/x/",
+        "/slack/events",
+    ):
+        assert re.match(paths, path), path
+    assert not re.match(paths, "/jobs/")
