@@ -13,8 +13,8 @@
 
   /* The server reads what is typed of days and times on the reader's clock. */
   try {
-    var zone = Intl.DateTimeFormat().resolvedOptions().timeZone, secure = location.protocol === "https:" ? ";Secure" : "";
-    if (zone && document.cookie.indexOf("zone=" + zone) < 0) document.cookie = "zone=" + zone + ";path=/;max-age=31536000;SameSite=Lax" + secure;
+    var zone = Intl.DateTimeFormat().resolvedOptions().timeZone, tls = location.protocol === "https:", kept = (tls ? "__Host-zone=" : "zone=") + zone;
+    if (zone && document.cookie.indexOf(kept) < 0) document.cookie = kept + ";path=/;max-age=31536000;SameSite=Lax" + (tls ? ";Secure" : "");
   } catch (e) { /* no cookies, or no zone */ }
 
   /* Theme: set before the first paint, as this file is loaded in the head. */

@@ -82,9 +82,10 @@ def test_the_list_is_filtered_by_times(alice, make_job, make_result):
     assert "Hours" not in csv
 
 
-def test_what_is_typed_on_a_clock_becomes_a_link_for_everybody(app, alice, db, make_job, make_result):
+@pytest.mark.parametrize("cookie", ["zone", "__Host-zone"])
+def test_what_is_typed_on_a_clock_becomes_a_link_for_everybody(cookie, app, alice, db, make_job, make_result):
     make_result(make_job("Noon"), created_at=NOON)
-    alice.client.set_cookie("zone", "Europe/Zurich")
+    alice.client.set_cookie(cookie, "Europe/Zurich")
     answer = alice.get("/results/?q=&since=2026-01-31T13:00&until=2026-01-31T13:30&status=completed")
     address = "/results/?status=completed&since=2026-01-31T12:00:00Z&until=2026-01-31T12:30:00Z"
     assert (answer.status_code, answer.headers["Location"].replace("%3A", ":")) == (303, address)
