@@ -45,11 +45,19 @@ def require_room_on_queues(db: Session, settings: Settings, origin: Origin) -> N
         raise Full(FULL.format(depth=depth, seconds=WAIT_SECONDS))
 
 
-def require_room_for_files(db: Session, settings: Settings, user: User, data: Mapping[str, Any]) -> None:
-    """Raise InvalidData where a person would keep more files with their runs than one may."""
+def require_room_for_files(
+    db: Session, settings: Settings, user: User, data: Mapping[str, Any], *, in_turn: bool = False
+) -> None:
+    """Raise InvalidData where a person would keep more files with their runs than one may.
+
+    in_turn: have this person's other requests wait until `db` is committed, so that each counts those before it.
+    """
     uploads = {name: value for name, value in data.items() if isinstance(value, Upload)}
     if not uploads:
         return
+    if in_turn:
+        # On SQLite nobody else writes meanwhile anyway. Who only refers to the row is not kept waiting.
+        db.execute(select(User.id).where(User.id == user.id).with_for_update(key_share=True))
     kept = (
         select(func.count(), func.coalesce(func.sum(RunFile.size_bytes), 0))
         .select_from(RunFile)
