@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from benchmarks.figures import Figure, WentWrong
-from benchmarks.soak import asking, guards, poison, slots
+from benchmarks.soak import asking, guards, packages, poison, slots
 from benchmarks.soak.catalog import SOAKS
 from benchmarks.soak.check import Asked, Claim, Execution, Run, check
 from benchmarks.soak.facts import lines_of
@@ -432,6 +433,33 @@ def test_a_protection_that_no_test_misses_is_told(tmp_path: Path, monkeypatch: p
     (tests / "test_kept.py").write_text("def test_it():\n    assert False\n")
     with pytest.raises(WentWrong, match="NOTHING WAS TRIED: this fails with every protection"):
         found(unguarded)
+
+
+# --- packages -----------------------------------------------------------------------------------------------------
+
+
+def looked_up(monkeypatch: pytest.MonkeyPatch, *answers: dict[str, Any]) -> dict[str, float]:
+    """Return the figures where pip-audit answers so."""
+    done = SimpleNamespace(
+        stdout=json.dumps({"dependencies": answers}) if answers else "", stderr="No route."
+    )
+    monkeypatch.setattr(packages, "find_spec", lambda name: name)
+    monkeypatch.setattr(packages.subprocess, "run", lambda *_, **__: done)
+    return {figure.label: figure.ours for figure in packages.packages(Ground(QUICK, lambda line: None))}
+
+
+def test_known_weaknesses_are_counted(monkeypatch: pytest.MonkeyPatch):
+    weak = {"name": "a", "version": "1", "vulns": [{"id": "X-1"}, {"id": "X-2"}]}
+    found = looked_up(monkeypatch, weak, {"name": "b", "version": "1", "vulns": []})
+    assert found == {"packages looked up": 2, "known weaknesses": 2}
+
+
+def test_a_package_that_nobody_could_look_up_is_no_good_news(monkeypatch: pytest.MonkeyPatch):
+    skipped = {"name": "b", "skip_reason": "Dependency not found on PyPI and could not be audited: b (1)"}
+    with pytest.raises(WentWrong, match="NOT ALL WAS CHECKED: of 2 packages 1 could not be looked up"):
+        looked_up(monkeypatch, {"name": "a", "version": "1", "vulns": []}, skipped)
+    with pytest.raises(WentWrong, match=r"NOTHING WAS CHECKED: .* No route"):
+        looked_up(monkeypatch)
 
 
 # --- poison -------------------------------------------------------------------------------------------------------
