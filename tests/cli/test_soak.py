@@ -15,7 +15,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from benchmarks.figures import Figure, WentWrong
-from benchmarks.soak import asking, guards, packages, poison, slots
+from benchmarks.site import USERNAME, site
+from benchmarks.soak import asking, forms, guards, packages, poison, slots
 from benchmarks.soak.catalog import SOAKS
 from benchmarks.soak.check import Asked, Claim, Execution, Run, check
 from benchmarks.soak.facts import lines_of
@@ -23,7 +24,9 @@ from benchmarks.soak.plan import QUICK
 from benchmarks.soak.random_kills import Outcome, figures
 from benchmarks.soak.run import Ground
 from benchmarks.soak.unguarded import Removal
+from benchmarks.soak.world import World
 from store.timing.recurrence import Recurrence
+from webapp.app import create_app
 from webapp.cli import main
 from worker.firing import DOWN, STANDS_FOR
 from worker.markers import NOT_SAVED, SAVED, UNKNOWN
@@ -433,6 +436,29 @@ def test_a_protection_that_no_test_misses_is_told(tmp_path: Path, monkeypatch: p
     (tests / "test_kept.py").write_text("def test_it():\n    assert False\n")
     with pytest.raises(WentWrong, match="NOTHING WAS TRIED: this fails with every protection"):
         found(unguarded)
+
+
+# --- forms --------------------------------------------------------------------------------------------------------
+
+
+def test_forms_are_sent_to_what_there_is_and_it_is_there_again():
+    """To ask for what is not there is to try one line of code, over and over."""
+    with site(postgres_url=None, inside=None, plugins="examples.inventory") as ground:
+        app = create_app(ground.settings)
+        world = World(ground)
+        visitor = forms.Visitor(app, ground.platform, USERNAME)
+        rules = [rule for rule in app.url_map.iter_rules() if not forms.NO_FORMS.match(rule.rule)]
+        known = forms.fields_of_forms(visitor, world, rules)
+        posted = {rule.endpoint: rule for rule in rules if "POST" in rule.methods}
+        assert len(known.keys() & posted.keys()) >= 60
+        for endpoint in ("groups.delete", "chains.delete", "hooks.delete", "data_files.delete"):
+            path = forms.path_of(app, world, posted[endpoint], "POST")
+            assert [visitor.send(path, known[endpoint]) for _ in range(2)] == [303, 404], path
+            world.restore()
+            assert visitor.send(path, known[endpoint]) == 303, path
+        with app.app_context():
+            app.extensions["sqlalchemy"].engine.dispose()
+        app.extensions["errand"].data.dispose()
 
 
 # --- packages -----------------------------------------------------------------------------------------------------
