@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 from flask import Flask, Response, request
 
+from webapp.api.tokens import HERE
 from webapp.auth import counts_as_use, current_user
 
 REFUSED = {
@@ -22,8 +23,8 @@ def init_app(app: Flask) -> None:
 
 
 def _tell(response: Response) -> Response:
-    # Not what pages ask for by themselves: where a session has ended they all are refused.
-    if request.url_rule is not None and counts_as_use():
+    # Not what pages ask for by themselves: where a session has ended they all are refused. Nor what a command asks for here.
+    if request.url_rule is not None and counts_as_use() and HERE not in request.environ:
         user, status = current_user(), response.status_code
         # What one may not see is not found; strangers find nothing at all, which is nothing to tell of.
         if status in REFUSED or (status == HTTPStatus.NOT_FOUND and user is not None):

@@ -15,6 +15,7 @@ from store.data_files import BadDataFile, Folder, sync
 from store.lockbox import lock
 from store.models import (
     ApiToken,
+    Approval,
     Base,
     Button,
     Chain,
@@ -39,7 +40,7 @@ from store.models import (
 )
 from store.timing.recurrence import Recurrence
 from store.timing.saved import keep_times
-from worker.approvals import ask
+from worker.approvals import ask, digests
 
 FILE = "soak.lst"
 SOURCE = "soak"
@@ -63,7 +64,7 @@ Row = Mapping[str, Any]
 
 
 class World:
-    """On a site that has the plugin `examples.inventory`."""
+    """On a site that has the plugin `examples.inventory`. Whoever asks is to be there, with tokens, before it is made."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -126,6 +127,7 @@ class World:
         db.flush()
         came = WebhookDelivery(webhook_id=OF_SOAK, outcome="unsigned", status=401)
         db.add(came)
+        db.add(Approval(schedule_id=OF_SOAK, asked=digests(schedule, noop)))
         row = db.get_one(JobResult, ended)
         row.status, row.finished_at = "completed", now()
         row = db.get_one(JobResult, waits)
@@ -138,6 +140,21 @@ class World:
         ids = {type(thing): thing.id for thing in things if hasattr(thing, "id")}
         return {
             ("/approvals/", "result_id"): waits,
+            ("/api/v1/approvals/", "result_id"): waits,
+            ("/api/v1/results/{result_id}/cancel", "result_id"): runs,
+            "reference": job.class_path,
+            ("/api/v1/jobs/", "key"): KEY,
+            ("/api/v1/objects/", "key"): 1,
+            ("/api/v1/deliveries/", "key"): ids[Delivery],
+            ("/api/v1/data-files/", "name"): FILE,
+            ("/api/v1/sources/", "name"): f"git.{SOURCE}",
+            ("/api/v1/jobs/{reference}/suppressions/", "key"): ids[Suppression],
+            ("/api/v1/me/tokens/", "key"): ids[ApiToken],
+            ("/api/v1/users/", "key"): other.id,
+            ("/api/v1/groups/", "key"): ids[Group],
+            ("/api/v1/permissions/", "key"): ids[Permission],
+            ("/api/v1/channels/", "key"): ids[Channel],
+            ("/api/v1/me/notice-rules/", "key"): ids[NoticeRule],
             ("/results/<uuid:result_id>/cancel", "result_id"): runs,
             "result_id": ended,
             **dict.fromkeys(("schedule_id", "hook_id", "button_id", "chain_id", "webhook_id"), OF_SOAK),

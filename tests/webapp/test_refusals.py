@@ -2,6 +2,8 @@
 
 import pytest
 
+from webapp.api.tokens import HERE
+
 from .conftest import Browser, signed_in
 
 
@@ -34,7 +36,10 @@ def test_what_is_refused_is_told_with_who_asked(alice: Browser, app, db, cast, t
     assert "errand_guessed" not in " ".join(refused)
 
 
-def test_what_goes_well_and_what_strangers_mistype_is_not(alice: Browser, app, told):
+def test_what_goes_well_and_what_strangers_mistype_is_not(alice: Browser, app, cast, told):
     alice.get("/jobs/")
     app.test_client().get("/nothing/here")
+    # A command of ours says itself what was refused.
+    here = app.test_client().get("/api/v1/jobs/local/x/Y", environ_overrides={HERE: cast["alice"]})
+    assert here.status_code == 404
     assert told() == []
