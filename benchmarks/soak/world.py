@@ -1,12 +1,12 @@
 """One of everything that a portal may have, there again before each made-up request: whatever the one before did to it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table, and_, delete, false, insert, not_, or_, select, update
+from sqlalchemy import Column, Table, and_, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from benchmarks.site import USERNAME, Site
@@ -60,7 +60,8 @@ LEFT_ALONE = frozenset(
     }
 )
 
-Row = Mapping[str, Any]
+Row = dict[str, Any]
+Key = tuple[Any, ...]
 
 
 class World:
@@ -80,7 +81,7 @@ class World:
             db.commit()
         self._tables = [table for table in Base.metadata.sorted_tables if table.name not in LEFT_ALONE]
         with site.platform.reading() as db:
-            self._rows = {table: _rows(db, table) for table in self._tables}
+            self._rows = {table: _by_key(db, table) for table in self._tables}
 
     def _made(
         self, db: Session, given: Mapping[str, Any], ended: UUID, waits: UUID, runs: UUID
@@ -190,11 +191,17 @@ class World:
     def restore(self) -> None:
         """Make all of it as it was, and nothing else."""
         with self._site.platform.session() as db:
-            for table in reversed(self._tables):
-                db.execute(delete(table).where(not_(_any_of(table, self._rows[table]))))
-            for table in self._tables:
-                for row in self._rows[table]:
-                    _put(db, table, row)
+            found = {table: _by_key(db, table) for table in self._tables}
+            changed = [table for table in self._tables if found[table] != self._rows[table]]
+            for table in reversed(changed):
+                for key in found[table].keys() - self._rows[table].keys():
+                    _drop(db, table, key)
+            # Something else may have gone with what was dropped.
+            for table in self._tables if changed else ():
+                there = _by_key(db, table)
+                for key, row in self._rows[table].items():
+                    if there.get(key) != row:
+                        _put(db, table, key, row, there=key in there)
             db.commit()
         with suppress(BadDataFile):  # It is there.
             self._folder.write(FILE, b"a\n", new=True)
@@ -213,19 +220,30 @@ def _make_object(site: Site) -> None:
     data.dispose()
 
 
-def _rows(db: Session, table: Table) -> list[Row]:
-    return [dict(row) for row in db.execute(select(table)).mappings()]
+def _by_key(db: Session, table: Table) -> dict[Key, Row]:
+    columns = [column.name for column in _key_columns(table)]
+    rows = (dict(row) for row in db.execute(select(table)).mappings())
+    return {tuple(row[name] for name in columns): row for row in rows}
 
 
-def _key(table: Table, row: Row) -> Any:
-    return and_(*[column == row[column.name] for column in table.primary_key or table.columns])
+def _key_columns(table: Table) -> list[Column[Any]]:
+    return list(table.primary_key) or list(table.columns)
 
 
-def _any_of(table: Table, rows: Sequence[Row]) -> Any:
-    return or_(false(), *[_key(table, row) for row in rows])
+def _is(table: Table, key: Key) -> Any:
+    return and_(*[column == value for column, value in zip(_key_columns(table), key, strict=True)])
 
 
-def _put(db: Session, table: Table, row: Row) -> None:
-    changed = db.execute(update(table).where(_key(table, row)).values(row))
-    if not changed.rowcount:  # type: ignore[attr-defined]
+def _drop(db: Session, table: Table, key: Key) -> None:
+    db.execute(delete(table).where(_is(table, key)))
+
+
+def _put(db: Session, table: Table, key: Key, row: Row, *, there: bool) -> None:
+    if there and table is JobResult.__table__:
+        # The database lets nobody change one that has ended.
+        _drop(db, table, key)
+        there = False
+    if there:
+        db.execute(update(table).where(_is(table, key)).values(row))
+    else:
         db.execute(insert(table).values(row))

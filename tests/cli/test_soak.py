@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import update
 
 from benchmarks.figures import Figure, WentWrong
 from benchmarks.site import USERNAME, site
@@ -25,6 +26,7 @@ from benchmarks.soak.random_kills import Outcome, figures
 from benchmarks.soak.run import Ground
 from benchmarks.soak.unguarded import Removal
 from benchmarks.soak.world import World
+from store.models import JobResult, now
 from store.timing.recurrence import Recurrence
 from webapp.app import create_app
 from webapp.cli import main
@@ -456,6 +458,15 @@ def test_forms_are_sent_to_what_there_is_and_it_is_there_again():
             assert [visitor.send(path, known[endpoint]) for _ in range(2)] == [303, 404], path
             world.restore()
             assert visitor.send(path, known[endpoint]) == 303, path
+        # One that has ended stays as it is, of all others.
+        path = forms.path_of(app, world, posted["results.cancel"], "POST")
+        for _ in range(2):
+            world.restore()
+            assert visitor.send(path, known["results.cancel"]) == 303
+            with ground.platform.session() as db:
+                going_on = update(JobResult).where(JobResult.finished_at.is_(None))
+                db.execute(going_on.values(status="canceled", finished_at=now()))
+                db.commit()
         with app.app_context():
             app.extensions["sqlalchemy"].engine.dispose()
         app.extensions["errand"].data.dispose()
