@@ -13,8 +13,8 @@
 
   /* The server reads what is typed of days and times on the reader's clock. */
   try {
-    var zone = Intl.DateTimeFormat().resolvedOptions().timeZone, secure = location.protocol === "https:" ? ";Secure" : "";
-    if (zone && document.cookie.indexOf("zone=" + zone) < 0) document.cookie = "zone=" + zone + ";path=/;max-age=31536000;SameSite=Lax" + secure;
+    var zone = Intl.DateTimeFormat().resolvedOptions().timeZone, tls = location.protocol === "https:", kept = (tls ? "__Host-zone=" : "zone=") + zone;
+    if (zone && document.cookie.indexOf(kept) < 0) document.cookie = kept + ";path=/;max-age=31536000;SameSite=Lax" + (tls ? ";Secure" : "");
   } catch (e) { /* no cookies, or no zone */ }
 
   /* Theme: set before the first paint, as this file is loaded in the head. */
@@ -354,7 +354,7 @@
   /* Polls: one for each page. None in a hidden tab, fewer where nobody is or nothing changes, and fewer while the
      server does not answer, of which the reader is told. Back at once when they act, look here again or something changes. */
   var signedOut = false, failures = 0, quietUntil = 0, lastUpdate = new Date();
-  var actedAt = 0, changedAt = 0, frameAskedAt = 0, lastAsked = {};
+  var actedAt = 0, changedAt = 0, frameAskedAt = 0, lastAsked = Object.create(null);
   var isPoll = function (event) { return event.target.matches && event.target.matches("[data-poll]"); };
   /* Milliseconds: while somebody is there as often as the page says; after two minutes, and after ten, less often. */
   function pause(poll) {
@@ -373,7 +373,7 @@
   });
   function wake() {
     if (document.hidden) return;
-    lastAsked = {};
+    lastAsked = Object.create(null);
     all("[data-poll]").forEach(function (poll) { poll.dispatchEvent(new Event("wake")); });
   }
   ["pointerdown", "pointermove", "keydown", "wheel", "touchstart"].forEach(function (name) {
@@ -474,7 +474,7 @@
     var part = event.detail.target, fragment = event.detail.fragment;
     var fresh = fragment.matches && fragment.matches("[data-fresh]") ? fragment : fragment.querySelector && fragment.querySelector("[data-fresh]");
     if (!part.matches("[data-fresh]") || !fresh) return;
-    var old = keysOf(part), ids = keysOf(fresh), known = {};
+    var old = keysOf(part), ids = keysOf(fresh), known = Object.create(null);
     var same = old.length > 0 && old.join() === ids.join();
     if (!same && !inUse(part)) {
       /* Groups that the reader has closed stay so. */

@@ -7,7 +7,13 @@ from types import MappingProxyType
 
 from store.given import SettingsError
 
-LIMIT_VARIABLES = ("ERRAND_RATES", "ERRAND_QUEUE_DEPTH", "ERRAND_KEPT_FILES", "ERRAND_KEPT_MB")
+LIMIT_VARIABLES = (
+    "ERRAND_RATES",
+    "ERRAND_QUEUE_DEPTH",
+    "ERRAND_KEPT_FILES",
+    "ERRAND_KEPT_MB",
+    "ERRAND_SCHEDULES",
+)
 
 #: {what is counted: how often in a minute}: for each person; of a program that signs what it sends, for each of its addresses.
 PER_MINUTE = MappingProxyType({"submit": 6_000, "search": 300, "download": 600, "webhook": 3_000})
@@ -26,6 +32,8 @@ class LimitSettings:
     #: The files that came with one person's runs and are kept with them: how many, and how large together.
     kept_files: int = 20_000
     kept_bytes: int = 20_480 * _MEGABYTE
+    #: Schedules of one person: each may ask for a run every minute, for ever.
+    schedules: int = 6_000
 
 
 def limit_settings(environ: Mapping[str, str]) -> LimitSettings:
@@ -36,6 +44,7 @@ def limit_settings(environ: Mapping[str, str]) -> LimitSettings:
         queue_depth=_number(environ, "ERRAND_QUEUE_DEPTH", standing.queue_depth),
         kept_files=_number(environ, "ERRAND_KEPT_FILES", standing.kept_files),
         kept_bytes=_number(environ, "ERRAND_KEPT_MB", standing.kept_bytes // _MEGABYTE) * _MEGABYTE,
+        schedules=_number(environ, "ERRAND_SCHEDULES", standing.schedules),
     )
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
@@ -86,10 +86,12 @@ def make_token(
     days: int | None = None,
     read_only: bool = False,
     class_paths: Sequence[str] = (),
+    last: datetime | None = None,
 ) -> str:
     """Make an API token of this user and return it: only its hash is kept. Commits `db`. Raises BadToken.
 
     days: for so many it works; None: for ever. class_paths: of jobs only these, with `*` for anything.
+    last: when it ends at the latest.
     """
     errors = {}
     if len(name) > LONGEST_TOKEN_NAME or not name.isprintable():
@@ -101,6 +103,7 @@ def make_token(
     if errors:
         raise BadToken(errors)
     plain, token_hash = new_token(PREFIX)
+    ends = [now() + timedelta(days=days)] if days else []
     note(
         db,
         "token.create",
@@ -113,7 +116,7 @@ def make_token(
             name=name,
             prefix=plain[:SHOWN_CHARACTERS],
             token_hash=token_hash,
-            expires_at=now() + timedelta(days=days) if days else None,
+            expires_at=min([*ends, *([last] if last else [])], default=None),
             read_only=read_only,
             class_paths=list(class_paths),
         )

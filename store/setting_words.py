@@ -60,6 +60,7 @@ GROUPS: dict[str, tuple[SettingWords, ...]] = {
         _says("ERRAND_QUEUE_DEPTH", "`50000`", "how many runs may wait for workers before people and webhooks are told to try again later (429); 0: any number. What schedules, chains, hooks and runs ask for is taken all the same", WEB),
         _says("ERRAND_KEPT_FILES", "`20000`", "how many files one person's runs may keep that were sent with them; 0: any number", WEB),
         _says("ERRAND_KEPT_MB", "`20480`", "how many megabytes they may have together; 0: any number", WEB),
+        _says("ERRAND_SCHEDULES", "`6000`", "how many schedules one person may have; 0: any number", WEB),
         _says("ERRAND_METRICS_TOKEN", "none", "who sends it may read `/metrics` ([operations.md](operations.md)); at least 16 characters", WEB),
         _says("ERRAND_IMAGE_HOSTS", "none", "hosts whose images reports may show, separated by commas ([reports.md](reports.md))", WEB),
         _says("ERRAND_TIME_ZONE", "the browser's own, else UTC", "the time zone of new schedules, such as `Europe/Berlin`", WEB, SCHEDULER),

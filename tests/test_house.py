@@ -165,3 +165,37 @@ def test_nothing_is_marked_as_trusted_html_outside_one_module():
                 assert here in FOR_HTML[name], f"{here} uses {name}"
     for path in (PROJECT_ROOT / "templates").rglob("*.html"):
         assert IN_TEMPLATES.search(path.read_text("utf-8")) is None, path
+
+
+#: (file, name) of a text that is chosen of several which are written there, or of no text.
+WRITTEN_BEFORE = {
+    ("jobs/discovery.py", "lines"),
+    ("store/reports/page.py", "button"),
+    ("store/reports/page.py", "tag"),
+    ("webapp/trusted.py", "svg"),
+    ("worker/slack/approval_message.py", "outcome"),
+}
+
+
+def test_no_text_of_others_is_a_format():
+    """`"{0.__class__}".format(...)` shows what an object holds: only texts that are written in the code are formats."""
+    found = []
+    for room in ("jobs", "store", "worker", "webapp"):
+        for path in sorted((PROJECT_ROOT / room).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                match node:
+                    case ast.Call(func=ast.Attribute(value=text, attr="format" | "format_map")):
+                        if not _is_written_here(text):
+                            found.append((path.relative_to(PROJECT_ROOT).as_posix(), ast.unparse(text)))
+    assert set(found) == WRITTEN_BEFORE
+
+
+def _is_written_here(text: ast.expr) -> bool:
+    match text:
+        case ast.Constant():
+            return True
+        case ast.Call(func=ast.Name(id="Markup"), args=[given]):
+            return _is_written_here(given)
+        case ast.Subscript(value=ast.Name(id=name)) | ast.Name(id=name) | ast.Attribute(attr=name):
+            return name.lstrip("_").isupper()
+    return False

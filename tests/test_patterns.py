@@ -17,6 +17,7 @@ from re import _constants as kinds  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any, NamedTuple
 
+from store.html import _SPAN
 from store.settings import PROJECT_ROOT
 
 LENGTH = 20_000
@@ -32,6 +33,25 @@ WAYS = ANYWHERE | {"match", "fullmatch"}
 #: Never given what came from outside: (file, what of it): why.
 NOT_FROM_OUTSIDE = {
     "store/urls.py": "addresses in the settings of the operator",
+}
+
+#: What stands in patterns that are put together where they are used: {(file, way): names and values, or why it is not tried}.
+PUT_TOGETHER: dict[tuple[str, str], dict[str, Any] | str] = {
+    ("jobs/form_template.py", "compile"): {"name": "script"},
+    ("jobs/schleuder/plugins.py", "compile"): {"name": "backup"},
+    (
+        "jobs/slack_commands.py",
+        "compile",
+    ): "an author's own; texts are compared with a time limit (webapp/slack/matching.py)",
+    ("jobs/slack_commands.py", "findall"): {"opening": r"\[", "closing": r"\]"},
+    ("store/html.py", "compile"): {"wanted": f"a(?:{_SPAN})*+&lt;"},
+    (
+        "store/slack_settings.py",
+        "compile",
+    ): "an operator's own; it is only compiled here, and used with a time limit",
+    ("webapp/cli/portal.py", "fullmatch"): {"pattern": r"/jobs/.+/values/.+"},
+    ("webapp/slack/matching.py", "match"): {"bot_user": "U012AB"},
+    ("worker/nautobot_testing.py", "search"): "an author's own, in tests of theirs",
 }
 
 
@@ -59,15 +79,21 @@ def _uses_in(path: Path, name: str) -> Iterator[Use]:
     source = path.read_text("utf-8")
     if "re." not in source:
         return
-    for node in ast.walk(ast.parse(source)):
+    tree = ast.parse(source)
+    named = set(_named(tree))
+    for node in ast.walk(tree):
         match node:
             case ast.Call(
                 func=ast.Attribute(value=ast.Name(id="re"), attr=way), args=[ast.Constant(value=pattern), *_]
             ) if way in WAYS:
                 yield Use(f"{name}:{node.lineno}", re.compile(pattern), way)
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="re"), attr=way), args=[given, *_]) if (
+                way in WAYS or (way == "compile" and node not in named)
+            ):
+                yield from _put_together(name, way, node, given)
     if "re.compile" not in source or path.name in ("__main__.py", "wsgi.py"):
         return
-    module = importlib.import_module(name.removesuffix(".py").replace("/", ".").removesuffix(".__init__"))
+    module = _module(name)
     for of, value in list(vars(module).items()):
         pattern = getattr(value, "__self__", None) if type(value) is type(len) else value
         if type(pattern) is not re.Pattern:
@@ -75,6 +101,28 @@ def _uses_in(path: Path, name: str) -> Iterator[Use]:
         ways = {way for way in WAYS if re.search(rf"\b{of}(?:\[[^\]]*\])?\s*\.{way}\b", source)}
         for way in ways or ({value.__name__} if value is not pattern else {"search"}):
             yield Use(f"{name}: {of}", pattern, way)
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(name.removesuffix(".py").replace("/", ".").removesuffix(".__init__"))
+
+
+def _named(tree: ast.Module) -> Iterator[ast.expr]:
+    """Yield what is compiled for a name of the module, by which it is found there."""
+    for statement in tree.body:
+        match statement:
+            case ast.Assign(value=value) | ast.AnnAssign(value=value) if value is not None:
+                yield value.value if isinstance(value, ast.Attribute) else value
+
+
+def _put_together(name: str, way: str, node: ast.Call, given: ast.expr) -> Iterator[Use]:
+    """Yield what the expression of a pattern gives, with what stands for that which is only known where it is used."""
+    values = PUT_TOGETHER.get((name, way), {})
+    if isinstance(values, str):
+        return
+    pattern = eval(ast.unparse(given), dict(vars(_module(name))), dict(values))
+    flags = re.IGNORECASE if "re.IGNORECASE" in ast.unparse(node) else re.RegexFlag(0)
+    yield Use(f"{name}:{node.lineno}", re.compile(pattern, flags), "search" if way == "compile" else way)
 
 
 def hostile(pattern: "re.Pattern[Any]") -> Iterator[str]:
@@ -162,8 +210,11 @@ def is_slow(pattern: "re.Pattern[Any]", way: str, given: str) -> bool:
 
 
 def test_no_pattern_takes_longer_than_in_proportion():
-    found = {(use.pattern, use.way): use for use in uses()}
+    every = list(uses())
+    found = {(use.pattern, use.way): use for use in every}
     assert len(found) > 120
+    places = {use.place.partition(":")[0] for use in every}
+    assert {name for (name, _), values in PUT_TOGETHER.items() if not isinstance(values, str)} <= places
     slow = [
         (use.place, use.way, given[:20])
         for use in found.values()

@@ -74,6 +74,7 @@ def password() -> Response:
 @blueprint.post("/sessions/<int(max=2147483647):session_id>/end")
 def end_session(session_id: int) -> Response:
     """Sign out one of one's own browsers."""
+    require_confirmed()
     with writing() as session:
         own = (UserSession.id == session_id, UserSession.user_id == signed_in_user().id)
         ended = session.execute(delete(UserSession).where(*own)).rowcount  # type: ignore[attr-defined]
@@ -85,6 +86,7 @@ def end_session(session_id: int) -> Response:
 
 @blueprint.post("/sessions/end-others")
 def end_others() -> Response:
+    require_confirmed()
     with writing() as session:
         session.execute(delete(UserSession).where(*_others(signed_in_user())))
     flash("You are signed out everywhere else.")

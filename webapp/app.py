@@ -53,6 +53,7 @@ from webapp import (
     permissions,
     places,
     plugins,
+    refusals,
     request_log,
     results,
     retention,
@@ -130,6 +131,7 @@ def create_app(settings: Settings) -> Flask:
     app.session_interface = DatabaseSessions(https=bool(settings.https), counts_as_use=auth.counts_as_use)
     for part in (
         htmx,
+        refusals,
         request_log,
         metrics,
         auth,

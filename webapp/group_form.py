@@ -29,11 +29,12 @@ def save(db: Session, form: AdminForm, known: Group | None) -> Group:
     before = told(group) if known is not None else None
     concerned = {user.id for user in group.members} ^ {user.id for user in members}
     group.name, group.description, group.members = form.text("name"), form.text("description"), members
-    renew_sessions(db, concerned)
     db.add(group)
     action = "group.create" if known is None else "group.change"
-    audit.note(db, action, group.name, before=before, after=told(group))
     try:
+        # Whichever statement comes first writes the name, too.
+        renew_sessions(db, concerned)
+        audit.note(db, action, group.name, before=before, after=told(group))
         db.commit()
     except IntegrityError:
         db.rollback()

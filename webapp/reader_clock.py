@@ -6,13 +6,13 @@ from flask import current_app, request
 
 from store.timing.zones import BadZone, zone_named
 
-#: Written by static/errand.js.
-COOKIE = "zone"
+#: Written by static/errand.js, the first of them behind TLS.
+COOKIES = ("__Host-zone", "zone")
 LONGEST_ZONE = 64
 
 
 def reader_zone() -> ZoneInfo:
-    named = request.cookies.get(COOKIE, "")
+    named = next((request.cookies[name] for name in COOKIES if name in request.cookies), "")
     if 0 < len(named) <= LONGEST_ZONE:
         try:
             return zone_named(named)

@@ -3,6 +3,7 @@
 Whoever has not signed in gets no row, only a signed cookie that carries the CSRF token of the sign-in form.
 """
 
+import hashlib
 import logging
 import secrets
 from collections.abc import Callable, MutableMapping
@@ -261,7 +262,8 @@ def _write(row: UserSession, **values: Any) -> None:
 
 
 def _signer(app: Flask) -> URLSafeSerializer:
-    return URLSafeSerializer(str(app.secret_key), salt="errand-anonymous-session")
+    how = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
+    return URLSafeSerializer(str(app.secret_key), salt="errand-anonymous-session", signer_kwargs=how)
 
 
 def _unsigned(app: Flask, cookie: str) -> dict[str, Any]:

@@ -42,6 +42,9 @@ def begin() -> Response:
     wanted = safe_path(request.args.get("next"))
     if wanted is not None and len(wanted) > LONGEST_NEXT:
         wanted = None  # A browser drops a cookie of more than 4 KB.
+    if request.headers.get("Sec-Fetch-Site") == "cross-site":
+        # Nobody is signed in because they followed a link, or looked at a picture, elsewhere: they press the button.
+        return _to(url_for("login.show", next=wanted))
     again = current_user() is not None and "again" in request.args
     if current_user() is not None and not again:
         return _to(wanted or url_for("home.show"))

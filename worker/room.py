@@ -1,4 +1,4 @@
-"""Whether there is room for one more run: on the queues, which all share, and for the files that come with it."""
+"""Whether there is room for one more run, on the queues, which all share, and for the files that come with it; or for a schedule."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from jobs.errors import InvalidData
 from jobs.files import Upload, in_units
-from store.models import JobResult, RunFile, Status, User
+from store.models import JobResult, RunFile, Schedule, Status, User
 from store.settings import Settings
 from worker.asked import NotRunnable
 from worker.origins import Origin
@@ -25,6 +25,7 @@ FULL = (
 TOO_MANY = (
     "Your runs keep {count:,} files already, and may keep {most:,}. Delete runs with files to make room."
 )
+TOO_MANY_SCHEDULES = "You have {count:,} schedules already, and may have {most:,}. Delete some to make room."
 TOO_LARGE = "With this your runs would keep {size} of files, and they may keep {most}. Delete runs with files to make room."
 
 
@@ -45,11 +46,18 @@ def require_room_on_queues(db: Session, settings: Settings, origin: Origin) -> N
         raise Full(FULL.format(depth=depth, seconds=WAIT_SECONDS))
 
 
-def require_room_for_files(db: Session, settings: Settings, user: User, data: Mapping[str, Any]) -> None:
-    """Raise InvalidData where a person would keep more files with their runs than one may."""
+def require_room_for_files(
+    db: Session, settings: Settings, user: User, data: Mapping[str, Any], *, in_turn: bool = False
+) -> None:
+    """Raise InvalidData where a person would keep more files with their runs than one may.
+
+    in_turn: have this person's other requests wait until `db` is committed, so that each counts those before it.
+    """
     uploads = {name: value for name, value in data.items() if isinstance(value, Upload)}
     if not uploads:
         return
+    if in_turn:
+        _take_turn(db, user)
     kept = (
         select(func.count(), func.coalesce(func.sum(RunFile.size_bytes), 0))
         .select_from(RunFile)
@@ -65,3 +73,21 @@ def require_room_for_files(db: Session, settings: Settings, user: User, data: Ma
         problem = TOO_LARGE.format(size=in_units(size), most=in_units(limits.kept_bytes))
     if problem:
         raise InvalidData({next(iter(uploads)): [problem]})
+
+
+def require_room_for_schedule(db: Session, settings: Settings, user: User) -> None:
+    """Raise InvalidData where a person has as many schedules as one may; others of theirs wait until `db` is committed."""
+    most = settings.limits.schedules
+    if not most:
+        return
+    _take_turn(db, user)
+    # Those that are over make no runs; those that are paused may be resumed.
+    own = (Schedule.user_id == user.id, Schedule.wakes_at.is_not(None))
+    count = db.scalar(select(func.count()).select_from(Schedule).where(*own)) or 0
+    if count >= most:
+        raise InvalidData([TOO_MANY_SCHEDULES.format(count=count, most=most)])
+
+
+def _take_turn(db: Session, user: User) -> None:
+    # On SQLite nobody else writes meanwhile anyway. Who only refers to the row is not kept waiting.
+    db.execute(select(User.id).where(User.id == user.id).with_for_update(key_share=True))

@@ -34,6 +34,7 @@ from worker.overrides import UNSEALED
 from worker.questions import Questions
 from worker.refusals import REFUSALS, sentence
 from worker.rights import require_inputs
+from worker.room import require_room_for_schedule
 from worker.schedule_approvals import approval_of, ask_for, why_not
 
 MISSED = {
@@ -142,6 +143,7 @@ def add(
     )
     if may_store is not None:
         may_store(db, inputs.queue)
+    require_room_for_schedule(db, settings, user)
     schedule = Schedule(id=uuid4(), total_run_count=0, version=0, enabled=True, problem="", created_at=now())
     keep_timetable(schedule, timetable)
     _keep_inputs(schedule, inputs, job, user)

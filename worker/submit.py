@@ -173,6 +173,9 @@ def submit(
         if user is not None:
             require_room_for_files(db, settings, user, data)
     with run_files.keeping(settings, db, data) as kept:
+        if user is not None and not permitted:
+            # Again: what came in the same moment found the same room, and to keep a file takes its time.
+            require_room_for_files(db, settings, user, data, in_turn=True)
         result = new_row(
             db,
             settings,

@@ -40,6 +40,11 @@ def packages(ground: Ground) -> Iterable[Figure]:
         raise WentWrong(
             f"NOTHING WAS CHECKED: the database of weaknesses cannot be reached: {last}"
         ) from None
+    unknown = [str(each["skip_reason"]) for each in found if "skip_reason" in each]
+    if unknown:
+        raise WentWrong(
+            f"NOT ALL WAS CHECKED: of {len(found)} packages {len(unknown)} could not be looked up. {unknown[0]}"
+        )
     weak = [
         f"{each['name']} {each['version']}: {one['id']}" for each in found for one in each.get("vulns", ())
     ]

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from jobs.errors import BadJob
 from jobs.job import Job
 from jobs.shell.reporting import FORMATS
-from jobs.shell.template import arguments, filled, misplaced, names_in, quoted
+from jobs.shell.template import arguments, filled, misplaced, names_in, parts_of, quoted
 from jobs.shell.values import MOST_BYTES, Texts, texts_of
 from jobs.variables import SecretVar, StringVar, Variable
 
@@ -168,7 +168,25 @@ class ShellJob(Job):
             advice.append(
                 f"{cls.__name__} gives {words[0]} to the program as an argument: only with `shell` it means more."
             )
+        if not cls.shell:
+            advice += [
+                f"{cls.__name__} takes a {{{name}}} that begins with - for an option: "
+                "put -- before it, or give it a `regex` that wants something else."
+                for name in cls._taken_for_options(items)
+            ]
         return advice
+
+    @classmethod
+    def _taken_for_options(cls, items: Sequence[str]) -> list[str]:
+        """Return the variables of any text at all that begin an argument where the program still looks for options."""
+        before = items[: items.index("--")] if "--" in items else items
+        first = [name for item in before[1:] for text, name in parts_of(item)[:1] if name and not text]
+        free = {
+            name
+            for name, each in cls._get_vars().items()
+            if isinstance(each, StringVar) and not isinstance(each, SecretVar) and each.regex is None
+        }
+        return [name for name in dict.fromkeys(first) if name in free]
 
     @classmethod
     def _check_command(cls) -> None:

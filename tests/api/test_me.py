@@ -1,8 +1,10 @@
 """`/me`: who the token is, and one's other tokens."""
 
+from datetime import datetime, timedelta
+
 from sqlalchemy import select
 
-from store.models import ApiToken, AuditRecord, Permission
+from store.models import ApiToken, AuditRecord, Permission, now
 
 
 def as_bearer(app, plain, method, path, **more):
@@ -49,6 +51,18 @@ def test_a_limited_token_makes_none_that_may_more(app, db, alice, make_token):
         assert as_bearer(app, plain, "DELETE", "/me/tokens/1").status_code == 403
     with db.begin():
         assert len(db.scalars(select(ApiToken.id)).all()) == 2
+
+
+def test_a_token_makes_none_that_lasts_longer(app, db, alice, make_token):
+    """Whoever was lent it for a day, or stole it, would have one for ever."""
+    ends = now() + timedelta(days=1)
+    plain = make_token(alice, expires_at=ends)
+    for asked, last in (({"days": None}, ends), ({"days": 30}, ends), ({}, ends)):
+        made = as_bearer(app, plain, "POST", "/me/tokens", json=asked)
+        assert made.status_code == 201
+        assert datetime.fromisoformat(made.json["expires_at"]) == last
+    unlimited = make_token(alice)
+    assert as_bearer(app, unlimited, "POST", "/me/tokens", json={"days": None}).json["expires_at"] is None
 
 
 def test_nobody_ends_the_token_of_somebody_else(call, db, root, make_token):

@@ -9,7 +9,7 @@ import pytest
 from typing_extensions import is_typeddict
 
 from benchmarks.soak.calls import fuzzed
-from webapp.api import shapes
+from webapp import api
 from webapp.api.calls import Body
 from webapp.api.document import document, operations
 
@@ -53,8 +53,7 @@ def test_every_answer_is_as_it_says(app, who, request, make_token, hello, make_r
 def test_no_two_shapes_have_one_name(app):
     """The document would have one of them only."""
     modules = [
-        importlib.import_module(f"webapp.api.shapes.{each.name}")
-        for each in pkgutil.iter_modules(shapes.__path__)
+        importlib.import_module(each.name) for each in pkgutil.walk_packages(api.__path__, f"{api.__name__}.")
     ]
     found = Counter(
         name

@@ -7,14 +7,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import update
 
 from benchmarks.figures import Figure, WentWrong
-from benchmarks.soak import asking, guards, poison, slots
+from benchmarks.site import USERNAME, site
+from benchmarks.soak import asking, forms, guards, packages, poison, slots
 from benchmarks.soak.catalog import SOAKS
 from benchmarks.soak.check import Asked, Claim, Execution, Run, check
 from benchmarks.soak.facts import lines_of
@@ -22,7 +25,10 @@ from benchmarks.soak.plan import QUICK
 from benchmarks.soak.random_kills import Outcome, figures
 from benchmarks.soak.run import Ground
 from benchmarks.soak.unguarded import Removal
+from benchmarks.soak.world import World
+from store.models import JobResult, now
 from store.timing.recurrence import Recurrence
+from webapp.app import create_app
 from webapp.cli import main
 from worker.firing import DOWN, STANDS_FOR
 from worker.markers import NOT_SAVED, SAVED, UNKNOWN
@@ -432,6 +438,65 @@ def test_a_protection_that_no_test_misses_is_told(tmp_path: Path, monkeypatch: p
     (tests / "test_kept.py").write_text("def test_it():\n    assert False\n")
     with pytest.raises(WentWrong, match="NOTHING WAS TRIED: this fails with every protection"):
         found(unguarded)
+
+
+# --- forms --------------------------------------------------------------------------------------------------------
+
+
+def test_forms_are_sent_to_what_there_is_and_it_is_there_again():
+    """To ask for what is not there is to try one line of code, over and over."""
+    with site(postgres_url=None, inside=None, plugins="examples.inventory") as ground:
+        app = create_app(ground.settings)
+        world = World(ground)
+        visitor = forms.Visitor(app, ground.platform, USERNAME)
+        rules = [rule for rule in app.url_map.iter_rules() if not forms.NO_FORMS.match(rule.rule)]
+        known = forms.fields_of_forms(visitor, world, rules)
+        posted = {rule.endpoint: rule for rule in rules if "POST" in rule.methods}
+        assert len(known.keys() & posted.keys()) >= 60
+        for endpoint in ("groups.delete", "chains.delete", "hooks.delete", "data_files.delete"):
+            path = forms.path_of(app, world, posted[endpoint], "POST")
+            assert [visitor.send(path, known[endpoint]) for _ in range(2)] == [303, 404], path
+            world.restore()
+            assert visitor.send(path, known[endpoint]) == 303, path
+        # One that has ended stays as it is, of all others.
+        path = forms.path_of(app, world, posted["results.cancel"], "POST")
+        for _ in range(2):
+            world.restore()
+            assert visitor.send(path, known["results.cancel"]) == 303
+            with ground.platform.session() as db:
+                going_on = update(JobResult).where(JobResult.finished_at.is_(None))
+                db.execute(going_on.values(status="canceled", finished_at=now()))
+                db.commit()
+        with app.app_context():
+            app.extensions["sqlalchemy"].engine.dispose()
+        app.extensions["errand"].data.dispose()
+
+
+# --- packages -----------------------------------------------------------------------------------------------------
+
+
+def looked_up(monkeypatch: pytest.MonkeyPatch, *answers: dict[str, Any]) -> dict[str, float]:
+    """Return the figures where pip-audit answers so."""
+    done = SimpleNamespace(
+        stdout=json.dumps({"dependencies": answers}) if answers else "", stderr="No route."
+    )
+    monkeypatch.setattr(packages, "find_spec", lambda name: name)
+    monkeypatch.setattr(packages.subprocess, "run", lambda *_, **__: done)
+    return {figure.label: figure.ours for figure in packages.packages(Ground(QUICK, lambda line: None))}
+
+
+def test_known_weaknesses_are_counted(monkeypatch: pytest.MonkeyPatch):
+    weak = {"name": "a", "version": "1", "vulns": [{"id": "X-1"}, {"id": "X-2"}]}
+    found = looked_up(monkeypatch, weak, {"name": "b", "version": "1", "vulns": []})
+    assert found == {"packages looked up": 2, "known weaknesses": 2}
+
+
+def test_a_package_that_nobody_could_look_up_is_no_good_news(monkeypatch: pytest.MonkeyPatch):
+    skipped = {"name": "b", "skip_reason": "Dependency not found on PyPI and could not be audited: b (1)"}
+    with pytest.raises(WentWrong, match="NOT ALL WAS CHECKED: of 2 packages 1 could not be looked up"):
+        looked_up(monkeypatch, {"name": "a", "version": "1", "vulns": []}, skipped)
+    with pytest.raises(WentWrong, match=r"NOTHING WAS CHECKED: .* No route"):
+        looked_up(monkeypatch)
 
 
 # --- poison -------------------------------------------------------------------------------------------------------

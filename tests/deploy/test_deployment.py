@@ -196,6 +196,7 @@ def test_a_unit_starts_a_command_that_there_is_and_may_do_little(path: Path):
     assert unit["NoNewPrivileges"] == ["yes"]
     assert unit["ProtectSystem"] == ["strict"]
     assert unit["CapabilityBoundingSet"] == [""]
+    assert unit["InaccessiblePaths"] == ["-/opt/errand/.git"]
     assert unit["User"][0] in ("errand-web", "errand-worker")
     assert unit["Environment"][0].startswith(f"ERRAND_INSTANCE=/var/lib/{unit['StateDirectory'][0]} ")
 
@@ -230,5 +231,22 @@ def test_the_proxy_says_anew_what_it_knows_of_a_request(name: str):
     assert headers["X-Forwarded-For"] == "$remote_addr"
     assert {"X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Prefix"} <= headers.keys()
     assert "proxy_request_buffering on;" in text
+    assert "ssl_protocols       TLSv1.2 TLSv1.3;" in text
     # Pages hold tokens: compressed beside what others send, they could be guessed.
     assert not re.search(r"^    gzip on", text, re.MULTILINE)
+
+
+def test_the_proxy_leads_no_program_on_that_came_without_tls():
+    """Its token has gone over the wire in the clear: it is to hear of it the first time."""
+    text = (DEPLOY / "nginx" / "errand.conf").read_text()
+    plain = text.partition("listen 443")[0]
+    [paths] = re.findall(r"location ~ (\S+) \{\s+return 403 ", plain)
+    for path in (
+        "/api/v1/jobs",
+        "/hooks/in/0",
+        "/ndscheduler/api/v1/jobs",
+        "/bennettbot/github/x/",
+        "/slack/events",
+    ):
+        assert re.match(paths, path), path
+    assert not re.match(paths, "/jobs/")

@@ -114,7 +114,27 @@ def test_a_value_is_handed_over_to_another_shell():
 def test_a_line_without_a_shell_is_taken_apart_before_values_are_put_in():
     made = job(command="printf '[%s]' 'a b' {word} '|'", variables={"word": "StringVar"})
     assert stdout(run_job(made, {"word": "c d"})) == "[a b][c d][|]"
-    assert made._advice() == ["made gives | to the program as an argument: only with `shell` it means more."]
+    assert made._advice()[:1] == [
+        "made gives | to the program as an argument: only with `shell` it means more."
+    ]
+
+
+def test_a_value_that_would_be_an_option_is_advised_about():
+    """Of some programs an option runs another one: `tar --checkpoint-action=exec=...`."""
+    free, bound = StringVar(), StringVar(regex="[^-].*")
+    for command, variables, told in (
+        (["tar", "-xf", "{a}"], {"a": free}, 1),
+        ("tar -xf {a}", {"a": free}, 1),
+        (["tar", "-xf", "{a}"], {"a": bound}, 0),
+        (["tar", "-x", "--", "{a}"], {"a": free}, 0),
+        (["tar", "{a}", "--", "{b}"], {"a": free, "b": free}, 1),
+        (["tar", "--file={a}"], {"a": free}, 0),
+        (["tar", "{a}"], {"a": ChoiceVar(choices=[("-v", "Say more")])}, 0),
+        (["tar", "{a}"], {"a": "IntegerVar"}, 0),
+    ):
+        advice = job(command=command, variables=variables)._advice()
+        assert len(advice) == told, command
+        assert all("takes a {a} that begins with - for an option" in each for each in advice)
 
 
 def test_what_sh_is_to_run_may_be_longer_than_an_argument():

@@ -58,6 +58,31 @@ def test_nobody_ends_the_sessions_or_tokens_of_others(alice, app, db, cast):
     assert bob.get("/jobs/").status_code == 200
 
 
+def test_no_password_gets_too_old(app, db, cast):
+    with db.begin():
+        values = {"password_hash": hash_password(SENTENCE), "created_at": now() - timedelta(days=4000)}
+        db.execute(update(User).where(User.username == "alice").values(**values))
+    came = Browser(app.test_client())
+    came.get("/login")
+    assert came.post("/login", {"username": "alice", "password": SENTENCE}).location == "/"
+
+
+def test_fields_of_passwords_are_for_password_managers(alice_with_password, stranger):
+    for page, names in (
+        (text(alice_with_password.get("/account/")), {"current-password", "new-password"}),
+        (text(stranger.get("/login")), {"current-password"}),
+    ):
+        fields = re.findall(r'<input[^>]* name="[^"]*password"[^>]*>', page)
+        assert len(fields) == len(names)
+        assert all('type="password"' in field for field in fields)
+        assert {re.findall('autocomplete="([^"]+)"', field)[0] for field in fields} == names
+
+
+def test_every_page_has_the_way_out(alice):
+    for path in ("/jobs/", "/results/", "/schedules/", "/account/", "/nothing/here"):
+        assert '<form method="post" action="/logout"' in text(alice.get(path)), path
+
+
 def test_a_first_password_needs_no_old_one_and_ends_other_sessions(alice, app, db, cast):
     other = signed_in(app, db, cast["alice"])
     assert alice.post("/account/password", {"new_password": SENTENCE}).status_code == 303

@@ -49,6 +49,8 @@ def test_nothing_is_granted_or_shown_without_it(old_root, db, cast, make_job):
     before = counts(db)
     for path in (
         "/account/tokens",
+        "/account/sessions/1/end",
+        "/account/sessions/end-others",
         "/admin/users/new",
         user,
         f"{user}/link",

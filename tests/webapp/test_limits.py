@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from store.limit_settings import PER_MINUTE, LimitSettings, limit_settings
 from store.lockbox import lock
-from store.models import JobResult, Webhook, WebhookDelivery
+from store.models import JobResult, Schedule, Webhook, WebhookDelivery
 from store.settings import Settings, SettingsError
 from tests.multipart import multipart
 from webapp.limits import COUNTED
@@ -25,7 +25,9 @@ URL, API_URL = "/jobs/local/greetings/Greet/", "/api/v1/jobs/local/greetings/Gre
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     rates = {"submit": 2, "search": 2, "download": 2, "webhook": 2}
-    return replace(settings, limits=LimitSettings(rates=rates, queue_depth=3, kept_files=3, kept_bytes=1024))
+    return replace(
+        settings, limits=LimitSettings(rates=rates, queue_depth=3, kept_files=3, kept_bytes=1024, schedules=2)
+    )
 
 
 @pytest.fixture
@@ -150,6 +152,28 @@ def test_one_persons_runs_keep_so_many_files(db: Any, browser: Any, job: Any, se
     assert send(browser("bob"), b"a").status_code == 303
 
 
+def test_one_person_has_so_many_schedules(app: Flask, db: Any, cast: Any, make_job: Any, make_schedule: Any):
+    """Each may ask for a run every minute, long after whoever made it has gone."""
+    token, bobs = token_of(db, cast["alice"]), token_of(db, cast["bob"])
+    job = make_job()
+    over = make_schedule(job)
+    with db.begin():
+        db.get_one(Schedule, over.id).wakes_at = None
+    body = {"job": str(job.id), "name": "x", "interval": "cron", "cron": "* * * * *"}
+
+    def ask(who: dict[str, str]) -> Any:
+        return app.test_client().post("/api/v1/schedules", json=body, headers=who)
+
+    assert [ask(token).status_code for _ in range(3)] == [201, 201, 422]
+    assert "You have 2 schedules already, and may have 2." in ask(token).json["detail"]
+    asked = {"job_class_string": "not.there.Yet", "name": "x", "pub_args": [], "minute": "1"}
+    refused = app.test_client().post("/ndscheduler/api/v1/jobs", json=asked, headers=token)
+    assert "You have 2 schedules already" in text(refused)
+    assert ask(bobs).status_code == 201
+    with db.begin():
+        assert db.scalar(select(func.count()).select_from(Schedule)) == 4
+
+
 def test_what_is_packed_is_not_taken(app: Flask, db: Any, cast: Any, browser: Any, job: Any):
     packed = {"Content-Encoding": "gzip"}
     page = browser("alice").post(URL, headers=packed)
@@ -175,7 +199,13 @@ def test_limits_are_numbers(wrong: dict[str, str]):
 
 
 def test_limits_are_read_from_the_environment():
-    given = {"ERRAND_RATES": "search=0, submit=7", "ERRAND_QUEUE_DEPTH": "0", "ERRAND_KEPT_MB": "2"}
+    given = {
+        "ERRAND_RATES": "search=0, submit=7",
+        "ERRAND_QUEUE_DEPTH": "0",
+        "ERRAND_KEPT_MB": "2",
+        "ERRAND_SCHEDULES": "9",
+    }
     read = limit_settings(given)
     assert read.rates == {**PER_MINUTE, "search": 0, "submit": 7}
     assert (read.queue_depth, read.kept_files, read.kept_bytes) == (0, 20_000, 2 << 20)
+    assert read.schedules == 9

@@ -45,6 +45,21 @@ def test_every_static_file_and_icon_that_is_named_exists():
     assert {look.icon for look in LOOKS.values()} <= icons
 
 
+def test_the_script_finds_nothing_by_name_that_it_was_not_given():
+    """An object written as {} knows `constructor` and `__proto__`, too: whoever chooses a name would choose these."""
+    script = (STATIC / "errand.js").read_text("utf-8")
+    assert not re.findall(r"[=(,]\s*\{\s*\}", script)
+
+
+def test_the_browser_keeps_nothing_of_the_portal():
+    script = (STATIC / "errand.js").read_text("utf-8")
+    assert set(re.findall(r"localStorage\.setItem\(\"(\w+)\"", script)) == {"theme", "keys"}
+    assert script.count("localStorage.setItem(") == 2
+    assert set(re.findall(r"document\.cookie = (\w+)", script)) == {"kept"}
+    assert 'kept = (tls ? "__Host-zone=" : "zone=") + zone;' in script
+    assert not re.search(r"sessionStorage|indexedDB", script)
+
+
 def test_the_sprite_is_well_formed():
     from xml.etree import ElementTree
 

@@ -157,6 +157,15 @@ def test_a_group_has_members_by_name(root, db, cast):
     assert rows(db, select(Group).where(Group.name == "Net")) == []
 
 
+def test_a_group_is_not_renamed_to_another_one(root, db):
+    root.post("/admin/groups/new", {"name": "Net", "members": "alice"})
+    root.post("/admin/groups/new", {"name": "Dev"})
+    [group] = rows(db, select(Group).where(Group.name == "Dev"))
+    refused = root.post(f"/admin/groups/{group.id}", {"name": "Net", "members": "bob"})
+    assert refused.status_code == 422
+    assert "There is a group of this name already" in text(refused)
+
+
 def test_the_group_of_everyone_stays(root, db):
     root.post("/admin/groups/1/delete")
     assert len(rows(db, select(Group).where(Group.everyone))) == 1

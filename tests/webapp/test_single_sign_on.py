@@ -61,6 +61,16 @@ def app(make_app: Callable[..., Flask], provider: servers.OidcProvider, cast: di
 # --- The whole way ------------------------------------------------------------------------------------------------
 
 
+def test_what_another_site_asks_for_signs_nobody_in(app, provider):
+    """A link there, or a picture: whoever is signed in at the provider would be here, too, without having asked."""
+    browser = Browser(app.test_client())
+    answer = browser.get("/login/oidc?next=/results/", headers={"Sec-Fetch-Site": "cross-site"})
+    assert (answer.status_code, answer.location) == (303, "/login?next=/results/")
+    for site in ("same-origin", "none"):
+        answer = browser.get("/login/oidc", headers={"Sec-Fetch-Site": site})
+        assert answer.location.startswith(provider.issuer)
+
+
 def test_somebody_new_signs_in_and_has_an_account(app, provider, db):
     browser = Browser(app.test_client())
     page = text(browser.get("/login?next=/results/"))
@@ -110,6 +120,16 @@ def test_a_new_session_begins_and_an_older_cookie_opens_nothing(app, provider):
     planted = Browser(app.test_client())
     planted.client.set_cookie("session", before)
     assert planted.get("/jobs/").status_code == 303
+
+
+def test_no_token_of_the_provider_goes_to_the_browser_or_is_kept(app, provider, db):
+    answer = arrive(app, provider, "quiet-1", preferred_username="quiet")
+    assert answer.status_code == 303
+    # So begin all tokens of theirs.
+    assert "eyJ" not in f"{answer.headers}{text(answer)}"
+    kept = [str(row.data) for row in rows(db, select(UserSession))]
+    assert kept
+    assert "eyJ" not in "".join(kept)
 
 
 def test_who_has_signed_in_is_not_sent_away(app, provider, db, cast):

@@ -68,6 +68,27 @@ def test_slow_bodies_and_heads_keep_nobody_waiting(port: int):
         assert [answer_of(port) for _ in range(6)] == [200] * 6
 
 
+@pytest.mark.parametrize(
+    "framing",
+    [
+        b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
+        b"Content-Length: 4\r\nContent-Length: 5\r\n",
+        b"Transfer-Encoding: xchunked\r\n",
+        b"Content-Length: +4\r\n",
+    ],
+)
+def test_a_request_whose_end_can_be_read_in_two_ways_is_one_at_most(port: int, framing: bytes):
+    """A proxy that reads the other way would take what follows for somebody else's request."""
+    hidden = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(b"POST /login HTTP/1.1\r\nHost: x\r\n" + framing + b"\r\n0\r\n\r\n" + hidden)
+        said = b""
+        while part := connection.recv(65_536):
+            said += part
+    assert said.startswith((b"HTTP/1.1 4", b"HTTP/1.1 501"))
+    assert said.count(b"HTTP/1.1 ") == 1
+
+
 def told(stream: Any, length: int, app: Any, **options: Any) -> tuple[str, bytes]:
     statuses: list[str] = []
     environ = {"wsgi.input": stream, "CONTENT_LENGTH": str(length), "REQUEST_METHOD": "POST"}

@@ -135,3 +135,11 @@ def test_what_is_wrong_is_said_beside_its_field(alice, make_job, make_result, ti
 def test_logs_are_searched_by_the_same_words(alice):
     page = text(alice.get("/results/search?q=ping&logged=yesterday"))
     assert '<option value="yesterday" selected>Yesterday</option>' in page
+
+
+def test_behind_tls_the_cookie_of_the_zone_is_that_of_this_host_alone(app, alice, make_job, make_result):
+    make_result(make_job("Noon"), created_at=NOON)
+    alice.client.set_cookie("zone", "Asia/Tokyo")
+    alice.client.set_cookie("__Host-zone", "Europe/Zurich")
+    answer = alice.get("/results/?since=2026-01-31T13:00")
+    assert answer.headers["Location"].replace("%3A", ":").endswith("since=2026-01-31T12:00:00Z")

@@ -1,6 +1,7 @@
 """Files that runs are given and make: stored where every worker reaches them, there for as long as they are needed."""
 
 import io
+import threading
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,8 +16,9 @@ from jobs.errors import InvalidData
 from jobs.files import Upload
 from store.files import file_store
 from store.models import FileChunk, JobResult, RunFile, now
-from tests.waiting import until
+from tests.waiting import PATIENCE_SECONDS, until
 from tests.worker.conftest import WORKER, Portal
+from tests.worker.engine import at_once
 from worker import run_files, supervisor
 from worker.host import this_process
 from worker.ownership import Claim, claim
@@ -67,6 +69,37 @@ def test_a_run_gets_its_file_and_nothing_of_it_stays(portal: Portal):
     assert chunks(portal) == 0
     assert list(Path(portal.settings.instance, "runs").iterdir()) == []
     assert result.data["table"]["name"] == "hosts.csv"
+
+
+def test_of_uploads_in_the_same_moment_no_more_are_kept_than_one_may(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+):
+    limits = replace(portal.settings.limits, kept_files=2)
+    portal.settings = replace(portal.settings, limits=limits)
+    # Each has found room before any has stored its file.
+    barrier = threading.Barrier(4, timeout=PATIENCE_SECONDS)
+    keep = run_files._keep
+
+    def wait_and_keep(*args: Any, **options: Any) -> str:
+        barrier.wait()
+        return keep(*args, **options)
+
+    monkeypatch.setattr(run_files, "_keep", wait_and_keep)
+
+    def ask() -> str:
+        try:
+            portal.submit("ReadsAFile", raw={"table": upload()})
+        except InvalidData as refusal:
+            return str(refusal)
+        return ""
+
+    answers = at_once(ask, ask, ask, ask)
+    refused = [answer for answer in answers if answer]
+    assert len(refused) == 2
+    assert all("keep 2 files already, and may keep 2" in answer for answer in refused)
+    # And of those that were refused nothing stays.
+    assert len(rows(portal)) == 2
+    assert chunks(portal) == 2
 
 
 def test_a_job_may_take_its_file_apart(portal: Portal):

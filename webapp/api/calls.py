@@ -34,7 +34,11 @@ class Query(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    fields: str = Field("", description="Names of fields, with commas between them: only these are answered.")
+    fields: str = Field(
+        "",
+        description="Names of fields, with commas between them: only these are answered, also where the schema of the answer "
+        "requires others.",
+    )
 
 
 class Listing(Query):

@@ -50,7 +50,7 @@ class ComparedEntryShape(TypedDict):
     object: str | None
 
 
-class DifferenceShape(TypedDict):
+class FirstDifferenceShape(TypedDict):
     """The first entries that differ; null: that log had ended there."""
 
     before: ComparedEntryShape | None
@@ -71,7 +71,7 @@ class ChangesShape(TypedDict):
     groupings: list[StretchShape]
     #: How many entries are the same from the first on, but for times, ids, addresses and counts.
     same_entries: int
-    first_difference: DifferenceShape | None
+    first_difference: FirstDifferenceShape | None
     #: Whether the logs go on alike beyond what was compared.
     cut: bool
 

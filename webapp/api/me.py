@@ -32,7 +32,10 @@ DAYS = 90
 
 class TokenToMake(Body):
     name: Text = ""
-    days: int | None = Field(DAYS, description="It works for so many; null: for ever.")
+    days: int | None = Field(
+        DAYS,
+        description="It works for so many, but no longer than the token that makes it; null: as long as that, or for ever.",
+    )
     read_only: bool = Field(False, description="It may look at what you may, and do nothing.")
     class_paths: list[Text] = Field(
         [], description="Of jobs and their results only these, with `*` for anything."
@@ -71,7 +74,9 @@ def create_my_token(query: Query, body: TokenToMake) -> Any:
     require_own("change")
     session = db.session()
     try:
-        plain = make_token(session, user(), **body.model_dump())
+        # Else one that somebody was lent for a day, or has stolen, could be made to last for ever.
+        last = g.token.expires_at if "token" in g else None
+        plain = make_token(session, user(), **body.model_dump(), last=last)
     except BadToken as error:
         raise InvalidRequest({name: [sentence] for name, sentence in error.errors.items()}) from None
     row = session.scalars(select(ApiToken).where(ApiToken.token_hash == hash_token(plain))).one()

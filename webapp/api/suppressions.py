@@ -30,7 +30,7 @@ class SuppressionShape(TypedDict):
     created_at: str
 
 
-class EndedShape(TypedDict):
+class SuppressionsEndedShape(TypedDict):
     """What was ended."""
 
     #: How many there were.
@@ -58,12 +58,12 @@ def create_suppression(query: Query, reference: str, body: NewSuppression) -> An
     return shape(suppress(db.session(), job, starts_at, body.ends_at, user(), permitted=True)), 201
 
 
-@call(answers={200: EndedShape}, tag="jobs")
+@call(answers={200: SuppressionsEndedShape}, tag="jobs")
 def delete_suppressions(query: Query, reference: str) -> Any:
     """End all suppressions of a job, those to come too."""
     job = find_job(reference, db.session())
     require(user(), "change", job)
-    return EndedShape(ended=unsuppress(db.session(), job, user(), permitted=True))
+    return SuppressionsEndedShape(ended=unsuppress(db.session(), job, user(), permitted=True))
 
 
 @call(answers={204: None}, tag="jobs")

@@ -23,6 +23,7 @@ from webapp.ndscheduler.errors import Refused
 from webapp.ndscheduler.requests import MOST_ROWS, AskedJob, asked_job, id_of, settings
 from worker import awaited_jobs
 from worker import schedules as acts
+from worker.room import require_room_for_schedule
 from worker.schedules import Timetable, checked_name
 
 #: Its jobs are those of ours whose times have its fields.
@@ -157,6 +158,7 @@ def _await(asked: AskedJob, timetable: Timetable, schedule: Schedule | None = No
     before = acts.said_of(schedule) if schedule is not None else None
     if schedule is None:
         named = asked.class_string or ""
+        require_room_for_schedule(session, settings(), user())
         schedule = awaited_jobs.new_schedule(session, user(), named, asked.pub_args or [])
         acts.keep_timetable(schedule, timetable)
     else:
