@@ -568,7 +568,7 @@
   /* Earlier lines of a log come in above the line that was the first, which stays where it is. */
   var firstAt = null;
   document.addEventListener("htmx:beforeSwap", function (event) {
-    var target = event.detail.target, line = target.matches && target.matches("#log > .more:first-child") && lineAfter(target);
+    var target = event.detail.target, line = target.matches && target.matches("#log > .back") && lineAfter(target);
     firstAt = line ? { line: line, top: line.getBoundingClientRect().top } : null;
   });
   document.addEventListener("htmx:afterSwap", function () {
@@ -763,7 +763,7 @@
   }
   function heldBy(target) {
     var here = document.activeElement;
-    return target && here && here !== document.body && target.contains(here) ? { after: target.matches("#log > .more:first-child") && lineAfter(target), target: target.id, before: target.previousElementSibling, parent: target.parentNode, href: here.href, at: alike(target, here).indexOf(here), element: here } : null;
+    return target && here && here !== document.body && target.contains(here) ? { after: target.matches("#log > .back") && lineAfter(target), target: target.id, before: target.previousElementSibling, parent: target.parentNode, href: here.href, at: alike(target, here).indexOf(here), element: here } : null;
   }
   /* One answer may come before another has settled: who had the focus then is still to get it. */
   document.addEventListener("htmx:beforeSwap", function (event) { focused = heldBy(event.detail.target) || (document.activeElement === document.body ? focused : null); });
