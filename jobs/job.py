@@ -146,7 +146,8 @@ class BaseJob:
         self.active_test = "main"
         #: True once the job logged a failure.
         self.failed = False
-        self._failures: list[str] = []
+        #: Under which heading each failure was logged, and what the first one says.
+        self._failures: list[tuple[str, str]] = []
         #: The names of the steps it is in.
         self._steps: list[str] = []
         #: What it said when it first called `fail`.
@@ -365,16 +366,18 @@ class BaseJob:
     def log_failure(self, obj: Any = None, message: Any = None) -> None:
         """Log a failure: the job goes on, its changes are kept, and its result will be "failed"."""
         self._log("failure", obj, message)
-        self.failed = True
-        self._failures.append(self.active_test)
+        self._count_failure(obj if isinstance(obj, str) and message is None else message)
 
     def fail(self, message: Any, *args: Any, extra: Mapping[str, Any] | None = None) -> None:
         """Log a failure as `logger.failure` does, and mark the run as failed: it goes on, and its changes are kept."""
         self.logger.failure(message, *args, extra=extra, stacklevel=2)
-        self.failed = True
-        self._failures.append(self.active_test)
+        self._count_failure("")
         if not self._failed_because:
             self._failed_because = text_of_record(logging.LogRecord("", 0, "", 0, message, args, None))
+
+    def _count_failure(self, message: Any) -> None:
+        self.failed = True
+        self._failures.append((self.active_test, "" if self._failures else str(message)))
 
     def _log(self, level: str, obj: Any, message: Any, grouping: str | None = None) -> None:
         if isinstance(obj, str) and message is None:

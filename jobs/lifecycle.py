@@ -220,13 +220,15 @@ class Life:
         )
 
 
-def _counted(failures: list[str]) -> str:
-    """Say how many failures were logged, and under which heading the first one stands."""
+def _counted(failures: list[tuple[str, str]]) -> str:
+    """Say what the only failure says, or how many were logged and under which heading the first one stands."""
     if not failures:
         return "The job marked itself as failed."
-    if len(failures) == 1:
-        return f"A failure was logged in {failures[0]}."
-    return f"{len(failures):,} failures were logged, the first in {failures[0]}."
+    heading, text = failures[0]
+    if len(failures) > 1:
+        return f"{len(failures):,} failures were logged, the first in {heading}."
+    lines = (line.strip() for line in text.splitlines())
+    return next((line for line in lines if line), f"A failure was logged in {heading}.")
 
 
 def _depth(text: str) -> int:

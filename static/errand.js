@@ -30,6 +30,11 @@
   var two = function (number) { return String(number).padStart(2, "0"); };
   function clock(date) { return two(date.getHours()) + ":" + two(date.getMinutes()) + ":" + two(date.getSeconds()); }
   function day(date) { return date.toLocaleDateString(undefined, { day: "numeric", month: "short", year: Math.abs(Date.now() - date) > 26e9 ? "numeric" : undefined }); }
+  function weekday(date) {
+    var noon = new Date(), there = new Date(date);
+    noon.setHours(12, 0, 0, 0); there.setHours(12, 0, 0, 0);
+    return Math.abs(there - noon) < 6.5 * 864e5 ? date.toLocaleDateString(undefined, { weekday: "short" }) : "";
+  }
   function ago(date) {
     var seconds = (Date.now() - date) / 1000;
     var midnight = new Date(); midnight.setHours(0, 0, 0, 0);
@@ -47,7 +52,7 @@
       var style = time.dataset.when;
       var today = date.toDateString() === new Date().toDateString();
       var time_of_day = style === "minute" ? clock(date).slice(0, 5) : clock(date);
-      var text = style === "ago" ? ago(date) : style === "time" || today ? time_of_day : day(date) + " " + time_of_day;
+      var text = style === "ago" ? ago(date) : style === "time" || today ? time_of_day : (style === "minute" && weekday(date) || day(date)) + " " + time_of_day;
       if (time.textContent !== text) time.textContent = text;
     });
     all("text[data-at]", from).forEach(function (tick) { tick.textContent = clock(new Date(tick.dataset.at)).slice(0, 5); });
@@ -241,7 +246,7 @@
 
   /* Tabs that have no room side by side: the current one is in sight. */
   function showCurrentTab() {
-    all(".views .tabs [aria-current]").forEach(function (tab) {
+    all(".tabs [aria-current]").forEach(function (tab) {
       var nav = tab.parentNode, beyond = tab.getBoundingClientRect().right + 48 - nav.getBoundingClientRect().right;
       if (beyond > 0) nav.scrollLeft += beyond;
     });
@@ -560,6 +565,19 @@
     if (moved) scrollBy({ top: moved, behavior: "instant" });
   });
 
+  /* Earlier lines of a log come in above the line that was the first, which stays where it is. */
+  var firstAt = null;
+  document.addEventListener("htmx:beforeSwap", function (event) {
+    var target = event.detail.target, line = target.matches && target.matches("#log > .back") && lineAfter(target);
+    firstAt = line ? { line: line, top: line.getBoundingClientRect().top } : null;
+  });
+  document.addEventListener("htmx:afterSwap", function () {
+    if (!firstAt) return;
+    var moved = firstAt.line.getBoundingClientRect().top - firstAt.top, box = firstAt.line.closest(".logbox");
+    (box && box.scrollHeight > box.clientHeight ? box : window).scrollBy({ top: moved, behavior: "instant" });
+    firstAt = null;
+  });
+
   /* A choice that had to go may have narrowed others. */
   document.addEventListener("htmx:afterSettle", function (event) {
     var picker = event.target.closest && event.target.closest("[data-dropped]");
@@ -734,20 +752,32 @@
      like it is left, what came in its place has it: a line that was loaded, or the words that say what was done. */
   var focused = null;
   function alike(target, element) { return all("a[href],button:enabled,input:enabled,select:enabled,summary", target).filter(function (other) { return other.tagName === element.tagName; }); }
+  function lineAfter(row) {
+    do row = row.nextElementSibling; while (row && !row.matches("[data-level]"));
+    return row;
+  }
+  /* Of lines that came, some may be of a level that is not shown. */
+  function firstShown(row, next) {
+    while (row && !shown(row)) row = row[next];
+    return row;
+  }
   function heldBy(target) {
     var here = document.activeElement;
-    return target && here && here !== document.body && target.contains(here) ? { target: target.id, before: target.previousElementSibling, parent: target.parentNode, href: here.href, at: alike(target, here).indexOf(here), element: here } : null;
+    return target && here && here !== document.body && target.contains(here) ? { after: target.matches("#log > .back") && lineAfter(target), target: target.id, before: target.previousElementSibling, parent: target.parentNode, href: here.href, at: alike(target, here).indexOf(here), element: here } : null;
   }
   /* One answer may come before another has settled: who had the focus then is still to get it. */
   document.addEventListener("htmx:beforeSwap", function (event) { focused = heldBy(event.detail.target) || (document.activeElement === document.body ? focused : null); });
   document.addEventListener("htmx:oobBeforeSwap", function (event) { focused = heldBy(event.detail.target) || focused; });
   function inPlaceOf(was) {
+    /* Who goes back in a log goes on with the line above the one they came from. */
+    if (was.after) return linkOf(firstShown(was.after.previousElementSibling, "previousElementSibling") || was.after);
     if (was.target) {
       var target = document.getElementById(was.target), others = target ? alike(target, was.element) : [];
       return others.find(function (other) { return was.href && other.href === was.href; }) || others[Math.min(was.at, others.length - 1)] || target;
     }
     var row = was.before ? was.before.nextElementSibling : was.parent.firstElementChild;
     if (row && row.matches(".more") && row.nextElementSibling) row = row.nextElementSibling;
+    row = firstShown(row, "nextElementSibling") || row;
     return row && (linkOf(row) || row);
   }
   document.addEventListener("htmx:afterSettle", function () {

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from flask import current_app, url_for
-from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, not_, or_, select
 from sqlalchemy.orm import joinedload, undefer
 
 from jobs.errors import InvalidData
@@ -106,15 +106,16 @@ def waiting() -> Select[Any]:
 
 def of_view(view: str) -> Select[Any]:
     query = _requests()
+    own = signed_in_user().id
+    mine = or_(JobResult.user_id == own, Schedule.user_id == own)
     if view == "waiting":
-        return query.where(_WAITS).order_by(Approval.id)
+        # Nobody decides on their own: those that others asked for come first.
+        return query.where(_WAITS).order_by(case((mine, 1), else_=0), Approval.id)
     if view == "decided":
         decided = Approval.decision.in_(DECIDED)
         # Nobody decided on what was only tried.
         tried = and_(Approval.result_id.is_not(None), JobResult.origin.in_(REHEARSALS))
         return query.where(decided, not_(tried)).order_by(Approval.decided_at.desc())
-    own = signed_in_user().id
-    mine = or_(JobResult.user_id == own, Schedule.user_id == own)
     return query.where(mine, Approval.decision.is_distinct_from("void")).order_by(Approval.id.desc())
 
 

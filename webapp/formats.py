@@ -90,9 +90,10 @@ def clock(moment: datetime) -> str:
 
 
 def minute(moment: datetime) -> str:
-    """14:02 today, else with the day: 12 March 14:02."""
-    if moment.date() == now().date():
-        return f"{moment:%H:%M}"
+    """14:02 today, within a week Mon 14:02, else with the day: 12 March 14:02."""
+    days = abs((moment.date() - now().date()).days)
+    if days < 7:
+        return f"{moment:%a %H:%M}" if days else f"{moment:%H:%M}"
     return f"{moment.day} {moment:%b} {moment:%H:%M}"
 
 

@@ -17,6 +17,8 @@ from webapp.database import db
 WINDOW = 100
 #: No answer holds more.
 MOST_LINES = 500
+#: A page that has fallen so far behind a run goes on with its last lines: who follows wants to see what happens now.
+MOST_BEHIND = 4 * MOST_LINES
 #: A filter looks through so many entries at a time, so that a rare level in a long log cannot stall a page.
 SCAN = 20_000
 #: Where the summary looks for the first failures: from both ends.
@@ -150,15 +152,15 @@ def after(result: JobResult, seq: int, wanted: Filter, lines: int = MOST_LINES) 
     return _window(result, entries, seq + 1, until)
 
 
-def before(result: JobResult, seq: int, wanted: Filter, lines: int = WINDOW) -> Window:
-    """Return the lines that come before line `seq`."""
-    since = max(1, seq - SCAN) if wanted else 1
+def before(result: JobResult, seq: int, wanted: Filter, lines: int = WINDOW, floor: int = 0) -> Window:
+    """Return the lines that come before line `seq`. floor: the page shows this one already, and those before it."""
+    since = max(floor + 1, seq - SCAN) if wanted else floor + 1
     query = _entries(result, wanted).where(LogEntry.seq < seq, LogEntry.seq >= since)
     entries = _read(query.order_by(LogEntry.seq.desc()).limit(lines + 1))[::-1]
     if len(entries) > lines:
         entries = entries[1:]
         since = entries[0].seq
-    return _window(result, entries, since, seq - 1)
+    return _window(result, entries, since, seq - 1, floor)
 
 
 def first_failures(result: JobResult) -> list[Failure]:
@@ -236,9 +238,9 @@ def _read(query: Select[Any]) -> list[Entry]:
     return [Entry(*row) for row in db.session.execute(query)]
 
 
-def _window(result: JobResult, entries: Sequence[Entry], first: int, last: int) -> Window:
+def _window(result: JobResult, entries: Sequence[Entry], first: int, last: int, floor: int = 0) -> Window:
     lines = list(_with_headings(result, entries))
-    return Window(lines, first, last, earlier=first > 1, later=last < result.last_seq)
+    return Window(lines, first, last, earlier=first > floor + 1, later=last < result.last_seq)
 
 
 def _with_headings(result: JobResult, entries: Sequence[Entry]) -> Iterator[Line]:

@@ -107,6 +107,8 @@ def ask_why() -> str:
     if kind not in KINDS or action not in KINDS[kind].actions:
         page |= {"problem": f"There is no {action} of {kind}.", "kind": "job", "action": "run"}
         return render_template("admin/explain.html", **page)
+    if not request.args:
+        return render_template("admin/explain.html", **page)
     facts = facts_named(db.session(), me, kind, subject)
     person = (
         me if username == me.username else db.session.scalar(select(User).where(User.username == username))
@@ -116,6 +118,8 @@ def ask_why() -> str:
             f"There is nobody called {username}."
             if person is None
             else f"There is nothing called {subject} among {KINDS[kind].plural}."
+            if subject
+            else f"Say which of the {KINDS[kind].plural} is meant."
         )
         return render_template("admin/explain.html", **page)
     explained = explain(db.session(), me, person, action, facts)

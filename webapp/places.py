@@ -62,6 +62,21 @@ class Place:
 
 CHANNELS = Place("Channels", "channels.index", "link", Channel, "", ("/admin/",), "slack mail messages")
 
+#: What the tabs of those pages lead to.
+ADMIN_PARTS = (
+    "users",
+    "groups",
+    "permissions",
+    "hooks",
+    "buttons",
+    "chains",
+    "webhooks",
+    "notifications",
+    "deliveries",
+    "audit",
+    "retention",
+)
+
 #: At the side, in their order.
 RAIL = (
     Place("Jobs", "jobs.index", "jobs", JobRecord, "j", ("/jobs/", "/admin/sources/")),
@@ -77,7 +92,7 @@ RAIL = (
         "lock",
         User,
         "p",
-        ("/admin/users", "/admin/groups", "/admin/permissions", "/admin/audit", "/admin/retention"),
+        tuple(f"/admin/{part}" for part in ADMIN_PARTS),
         "users admin",
     ),
 )

@@ -251,7 +251,7 @@ def poll(result_id: UUID) -> Response:
         return _news(result_id, wanted, since)
     result = _find(result_id)
     if until is not None:
-        return _earlier(result, wanted, until)
+        return _earlier(result, wanted, until, since or 0)
     return _refiltered(result, wanted) if since is None else _later(result, wanted, since)
 
 
@@ -548,8 +548,11 @@ def _shown_group(window: log.Window) -> int:
     return next((line.group.first_seq for line in reversed(window.lines) if line.group), 0)
 
 
-def _earlier(result: JobResult, wanted: log.Filter, until: int) -> Response:
-    window = log.before(result, until, wanted)
+def _earlier(result: JobResult, wanted: log.Filter, until: int, floor: int) -> Response:
+    window = log.before(result, until, wanted, floor=floor)
+    if window.lines and (top := window.lines[0].group) and top.first_seq <= floor:
+        # What stands above the lines that were left out has this heading.
+        window = log.Window(window.lines[1:], window.first_seq, window.last_seq, window.earlier, window.later)
     below = log.open_group(result, until)
     # The heading that stood for these lines moves up with them.
     moved = (
@@ -558,7 +561,9 @@ def _earlier(result: JobResult, wanted: log.Filter, until: int) -> Response:
         else 0
     )
     return make_response(
-        render_template("results/_earlier.html", **_log_context(result, window, wanted), moved=moved)
+        render_template(
+            "results/_earlier.html", **_log_context(result, window, wanted), moved=moved, floor=floor
+        )
     )
 
 
@@ -609,8 +614,15 @@ def _news_around() -> str:
 
 def _render_news(result: JobResult, wanted: log.Filter, since: int, every: int) -> str:
     follows, state = _follows(), _state(result)
-    window = log.after(result, since, wanted) if follows else log.Window([], since + 1, since, False, False)
-    growing = _growing(result, window, wanted, since)
+    window = log.Window([], since + 1, since, False, False)
+    behind = follows and result.last_seq - since > log.MOST_BEHIND
+    if follows:
+        window = (
+            log.before(result, result.last_seq + 1, wanted, floor=since)
+            if behind
+            else log.after(result, since, wanted)
+        )
+    growing = log.open_group(result, since) if behind else _growing(result, window, wanted, since)
     window = _without_shown_heading(window)
     changed = request.args.get("state") != state
     ended = result.finished and not (follows and window.later)
@@ -630,6 +642,8 @@ def _render_news(result: JobResult, wanted: log.Filter, since: int, every: int) 
         ended=ended,
         growing=growing,
         moved=moved,
+        floor=since,
+        left_out=behind and window.earlier,
     )
 
 

@@ -101,6 +101,14 @@ def times_in_words(schedule: Schedule) -> str:
         return str(error)
 
 
+def _times_in_words(schedule: Schedule) -> str:
+    """Return the same without the time zone, which a list shows apart from it."""
+    try:
+        return recurrence_of(schedule).times_in_words()
+    except ValueError as error:
+        return str(error)
+
+
 def lines_of(schedules: Sequence[Schedule]) -> list[Line]:
     """Return the lines of schedules that were read with their jobs and users."""
     ids = [schedule.id for schedule in schedules]
@@ -110,7 +118,7 @@ def lines_of(schedules: Sequence[Schedule]) -> list[Line]:
     return [
         Line(
             schedule,
-            times_in_words(schedule),
+            _times_in_words(schedule),
             own := runs.get(schedule.id, ()),
             pulse(own),
             problem_of(schedule, approvals.get(schedule.id)),

@@ -1,6 +1,6 @@
 """The next 24 hours of all schedules as a picture: one lane a queue, one mark a planned run, as wide as it usually takes."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
@@ -100,11 +100,20 @@ def timeline(planned: Iterable[Planned], at: datetime, workers: Mapping[str, int
         lanes.append(lane)
     return Timeline(
         lanes,
-        [Tick(_x(hour * 3600), at + timedelta(hours=hour)) for hour in range(0, HOURS + 1, 3)],
+        list(_ticks(at)),
         count,
         crowded,
         left_out,
     )
+
+
+def _ticks(at: datetime) -> Iterator[Tick]:
+    """Yield every third whole hour from `at` on."""
+    whole = at.replace(minute=0, second=0, microsecond=0)
+    first = whole if whole == at else whole + timedelta(hours=1)
+    for hours in range(0, HOURS, 3):
+        tick = first + timedelta(hours=hours)
+        yield Tick(_x((tick - at).total_seconds()), tick)
 
 
 def _firing(planned: Iterable[Planned], at: datetime) -> tuple[list[tuple[Planned, list[datetime]]], int]:

@@ -190,9 +190,10 @@ class Recurrence:
 
     def in_words(self) -> str:
         """Return one sentence without its full stop: "Every day at 06:00, Europe/Berlin"."""
-        return f"{self._times_in_words()}, {self.zone}"
+        return f"{self.times_in_words()}, {self.zone}"
 
-    def _times_in_words(self) -> str:
+    def times_in_words(self) -> str:
+        """Return the same without the time zone."""
         local = self._local(self.start)
         if self.interval in ONCE:
             return f"Once, on {local.day} {MONTH_NAMES[local.month - 1]} {local.year} at {clock_time(local.time())}"

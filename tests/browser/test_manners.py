@@ -205,6 +205,19 @@ def test_the_newest_entry_is_in_sight(open_page: OpenPage, product: Product, wid
     page.locator("#state", has_text="Completed").wait_for()
 
 
+# --- Tabs -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tab", ["users/", "webhooks/", "retention/"])
+def test_the_current_tab_is_in_sight_on_a_phone(open_page: OpenPage, tab: str):
+    page = open_page(390)
+    page.goto(f"/admin/{tab}")
+    current = page.locator(".tabs [aria-current]").bounding_box()
+    assert current["x"] >= 0
+    assert current["x"] + current["width"] <= 390
+    assert page.locator(".more > summary[aria-current=true]").is_visible()
+
+
 # --- Lists ----------------------------------------------------------------------------------------------------
 
 

@@ -127,7 +127,7 @@ def test_without_commit_it_is_a_dry_run_whatever_the_job_says(portal):
 @pytest.mark.parametrize(
     ("job", "state", "cause"),
     [
-        ("LogsAFailure", "FAILED", "A failure was logged in run."),
+        ("LogsAFailure", "FAILED", "Something is wrong."),
         ("SaysItFailed", "FAILED", "The host did not answer."),
         ("Raises", "ERRORED", "ValueError"),
         ("KillsItself", "ERRORED", "killed by signal 9"),

@@ -282,7 +282,7 @@ def test_a_failure_in_post_run_counts():
         def post_run(self):
             raise KeyError("x")
 
-    assert (ran(Late)[0].status, ran(Late)[0].cause) == ("failed", "A failure was logged in post_run.")
+    assert (ran(Late)[0].status, ran(Late)[0].cause) == ("failed", "too late")
     outcome, notebook = ran(Breaks)
     assert outcome.status == "errored"
     assert "An exception occurred during job post_run(): KeyError" in outcome.output
@@ -312,7 +312,17 @@ def test_the_cause_counts_the_failures():
         def test_two(self):
             self.log_failure("c")
 
+    class Mute(Job):
+        def test_one(self):
+            self.log_failure("")
+
+    class One(Job):
+        def test_one(self):
+            self.log_failure(None, "\nNo answer.\nTried twice.")
+
     assert ran(Many)[0].cause == "3 failures were logged, the first in test_one."
+    assert ran(One)[0].cause == "No answer."
+    assert ran(Mute)[0].cause == "A failure was logged in test_one."
 
 
 def test_abort_and_fail_roll_back():

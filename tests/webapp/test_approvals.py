@@ -45,11 +45,22 @@ def test_a_request_is_shown_to_who_decides_and_to_who_asked(asked, alice, browse
     assert "You may not approve runs of this job." in other
 
 
+def test_what_others_asked_for_comes_first(asked, alice, browser, db):
+    bob = browser("bob")
+    assert bob.post("/jobs/local/greetings/Greet/", {"v-name": "Bob's"}).status_code == 303
+
+    def names(reader) -> list[str]:
+        return re.findall(r"<strong>(\w+)</strong> asked", text(reader.get("/approvals/")))
+
+    assert names(alice) == ["bob", "You"]
+    assert names(bob) == ["alice", "You"]
+
+
 def test_the_form_says_that_it_asks_for_one(asked, alice, db):
     page = text(alice.get("/jobs/local/greetings/Greet/"))
     assert "Ask for approval</button>" in page
     assert "Run job" not in page
-    assert "1 waiting for approval" in text(alice.get("/results/"))
+    assert "1<span> waiting for approval</span>" in text(alice.get("/results/"))
 
 
 def test_it_is_approved(asked, browser, db):

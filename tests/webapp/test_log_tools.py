@@ -79,7 +79,7 @@ def test_the_count_is_told_politely_where_the_search_was(alice, result):
 def test_more_hits_than_a_page_shows_are_not_called_all(alice, make_job, make_result, add_entries):
     result = make_result(make_job())
     add_entries(result, *(f"line {number}" for number in range(120)))
-    assert found(text(alice.get(url(result, "?q=line")))) == "At least 100 lines"
+    assert found(text(alice.get(url(result, "?q=line")))) == "100 lines in 1 to 100"
 
 
 def test_large_and_small_letters_are_the_same_in_every_alphabet(alice, make_job, make_result, add_entries):

@@ -390,3 +390,20 @@ def test_load_errors_of_sources_that_may_not_be_seen_are_only_counted(alice, db,
     page = text(alice.get("/jobs/"))
     assert "SECRET" not in page
     assert "1 job file could not be loaded" in page
+
+
+def test_people_are_marked_at_the_side_on_each_page_of_their_tabs(root):
+    page = text(root.get("/admin/users/"))
+    tabs = re.findall(r'href="([^"]+)"', re.search(r'<nav class="tabs".*?</nav>', page, re.S)[0])
+    assert len(tabs) > 10
+    for tab in tabs:
+        assert '<a href="/admin/users/" aria-current="page" data-go="p">' in text(root.get(tab)), tab
+
+
+def test_who_has_asked_nothing_yet_is_told_what_can_be_asked(root):
+    page = text(root.get("/admin/permissions/explain"))
+    assert "Ask who may do what" in page
+    assert 'class="note is-warn" role="alert"' not in page
+    assert "Say which of the jobs is meant." in text(
+        root.get("/admin/permissions/explain?action=run&kind=job&subject=")
+    )

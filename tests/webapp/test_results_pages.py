@@ -8,6 +8,7 @@ from sqlalchemy import delete, select
 
 from examples.inventory.models import Manufacturer
 from store.models import EntryGroup, Group, JobResult, Permission, SlackRequest, Status, now
+from webapp import log
 from webapp.paging import PAGE_SIZE
 
 from .conftest import NOON, described, running, signed_in, text
@@ -259,6 +260,30 @@ def test_an_answer_holds_at_most_500_lines(alice, make_job, make_result, add_ent
         address = poll_url(text(answer))
     assert [len(some) for some in seen] == [500, 500, 203]
     assert [seq for some in seen for seq in some] == list(range(1, 1204))
+
+
+def test_a_page_that_has_fallen_behind_goes_on_with_the_last_lines(
+    alice, make_job, make_result, add_entries, monkeypatch
+):
+    monkeypatch.setattr(log, "MOST_BEHIND", 200)
+    result = make_result(make_job(), "running", started_at=now())
+    add_entries(result, *map(str, range(10)))
+    page = text(alice.get(url(result)))
+    add_entries(result, *map(str, range(120)))
+    add_entries(result, *map(str, range(170)), grouping="next")
+    news = text(alice.fragment(poll_url(page)))
+    shown, headings = lines(news), re.findall(r'<li class="g" id="(G\d+)"', news)
+    assert shown == list(range(201, 301))
+    assert headings == ["G131"]
+    assert "190 lines not shown here" in news
+    # Those in between come above, each once and under their headings; there they end.
+    for expected, moved in ((range(101, 201), True), (range(11, 101), False)):
+        back = re.search(r'hx-get="([^"]+)"[^>]*>Show earlier lines', news)[1].replace("&amp;", "&")
+        news = text(alice.fragment(back))
+        assert lines(news) == list(expected)
+        assert ('id="G131" hx-swap-oob="delete"' in news) == moved
+        assert re.findall(r'<li class="g" id="(G\d+)"', news) == (["G131"] if moved else [])
+    assert "Show earlier lines" not in news
 
 
 def test_the_last_poll_brings_lines_and_end_and_stops(alice, make_job, make_result, add_entries, db):

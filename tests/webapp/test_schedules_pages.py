@@ -198,11 +198,11 @@ def test_many_are_listed_by_pages(alice, job, db, make_schedule):
     assert "1 to 50 of 52" in first
     assert ">Number 00</a>" in first
     assert "of the schedules listed here" in first
-    assert 'rel="next" href="/schedules/?page=2"' in first
+    assert 'rel="next" href="/schedules/?page=2#table"' in first
     assert 'rel="prev"' not in first
     assert re.findall(r">(Number \d+)</a>", second) == ["Number 50", "Number 51"]
     assert "51 to 52 of 52" in second
-    assert 'rel="prev" href="/schedules/?page=1"' in second
+    assert 'rel="prev" href="/schedules/?page=1#table"' in second
     assert 'rel="next"' not in second
     assert "Number" not in beyond
     assert "Show all" in beyond

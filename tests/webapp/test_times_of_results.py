@@ -1,6 +1,7 @@
 """Results are found by when they were asked for: by a word, or between exact moments on the reader's clock."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -80,6 +81,20 @@ def test_the_list_is_filtered_by_times(alice, make_job, make_result):
     csv = text(alice.get("/results/results.csv", query_string={"until": since}))
     assert "Old" in csv
     assert "Hours" not in csv
+
+
+def test_without_a_browser_that_tells_its_zone_times_are_read_as_they_are_shown(
+    app, alice, make_job, make_result, monkeypatch
+):
+    made = app.extensions["errand"]
+    zurich = replace(made.settings, time_zone="Europe/Zurich")
+    monkeypatch.setitem(app.extensions, "errand", replace(made, settings=zurich))
+    make_result(make_job("Noon"), created_at=NOON)
+    typed = "/results/?since=2026-01-31T11:30&until=2026-01-31T12:30"
+    page = text(alice.get(typed, follow_redirects=True))
+    assert found(page) == {"Noon"}
+    assert 'title="2026-01-31 12:00:00 UTC"' in page
+    assert "on the clocks of UTC" in page
 
 
 def test_what_is_typed_on_a_clock_becomes_a_link_for_everybody(app, alice, db, make_job, make_result):
