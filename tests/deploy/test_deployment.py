@@ -279,3 +279,16 @@ def test_the_proxy_says_anew_what_it_knows_of_a_request(name: str):
     assert "proxy_request_buffering on;" in text
     # Pages hold tokens: compressed beside what others send, they could be guessed.
     assert not re.search(r"^    gzip on", text, re.MULTILINE)
+
+
+def test_the_users_of_the_units_can_be_made():
+    """systemd-sysusers makes none of them when a description has a colon: that parts the fields of passwd."""
+    lines = (DEPLOY / "systemd/errand.sysusers.conf").read_text().splitlines()
+    fields = [shlex.split(line) for line in lines if line and line[0] != "#"]
+    users = {
+        user: description for kind, user, _, *about in fields if kind == "u" for description in about[:1]
+    }
+    assert users.keys() == {"errand-web", "errand-worker"}
+    assert [description for description in users.values() if ":" in description] == []
+    for unit in UNITS:
+        assert Unit(unit)["User"][0] in users
