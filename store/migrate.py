@@ -9,12 +9,15 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, MetaData, event, make_url, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateSchema
 
 from store.models import Base
 from store.platform import make_engine
+from store.schema import misfit
 from store.settings import PROJECT_ROOT, Settings
 
 MIGRATIONS = PROJECT_ROOT / "migrations"
@@ -40,8 +43,33 @@ def downgrade_platform(url: str, revision: str = "base") -> None:
 
 
 def upgrade_data(settings: Settings, revision: str = "heads") -> None:
-    with _data_config(settings) as config:
-        command.upgrade(config, revision)
+    """Upgrade DATA. Tables of a plugin that is not used any more stay as they are. Raises PluginError."""
+    from store.plugins import PluginError
+
+    strangers: set[str] = set()
+    try:
+        with _data_config(settings) as config:
+            _upgrade_known(config, revision, strangers)
+    except DBAPIError as error:
+        if not strangers:
+            raise
+        raise PluginError(
+            f"The data database has steps that nothing here knows: {', '.join(sorted(strangers))}. If a later version of "
+            f"Errand or of a plugin made them, use that version. The database says: {error.orig}"
+        ) from error
+
+
+def _upgrade_known(config: Config, revision: str, strangers: set[str]) -> None:
+    """Do as Alembic's own command does, which gives up where it does not know how the database came to be."""
+    script = ScriptDirectory.from_config(config)
+    known = {each.revision for each in script.walk_revisions()}
+
+    def steps(at: tuple[str, ...], _context: Any) -> Any:
+        strangers.update(set(at) - known)
+        return script._upgrade_revs(revision, tuple(each for each in at if each in known))  # type: ignore[arg-type]
+
+    with EnvironmentContext(config, script, fn=steps, destination_rev=revision):
+        script.run_env()
 
 
 def downgrade_data(settings: Settings, revision: str = "base") -> None:
@@ -51,13 +79,7 @@ def downgrade_data(settings: Settings, revision: str = "base") -> None:
 
 def is_current(settings: Settings) -> bool:
     """Tell whether the PLATFORM database has the schema this code expects."""
-    script = ScriptDirectory.from_config(_config([MIGRATIONS / "versions"]))
-    return _heads(settings.database_url) == set(script.get_heads())
-
-
-def platform_revision(settings: Settings) -> str:
-    """Return the revision of the PLATFORM database; empty: it has none."""
-    return next(iter(_heads(settings.database_url)), "")
+    return not misfit(settings.database_url)
 
 
 def known_revisions() -> set[str]:

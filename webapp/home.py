@@ -12,11 +12,13 @@ from flask import (
     render_template,
     url_for,
 )
-from sqlalchemy import exists, select, text
+from sqlalchemy import exists, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from store.models import JobRecord, JobResult, JobSource, Status, User
 from store.permissions import visible
+from store.platform import SCHEMA
+from store.schema import revision_in
 from webapp import htmx, live
 from webapp.auth import allowed, current_user, polled, public, require
 from webapp.database import db, reading
@@ -91,10 +93,10 @@ def healthz() -> Response:
 @blueprint.get("/readyz")
 @public
 def readyz() -> Response:
-    ready = _database_answers() and queue_reachable(current_app.extensions["errand"].settings)
+    fault = _fault()
     return Response(
-        "ready\n" if ready else "not ready\n",
-        HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE,
+        f"{fault or 'ready'}\n",
+        HTTPStatus.SERVICE_UNAVAILABLE if fault else HTTPStatus.OK,
         mimetype="text/plain",
     )
 
@@ -111,10 +113,13 @@ def _first_job() -> JobRecord | None:
     return db.session.scalars(enabled_first.limit(1)).first()
 
 
-def _database_answers() -> bool:
+def _fault() -> str:
+    """Say what keeps the portal from working; empty: nothing."""
     try:
         with reading() as session:
-            session.execute(text("SELECT 1"))
+            behind = revision_in(session.connection()) < SCHEMA
     except SQLAlchemyError:
-        return False
-    return True
+        return "not ready"
+    if behind:
+        return "not ready: run ./errand db upgrade"
+    return "" if queue_reachable(current_app.extensions["errand"].settings) else "not ready"

@@ -8,9 +8,10 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ScalarSelect, Select, True_, case, func, select
+from sqlalchemy import ScalarSelect, Select, String, True_, cast, func, select
 from sqlalchemy.orm import aliased
 
+from store.content import ContentOf
 from store.models import FINAL, Favourite, JobRecord, JobResult, Schedule, Status
 from store.permissions import may_view, visible
 from store.text import clean_text
@@ -183,7 +184,8 @@ def read_search(arguments: Mapping[str, str]) -> str:
 def facts_of_list() -> Any:
     """Return, in one statement, what changes whenever the list of jobs does: more would be as dear as the list.
 
-    Of runs the newest that was asked for, that began and that ended; how many schedules run jobs; of the jobs, all that is shown, counted.
+    Of runs the newest that was asked for, that began and that ended; of jobs, of the schedules that run them and of the
+    reader's stars all that is shown.
     """
     runs, mine = _of_runs(), Favourite.user_id == signed_in_user().id
     active = runs(func.count()).where(JobResult.status == Status.RUNNING)
@@ -191,22 +193,31 @@ def facts_of_list() -> Any:
         runs(column).where(column.is_not(None)).order_by(column.desc()).limit(1)
         for column in (JobResult.created_at, JobResult.started_at, JobResult.finished_at)
     ]
-    flags = (
-        JobRecord.installed,
-        JobRecord.enabled,
-        JobRecord.hidden,
-        JobRecord.read_only,
-        JobRecord.approval_required,
-        JobRecord.restricted,
-        JobRecord.commit_default,
-        JobRecord.withdrawn,
+    texts = (
+        JobRecord.class_path,
+        JobRecord.name,
+        JobRecord.grouping,
+        JobRecord.description,
+        JobRecord.receives,
+        *(
+            cast(flag, String)
+            for flag in (
+                JobRecord.installed,
+                JobRecord.enabled,
+                JobRecord.hidden,
+                JobRecord.read_only,
+                JobRecord.approval_required,
+                JobRecord.restricted,
+                JobRecord.commit_default,
+                JobRecord.has_sensitive_variables,
+                JobRecord.withdrawn,
+            )
+        ),
     )
-    texts = (JobRecord.name, JobRecord.grouping, JobRecord.description, JobRecord.receives)
-    counted = [func.sum(case((flag, 1), else_=0)) for flag in flags]
-    counted += [func.sum(func.length(text)) for text in texts]
-    jobs: Select[Any] = select(func.count(), *counted)  # type: ignore[assignment]
-    starred = select(func.count()).select_from(Favourite).where(mine)
-    firing: Select[Any] = select(func.count()).select_from(Schedule).where(*_FIRES)
+    jobs: Select[Any] = select(ContentOf(*texts))
+    starred = select(ContentOf(cast(Favourite.job_id, String))).where(mine)
+    slots = (Schedule.class_path, func.coalesce(cast(Schedule.next_slot_at, String), ""))
+    firing: Select[Any] = select(ContentOf(*slots)).where(*_FIRES)
     scheduled = visible(firing, current_user(), Schedule)
     columns = [query.scalar_subquery() for query in (active, *moments, starred, scheduled)]
     query = visible(jobs.add_columns(*columns), current_user(), JobRecord, withdrawn=True)

@@ -13,9 +13,7 @@ from flask import current_app
 
 from store.identities import SignInRefused
 from store.oidc_settings import OidcSettings, is_safe_url
-
-#: For each of its answers.
-TIMEOUT_SECONDS = 5
+from worker.oidc_discovery import ADDRESSES, TIMEOUT_SECONDS, ProviderAway, discover
 
 #: While one waits for what it says of itself, others wait no longer than this.
 WAIT_SECONDS = 1.0
@@ -29,13 +27,8 @@ LEFT_ALONE_SECONDS = 3
 #: Signed with a key that the provider alone has; what it says of others (none, or our secret as the key) is not asked.
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 
-#: Where it has to be reached; and what it may have besides.
-ADDRESSES = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+#: What it may have besides what it has to.
 MORE_ADDRESSES = ("userinfo_endpoint", "end_session_endpoint")
-
-
-class ProviderAway(Exception):
-    """It does not answer, or not as a provider of OpenID Connect does. What it said instead is for the log."""
 
 
 class Provider:
@@ -110,27 +103,10 @@ class Provider:
         if time.monotonic() < self._left_alone_until:
             raise ProviderAway("It did not answer a moment ago.")
         try:
-            return self._make_client(self._discover())
+            return self._make_client(discover(self.oidc.issuer))
         except ProviderAway:
             self._left_alone_until = time.monotonic() + LEFT_ALONE_SECONDS
             raise
-
-    def _discover(self) -> dict[str, Any]:
-        import requests
-
-        address = f"{self.oidc.issuer}/.well-known/openid-configuration"
-        try:
-            answer = requests.get(address, timeout=TIMEOUT_SECONDS)
-            answer.raise_for_status()
-            said = answer.json()
-        except requests.RequestException as error:
-            raise ProviderAway(str(error)) from error
-        if not isinstance(said, dict) or not all(is_safe_url(said.get(name)) for name in ADDRESSES):
-            raise ProviderAway(f"{address} does not name {', '.join(ADDRESSES)}, all of them with https.")
-        # Whoever answers must not speak for another (OpenID Connect Discovery 4.3).
-        if str(said.get("issuer", "")).rstrip("/") != self.oidc.issuer:
-            raise ProviderAway(f"{address} is about the issuer {said.get('issuer')!r}.")
-        return said
 
     def _make_client(self, said: Mapping[str, Any]) -> Any:
         from authlib.integrations.flask_client import OAuth

@@ -17,8 +17,9 @@ from store.permissions import NotVisible
 from webapp.auth import current_user, public, session_of_request
 from webapp.database import writing
 from webapp.next_page import safe_path
-from webapp.oidc_provider import Provider, ProviderAway
+from webapp.oidc_provider import Provider
 from webapp.sign_in_page import SHOWN, SIGN_OUT_ADDRESS, sign_in_page
+from worker.oidc_discovery import ProviderAway
 
 blueprint = Blueprint("single_sign_on", __name__, url_prefix="/login/oidc")
 

@@ -23,6 +23,7 @@ from store.models.result import UNFOLLOWED
 from store.permissions import allowed
 from store.platform import Platform
 from store.settings import Settings
+from worker.authors import author_of
 from worker.failpoints import reach
 from worker.origins import Origin, Taken
 from worker.passes import keep_looking
@@ -140,8 +141,8 @@ def _submit(db: Session, settings: Settings, chain_id: UUID, result_id: UUID) ->
         raise Taken
     if chain.next_job is None:
         raise NoRun("The job that it was to run is gone.")
-    author = _author(db, chain)
-    if author is not None and chain.data and not allowed(author, "view", result):
+    author = author_of(db, chain)
+    if chain.data and not allowed(author, "view", result):
         raise NoRun(f"{author.username}, who set it up, may not see the run whose values it hands on.")
     dry = _was_dry_run(result, chain)
     if dry and chain.next_job.always_commits:
@@ -153,9 +154,7 @@ def _submit(db: Session, settings: Settings, chain_id: UUID, result_id: UUID) ->
 
     def claim(db: Session, run: JobResult) -> Sequence[JobResult]:
         # Who chose the inputs need not be whom it runs as: neither of them has the other do what they may not.
-        if author is not None and not allowed(
-            author, "run", chain.next_job, data=run.data or {}, queue=run.queue
-        ):
+        if not allowed(author, "run", chain.next_job, data=run.data or {}, queue=run.queue):
             raise NoRun(f"{author.username}, who set it up, may not run {run.name} with this.")
         # Whoever changes the chain in this moment is done before or after, not in between.
         if db.scalar(select(Chain.id).where(*same).with_for_update()) is None:
@@ -185,19 +184,6 @@ def _submit(db: Session, settings: Settings, chain_id: UUID, result_id: UUID) ->
             claim=claim,
         ),
     )
-
-
-def _author(db: Session, chain: Chain) -> User | None:
-    """Return who set it up, with the rights of this moment; None of one that is older than that is written down."""
-    if chain.set_up_by_id is None:
-        return None
-    author = db.get(User, chain.set_up_by_id)
-    if author is None or not author.active:
-        name = author.username if author is not None else "Who set it up"
-        raise NoRun(
-            f"{name} may not do anything any more: somebody else who may run both jobs has to save it."
-        )
-    return author
 
 
 def _was_dry_run(result: JobResult, chain: Chain) -> bool:

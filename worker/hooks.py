@@ -16,8 +16,10 @@ from sqlalchemy.orm import Session, joinedload
 
 from store.changes import mark_taken, waiting_changes
 from store.models import Hook, JobResult, User, now
+from store.permissions import allowed
 from store.platform import Platform
 from store.settings import Settings
+from worker.authors import author_of
 from worker.failpoints import reach
 from worker.lookups import open_data
 from worker.origins import Origin, Taken
@@ -120,12 +122,15 @@ def _run(settings: Settings, platform: Platform, hook_id: UUID, change: Row[Any]
 def _submit(db: Session, settings: Settings, hook: Hook, change: Row[Any]) -> None:
     if hook.job is None:
         raise NoRun("The job of the hook is gone.")
+    user, author = _user(db, change), author_of(db, hook)
+    if not allowed(author, "run", hook.job):
+        raise NoRun(f"{author.username}, who set it up, may not run {hook.job.name}.")
     submit(
         db,
         settings,
         job=hook.job,
         raw={"object_change": change.id},
-        user=_user(db, change),
+        user=user,
         # Who set up the hook may run the receiver: who changes an object need not.
         permitted=True,
         commit=True,

@@ -28,6 +28,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from store.html import warm_up
 from store.models import Status
 from store.platform import Platform
+from store.schema import NOT_UPGRADED, seen_behind
 from store.settings import Settings, load_settings
 from worker.children import Children
 from worker.duty import STANDSTILL_SECONDS, Duty, Facts
@@ -117,6 +118,8 @@ class Worker(rq.Worker):
 
     def bootstrap(self, *args: Any, **kwargs: Any) -> None:
         # Here and not when it is made: RQ also makes workers only to read what it says of them.
+        if seen_behind(self.settings.database_url):
+            raise SystemExit(NOT_UPGRADED)
         children = Children(self.settings, self.name, adopt=True)
         children.start()
         warm_up()

@@ -13,6 +13,7 @@ from store.models import JobResult, Queue, WorkerProcess
 from store.platform import make_engine
 from store.settings import Settings
 from tests.cli.conftest import Portal
+from tests.servers import OidcProvider
 from tests.worker.conftest import on_sqlite
 from webapp.cli import main
 from worker.checkup.databases import _reach_of_jobs, clock
@@ -116,6 +117,21 @@ def test_what_is_odd_is_a_warning(portal: Portal, at_work: None, monkeypatch: py
         "See ERRAND_SMTP_URL.",
     )
     assert (code, said["files"][0]) == (1, "bad")
+
+
+def test_the_provider_of_single_sign_on_is_asked(
+    settings: Settings, oidc_provider: OidcProvider, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("ERRAND_OIDC_CLIENT_ID", "errand")
+    monkeypatch.setenv("ERRAND_OIDC_CLIENT_SECRET", "secret")
+    for issuer, state in (
+        (oidc_provider.issuer, "ok"),
+        (f"{oidc_provider.issuer}/no-such-realm", "warn"),
+        ("http://127.0.0.1:1", "warn"),
+    ):
+        monkeypatch.setenv("ERRAND_OIDC_ISSUER", issuer)
+        found, _, advice = doctor("--instance", str(settings.instance))[1]["single sign-on"]
+        assert (found, "ERRAND_OIDC_ISSUER" in advice) == (state, state == "warn"), issuer
 
 
 def test_a_database_that_was_never_upgraded(fresh: Settings):

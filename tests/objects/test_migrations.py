@@ -1,5 +1,6 @@
 """The tables of DATA: the migrations make exactly what the models say, and take it back."""
 
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from store import migrate
 from store.objects import Data, ObjectModel, run_markers
-from store.plugins import load_plugins
+from store.plugins import PluginError, load_plugins
 
 
 @pytest.fixture
@@ -57,3 +58,22 @@ def test_an_attempt_of_a_run_leaves_one_marker_only(migrated):
         session.execute(run_markers.insert(), {**row, "attempt": 2})
         with pytest.raises(IntegrityError):
             session.execute(run_markers.insert(), row)
+
+
+def test_tables_of_a_plugin_that_is_not_used_any_more_stay_as_they_are(migrated, inventory_settings):
+    without = replace(inventory_settings, plugins=())
+    migrate.downgrade_data(inventory_settings, "errand@errand_0001")
+    migrate.upgrade_data(without)
+    assert {"errand_object_changes", "inventory_devices"} < tables(migrated)
+    assert migrate.is_data_current(without)
+    assert migrate.is_data_current(inventory_settings), "and it can be used again"
+
+
+def test_steps_of_a_later_version_are_not_taken_once_more(migrated, inventory_settings):
+    with migrated.engine.begin() as connection:
+        connection.execute(
+            text("UPDATE alembic_version SET version_num = 'later' WHERE version_num LIKE 'inv%'")
+        )
+    with pytest.raises(PluginError, match=r"steps that nothing here knows: later\."):
+        migrate.upgrade_data(inventory_settings)
+    assert "inventory_devices" in tables(migrated)

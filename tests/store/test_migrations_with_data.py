@@ -1,6 +1,6 @@
 """Migrations with data in every table: what a step does not take away is there afterwards, up and down."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,7 @@ from sqlalchemy import Connection, make_url
 
 from store import migrate
 from store.models import Base
+from store.settings import load_settings
 
 #: {table: its rows}, as the database has them.
 Rows = dict[str, list[Mapping[str, Any]]]
@@ -43,25 +44,49 @@ class Way:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._connection: Connection = config.attributes["connection"]
+        self._tables: set[str] = set(config.attributes["metadata"].tables)
         self._script = ScriptDirectory.from_config(config)
-        self.revisions = [each.revision for each in self._script.walk_revisions()][::-1]
-        self.at = "base"
+        #: From the first to the last; a later branch begins when an earlier one is at its end, or beside it.
+        self._revisions = list(self._script.walk_revisions())[::-1]
+        self._taken = 0
 
-    def go(self, revision: str) -> None:
-        """Take one step, or many."""
-        up = self.at == "base" or revision > self.at
-        steps = self._script._upgrade_revs if up else self._script._downgrade_revs
+    @property
+    def at(self) -> str:
+        return self._revisions[self._taken - 1].revision if self._taken else "base"
+
+    @property
+    def at_end(self) -> bool:
+        return self._taken == len(self._revisions)
+
+    @property
+    def at_beginning(self) -> bool:
+        return self._taken <= 1
+
+    def up(self) -> None:
+        self._go(self._script._upgrade_revs, self._revisions[self._taken].revision)
+        self._taken += 1
+
+    def down(self) -> None:
+        self._taken -= 1
+        taken_back = self._revisions[self._taken]
+        # The first step of a plugin stands on none.
+        [branch] = taken_back.branch_labels or [""]
+        before = taken_back.down_revision or f"{branch}@base"
+        self._go(self._script._downgrade_revs, str(before))
+
+    def _go(self, steps: Callable[[str, Any], Any], revision: str) -> None:
         with EnvironmentContext(
             self._config, self._script, fn=lambda at, _: steps(revision, at), destination_rev=revision
         ):
             self._script.run_env()
-        self.at = revision
 
     def rows(self) -> Rows:
         if self._connection.dialect.name == "sqlite":
             broken = self._connection.execute(sa.text("PRAGMA foreign_key_check")).all()
             assert broken == [], f"in {self.at}"
-        return {name: list(_rows_of(self._connection, name)) for name in _tables(self._connection)}
+        # The index of the search is made anew when it is gone.
+        names = sorted(self._tables & set(sa.inspect(self._connection).get_table_names()))
+        return {name: list(_rows_of(self._connection, name)) for name in names}
 
     def fill(self, rows: Rows) -> Rows:
         """Put a row into each table that has none, those first that others name; return all rows."""
@@ -76,12 +101,6 @@ class Way:
         filled = {name: list(_rows_of(self._connection, name)) for name in empty}
         assert [name for name in empty if not filled[name]] == []
         return {**rows, **filled}
-
-
-def _tables(connection: Connection) -> list[str]:
-    # The index of the search is made anew when it is gone.
-    names = sa.inspect(connection).get_table_names()
-    return sorted(name for name in names if name in Base.metadata.tables)
 
 
 def _rows_of(connection: Connection, name: str) -> Iterator[Mapping[str, Any]]:
@@ -144,26 +163,37 @@ def _same(row: Mapping[str, Any], other: Mapping[str, Any], changed: set[str]) -
 
 
 def test_what_a_step_does_not_take_away_stays(url: str):
-    """Step by step up, each with rows in all tables, and step by step down and up again."""
     with migrate._platform_config(url) as config:
-        way = Way(config)
-        way.go(way.revisions[0])
-        before = way.fill(way.rows())
-        for revision in way.revisions[1:]:
-            here = way.at
-            before = _step(way, revision, before, MEANT.get((here, revision), {}))
-            before = way.fill(before)
-        assert before.keys() == Base.metadata.tables.keys()
-        for revision in way.revisions[-2::-1]:
-            here = way.at
-            before = _step(way, revision, before, MEANT.get((here, revision), {}))
-        way.go(way.revisions[-1])
-        assert lost(before, way.rows(), {}) == []
+        assert walked(Way(config)).keys() == Base.metadata.tables.keys()
 
 
-def _step(way: Way, revision: str, before: Rows, meant: Mapping[str, set[str]]) -> Rows:
+def test_what_a_step_does_not_take_away_stays_in_the_tables_of_objects(url: str, tmp_path):
+    """The tables of Errand, and those of a plugin."""
+    given = {"DATA_DATABASE_URL": url, "ERRAND_PLUGINS": "examples.inventory"}
+    with migrate._data_config(load_settings(tmp_path / "instance", given)) as config:
+        filled = walked(Way(config))
+    assert {"errand_run_markers", "errand_object_changes", "inventory_devices"} <= filled.keys()
+
+
+def walked(way: Way) -> Rows:
+    """Go step by step up, each with rows in all tables, and step by step down and up again; return the rows at the end."""
+    way.up()
+    before = way.fill(way.rows())
+    while not way.at_end:
+        before = way.fill(_step(way, way.up, before))
+    filled = before
+    while not way.at_beginning:
+        before = _step(way, way.down, before)
+    while not way.at_end:
+        way.up()
+    assert lost(before, way.rows(), {}) == []
+    return filled
+
+
+def _step(way: Way, step: Callable[[], None], before: Rows) -> Rows:
     here = way.at
-    way.go(revision)
+    step()
     after = way.rows()
-    assert lost(before, after, meant) == [], f"from {here} to {revision}"
+    meant = MEANT.get((here, way.at), {})
+    assert lost(before, after, meant) == [], f"from {here} to {way.at}"
     return after

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import select, update
 
-from store.models import AuditRecord, Chain, ChainLink, Permission, now
+from store.models import AuditRecord, Chain, ChainLink, Hook, Permission, now
 from webapp.origins import MOST_SHOWN
 
 from .conftest import NOON, described, text
@@ -140,3 +140,39 @@ def test_the_page_of_a_run_lists_what_it_led_to(app, root, alice, db, make_job, 
     listed = text(alice.get(f"/results/?parent={first.id}"))
     assert listed.count('class="name" href="/results/') == len(made)
     assert f"After First #{first.short_id}" in listed
+
+
+def test_a_chain_or_hook_that_is_nobodys_says_so_until_somebody_saves_it(root, cast, db, make_job):
+    job, following = make_job("First"), make_job("Next", description="It hears")
+    receiver = make_job("Hears", receives="hook")
+    chain = Chain(name="Then", job_id=job.id, next_job_id=following.id, data={}, last_error="")
+    hook = Hook(name="On", job_id=receiver.id, object_types=["inventory.site"], on_create=True)
+    db.add_all([chain, hook])
+    db.commit()
+    about = {"enabled": "1"}
+    forms = {
+        f"/admin/chains/{chain.id}": {
+            "name": "Then",
+            "job": str(job.id),
+            "next_job": str(following.id),
+            "on": "completed",
+        },
+        f"/admin/hooks/{hook.id}": {
+            "name": "On",
+            "job": str(receiver.id),
+            "object_types": "inventory.site",
+            "actions": "create",
+        },
+    }
+    db.rollback()
+    for address, form in forms.items():
+        listed = address.rpartition("/")[0] + "/"
+        assert (
+            "Nobody knows who set it up" in text(root.get(address)),
+            "Problem" in text(root.get(listed)),
+        ) == (True, True)
+        assert root.post(address, {**form, **about}).status_code == 303
+        assert ("Nobody knows" in text(root.get(address)), "Problem" in text(root.get(listed))) == (
+            False,
+            False,
+        )

@@ -4,13 +4,14 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import Engine, delete, event, select
 
-from store.models import Group, Permission, Status, now
+from store.models import Group, JobRecord, Permission, Schedule, Status, now
 from tests.webapp.conftest import Browser
 from webapp import results
 from webapp.glance import COUNT_SECONDS, CROWD, SHARED_SECONDS, Glances
@@ -101,6 +102,49 @@ def test_a_page_hears_of_what_changes_and_then_of_nothing(
     make_result(job, "pending")
     assert alice.fragment(urls["/results/"]).status_code == 200
     assert alice.fragment(urls["/account/"]).status_code == 204
+
+
+def _rename(job: JobRecord, other: JobRecord, schedule: Schedule) -> None:
+    job.name = "Grest"
+
+
+def _describe(job: JobRecord, other: JobRecord, schedule: Schedule) -> None:
+    job.description, other.description = "Two", "One"
+
+
+def _switch(job: JobRecord, other: JobRecord, schedule: Schedule) -> None:
+    job.enabled, other.enabled = False, True
+
+
+def _hand_over(job: JobRecord, other: JobRecord, schedule: Schedule) -> None:
+    schedule.job_id, schedule.class_path = other.id, other.class_path
+
+
+def _postpone(job: JobRecord, other: JobRecord, schedule: Schedule) -> None:
+    assert schedule.next_slot_at
+    schedule.next_slot_at += timedelta(hours=1)
+
+
+@pytest.mark.parametrize("edit", [_rename, _describe, _switch, _hand_over, _postpone])
+def test_the_list_of_jobs_hears_of_what_leaves_all_counts_as_they_were(
+    alice: Browser, db: Any, make_job: Any, make_schedule: Any, edit: Callable[..., None]
+):
+    job, other = make_job("Greet", description="One"), make_job("Other", enabled=False, description="Two")
+    schedule = make_schedule(job)
+    url = poll_of(alice.get("/jobs/"))
+    assert alice.fragment(url).status_code == 204
+    edit(job, other, schedule)
+    db.commit()
+    assert alice.fragment(url).status_code == 200
+
+
+def test_the_list_of_jobs_hears_of_a_star_that_another_took_the_place_of(alice: Browser, make_job: Any):
+    job, other = make_job("Greet"), make_job("Other")
+    alice.post(f"/jobs/{job.class_path}/star")
+    url = poll_of(alice.get("/jobs/"))
+    alice.post(f"/jobs/{job.class_path}/unstar")
+    alice.post(f"/jobs/{other.class_path}/star")
+    assert alice.fragment(url).status_code == 200
 
 
 def test_a_filter_and_a_page_stay_what_they_are(alice: Browser, things: Any, make_result: Any):

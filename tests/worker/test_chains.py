@@ -29,6 +29,7 @@ def chain(portal: Portal, first: str, following: str, on: str = "completed", **d
             next_job_id=portal.jobs[following].id,
             on=on,
             data=data,
+            set_up_by_id=portal.cast["root"].id,
             last_error="",
         )
         db.add(made)
@@ -117,6 +118,18 @@ def test_who_set_up_a_chain_has_nobody_do_what_they_may_not_themselves(portal: P
         db.commit()
     portal.run("Passes")
     assert follow(portal) == 1
+
+
+@on_sqlite
+def test_a_chain_of_which_nobody_knows_who_set_it_up_runs_nothing(portal: Portal):
+    """It was made before that was written down."""
+    made = chain(portal, "Passes", "Chatty", lines=2)
+    with portal.platform.session() as db:
+        db.get_one(Chain, made.id).set_up_by_id = None
+        db.commit()
+    portal.run("Passes")
+    assert (follow(portal), runs_of(portal, made)) == (0, [])
+    assert "somebody who may run its jobs has to save it" in problem_of(portal, made)
 
 
 @on_sqlite

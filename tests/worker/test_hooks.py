@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from store.changes import object_changes
 from store.data import Data
-from store.models import Hook, JobRecord, JobResult, User, now
+from store.models import Hook, JobRecord, JobResult, Permission, User, now
 from worker.hooks import fire_hooks
 from worker.submit import NotRunnable, submit
 
@@ -21,7 +21,13 @@ MAKER = "inventory.manufacturer"
 
 
 def make_hook(portal: Portal, job: str = "Hears", **facts: Any) -> Hook:
-    values: dict[str, Any] = {"name": job, "object_types": [MAKER], "on_create": True, **facts}
+    values: dict[str, Any] = {
+        "name": job,
+        "object_types": [MAKER],
+        "on_create": True,
+        "set_up_by_id": portal.cast["root"].id,
+        **facts,
+    }
     with portal.platform.session() as db:
         hook = Hook(job_id=portal.jobs[job].id, **values)
         db.add(hook)
@@ -76,6 +82,36 @@ def test_a_change_runs_its_hook_once_as_who_made_it_and_a_hooks_changes_run_none
     assert fire(portal) == 0
     assert waiting(portal) == []
     assert len(runs_of(portal, hook)) == 1
+
+
+@pytest.mark.parametrize("live", ["sqlite"], indirect=True)
+def test_a_hook_runs_what_who_set_it_up_may_run_by_now(portal: Portal):
+    hook = make_hook(portal)
+
+    def refused() -> str:
+        portal.run("Change")
+        portal.run("Deletes")
+        assert (fire(portal), runs_of(portal, hook)) == (0, [])
+        return problem_of(portal, hook)
+
+    write(portal, Hook, hook.id, set_up_by_id=None)
+    assert "Nobody knows who set it up, so it has no rights and runs nothing" in refused()
+    write(portal, Hook, hook.id, set_up_by_id=portal.cast["carol"].id)
+    with portal.platform.session() as db:
+        for permission in db.scalars(select(Permission).where(Permission.kind == "job")):
+            db.delete(permission)
+        db.add(
+            Permission(
+                name="All", kind="job", actions=["view", "run"], users=[db.get(User, portal.cast["alice"].id)]
+            )
+        )
+        db.commit()
+    assert "carol, who set it up, may not run Hears." in refused()
+    write(portal, User, portal.cast["carol"].id, active=False)
+    assert "carol may not do anything any more" in refused()
+    write(portal, Hook, hook.id, set_up_by_id=portal.cast["root"].id)
+    portal.run("Change")
+    assert fire(portal) == 1
 
 
 def test_what_is_deleted_is_none(portal: Portal):

@@ -139,7 +139,7 @@ class UnusableSettings(click.ClickException):
     exit_code = 2
 
 
-_instance_option = click.option(
+instance_option = click.option(
     "--instance",
     type=click.Path(file_okay=False, path_type=Path),
     envvar="ERRAND_INSTANCE",
@@ -154,7 +154,7 @@ def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
     Goes below `@group.command()`. A SettingsError, also a later one, ends the command with exit code 2.
     """
 
-    @_instance_option
+    @instance_option
     @wraps(command)
     def with_instance(instance: Path | None, **options: Any) -> Any:
         makes = command.__name__ in MAKE_AN_INSTANCE
@@ -221,7 +221,7 @@ def with_place(command: Callable[..., Any]) -> Callable[..., Any]:
         metavar="NAME",
         help="Here: as whom.  [default: ERRAND_USER, or the only superuser]",
     )
-    @_instance_option
+    @instance_option
     @wraps(command)
     def placed(
         url: str | None, token: str | None, username: str | None, instance: Path | None, **options: Any

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from webapp.cli import with_settings
-from webapp.cli.platform import clear_errors, upgraded
+from webapp.cli.platform import clear_errors
 
 if TYPE_CHECKING:
     from store.settings import Settings
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 def backup(settings: "Settings", file: Path) -> None:
     """Write both databases, keys and files to FILE, while the portal goes on.
 
+    It works before ./errand db upgrade, too: what an older version left is written as it is.
+
     Whoever has the file has all secrets of the portal: keep it where nobody else can read it. On PostgreSQL this needs
     pg_dump.
     """
     from worker.backup import BackupError, make
 
-    with upgraded(settings):
+    with clear_errors():
         try:
             manifest = make(settings, file)
         except BackupError as error:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from webapp.cli import _instance_option, clear_settings
+from webapp.cli import clear_settings, instance_option
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -88,7 +88,7 @@ def bots_scheduler() -> None:
 @click.option("--certificate", type=_FILE, help="A PEM file with the certificate and its key: serve by TLS.")
 @click.option("--htpasswd", type=_FILE, help="Users and their passwords, hashed with bcrypt.")
 @click.option("--no-venv-cache", "-c", is_flag=True, hidden=True)
-@_instance_option
+@instance_option
 def run(instance: Path | None, **given: Any) -> None:
     """Run everything: web, workers, scheduler, and where none is given Redis.
 
@@ -241,7 +241,7 @@ _data_option = click.option(
 @bots_scheduler.command()
 @_yes_option
 @_data_option
-@_instance_option
+@instance_option
 def clean(instance: Path | None, data_dir: Path | None, yes: bool) -> None:
     """Delete what was kept: the SQLite databases, and all data files."""
     _remove(instance, data_dir, yes=yes, more=())
@@ -250,7 +250,7 @@ def clean(instance: Path | None, data_dir: Path | None, yes: bool) -> None:
 @bots_scheduler.command()
 @_yes_option
 @_data_option
-@_instance_option
+@instance_option
 def reset(instance: Path | None, data_dir: Path | None, yes: bool) -> None:
     """Delete what was kept, and what the instance remembers of options. The environment in .venv stays."""
     _remove(instance, data_dir, yes=yes, more=("settings.json",))

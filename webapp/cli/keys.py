@@ -1,10 +1,11 @@
 """`./errand keys`: what workers open sealed inputs with."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from webapp.cli import with_settings
+from webapp.cli import instance_option, with_settings
 from webapp.cli.platform import platform_session
 
 if TYPE_CHECKING:
@@ -35,9 +36,9 @@ def list_keys(settings: "Settings") -> None:
 
 
 @keys.command()
-@with_settings
-def make(_settings: "Settings") -> None:
-    """Print a new private key, for WORKER_KEY. Nothing is changed."""
+@instance_option
+def make(instance: Path | None) -> None:
+    """Print a new private key, for WORKER_KEY. Nothing is changed, and there need not be an instance yet."""
     from worker.keyring import make_key
 
     click.echo(make_key())

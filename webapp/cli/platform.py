@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from store.platform import Platform
     from store.settings import Settings
 
-NOT_UPGRADED = "The database does not have the tables this version needs: run ./errand db upgrade"
-
 
 @contextmanager
 def platform_session(settings: "Settings") -> "Iterator[Session]":
@@ -42,12 +40,20 @@ def open_platform(settings: "Settings") -> "Iterator[Platform]":
 @contextmanager
 def upgraded(settings: "Settings") -> Iterator[None]:
     """Give a sentence also where the database is not of this version."""
-    from store.migrate import is_current
+    from store.schema import misfit
 
     with clear_errors():
-        if not is_current(settings):
-            raise click.ClickException(NOT_UPGRADED)
+        if why := misfit(settings.database_url):
+            raise click.ClickException(why)
         yield
+
+
+def refuse_behind(settings: "Settings") -> None:
+    """End what is about to begin for long on a database that was not upgraded."""
+    from store.schema import NOT_UPGRADED, seen_behind
+
+    if seen_behind(settings.database_url):
+        raise click.ClickException(NOT_UPGRADED)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from webapp.cli import with_settings
-from webapp.cli.platform import clear_errors
+from webapp.cli.platform import clear_errors, refuse_behind
 from webapp.cli.supervisor import Program, Supervisor
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ SETTLE_SECONDS = 4
 def web(settings: "Settings", host: str, port: int) -> None:
     """Serve the pages and the JSON API (gunicorn; GUNICORN_CMD_ARGS may add to its settings)."""
     check_host(host, settings.https)
+    refuse_behind(settings)
     hand_on(settings)
     if os.environ.pop("WORKER_KEY", None):
         # Whoever takes requests only closes boxes. Begun anew, as the kernel shows what a process was begun with.
@@ -203,6 +204,7 @@ def work(
     load_rules(settings.redaction_file)
     known_secrets(settings)
     private_keys(settings)
+    refuse_behind(settings)
     hand_on(settings)
     if count > 1:
         more = ["--name", name, "--labels", ",".join(labels)]
@@ -332,6 +334,7 @@ def scheduler(settings: "Settings") -> None:
     """Watch over runs and put right what was lost."""
     from worker.scheduler import main
 
+    refuse_behind(settings)
     hand_on(settings)
     main(settings)
 

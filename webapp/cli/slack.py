@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from webapp.cli import with_settings
+from webapp.cli.platform import refuse_behind
 from webapp.cli.processes import end_on_signals, hand_on
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def slack(settings: "Settings") -> None:
     """
     if not settings.slack.bot_token or not settings.slack.app_token:
         raise click.ClickException("Set SLACK_BOT_TOKEN and SLACK_APP_TOKEN first: docs/slack.md says how.")
+    refuse_behind(settings)
     hand_on(settings)
     end_on_signals()
     listen(settings)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
-from store.migrate import platform_revision
 from store.models import now
+from store.schema import revision_of
 from store.settings import Settings, remember, remembered
 from worker.backup.archive import (
     DATA_FILES,
@@ -68,7 +68,9 @@ def last_backup(settings: Settings) -> tuple[datetime, str] | None:
 
 def _gather(settings: Settings, folder: Path) -> tuple[dict[str, Path], Manifest]:
     made_at, parts, databases = now(), dict[str, Path](), dict[str, dict[str, str]]()
-    revision = platform_revision(settings)
+    revision = revision_of(settings.database_url)
+    if not revision:
+        raise BackupError("There is nothing to back up: the platform's database has no tables yet.")
     for name, url in (("platform", settings.database_url), ("data", settings.data_database_url)):
         kind, schema = kind_of(url), schema_of(url)
         member = f"{name}.{'sqlite' if kind == 'sqlite' else 'dump'}"

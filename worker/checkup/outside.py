@@ -1,4 +1,4 @@
-"""What lies outside of the portal, as far as it is configured: files, mail, Slack, git."""
+"""What lies outside of the portal, as far as it is configured: files, mail, Slack, single sign-on, git."""
 
 import io
 import shutil
@@ -14,6 +14,7 @@ from store.slack_settings import SlackSettings
 from store.urls import without_password
 from worker import channels, mail
 from worker.checkup.finding import BAD, OK, WARN, Finding
+from worker.oidc_discovery import ProviderAway, discover
 from worker.sending import Trouble, Undeliverable
 from worker.slack.client import NotTaken, make_client, taken
 
@@ -26,6 +27,8 @@ def outside(settings: Settings, platform: Platform) -> Iterator[Finding]:
         yield _told("slack", lambda: channels.greet_slack(settings.notices), "See SLACK_BOT_TOKEN.")
     if settings.slack.bot_token:
         yield slack_commands(settings.slack)
+    if settings.oidc:
+        yield sign_on(settings.oidc.issuer)
     yield from git(platform)
 
 
@@ -63,6 +66,15 @@ def files(settings: Settings, platform: Platform) -> Finding:
     if not whole:
         return Finding("files", BAD, f"{place} gives back something else than it was given.")
     return Finding("files", OK, f"kept in {place}")
+
+
+def sign_on(issuer: str) -> Finding:
+    try:
+        discover(issuer)
+    except ProviderAway as error:
+        advice = "See ERRAND_OIDC_ISSUER (docs/people.md); meanwhile ./errand user link NAME lets people in."
+        return Finding("single sign-on", WARN, str(error), advice)
+    return Finding("single sign-on", OK, f"{issuer} answers")
 
 
 def git(platform: Platform) -> Iterator[Finding]:

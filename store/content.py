@@ -1,0 +1,32 @@
+"""What stands in many rows, told so that it differs whenever any of it does."""
+
+from typing import Any
+
+from sqlalchemy import String
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+
+class ContentOf(FunctionElement[str]):
+    """An aggregate of text columns, none of them null: SQLite gives all of it, PostgreSQL a digest."""
+
+    inherit_cache = True
+    type = String()
+
+
+@compiles(ContentOf, "sqlite")
+def _content_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    # In whichever order it comes to the rows: as long as nothing changes, that stays the same, too.
+    return f"group_concat({_joined(element, compiler, **options)}, char(31))"
+
+
+@compiles(ContentOf)
+def _content(element: Any, compiler: Any, **options: Any) -> str:
+    joined = _joined(element, compiler, **options)
+    return f"md5(string_agg({joined}, chr(31) ORDER BY {joined}))"
+
+
+def _joined(element: Any, compiler: Any, **options: Any) -> str:
+    # By a sign that stands in no text.
+    between = "char(31)" if compiler.dialect.name == "sqlite" else "chr(31)"
+    return f" || {between} || ".join(compiler.process(each, **options) for each in element.clauses)
