@@ -17,6 +17,7 @@ from store.permissions import NotVisible, visible
 from webapp.auth import allowed, current_user, require, signed_in_user
 from webapp.database import db
 from webapp.formats import age, plural
+from webapp.frame import LOST_IS_NEWS
 from webapp.live import Live, Region, region
 from webapp.looks import Look
 from webapp.queue_history import last_day
@@ -60,10 +61,9 @@ FULL = (
     "is room: raise its maxmemory, or have Errand alone use it."
 )
 
-#: How long those who are gone are shown, and how long a loss counts as a problem.
+#: How long those who are gone are shown.
 STOPPED_SHOWN = timedelta(minutes=5)
 LOST_SHOWN = timedelta(hours=1)
-LOST_IS_NEWS = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,7 @@ def test_all_that_match_are_counted_and_canceled_in_slices(root, db, make_job, m
         make_result(job, status, created_at=NOON + timedelta(minutes=number))
     db.rollback()
     page = text(root.get("/results/bulk/?act=cancel&all=1"))
+    assert "for as long as its page is open" in page
     assert counts(page) == {"Queued": 4, "Running": 1, "Needs approval": 1, "Ended already.": 1}
     assert "Cancel: 6 results?" in page
     # What comes to match after the count is left alone.

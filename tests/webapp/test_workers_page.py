@@ -141,6 +141,9 @@ def test_a_lost_worker_is_a_problem_with_the_run_it_had(
     assert "Lost" in line(page, "w-2")
     # This instance's Redis is not running: that is the other one.
     assert "2 problems" in page
+    # Every page says so at its side, and its polls do.
+    for page in (text(alice.get("/jobs/")), text(alice.fragment("/now"))):
+        assert re.search(r'<span class="n is-bad" id="n-lost"[^>]* aria-label="1 lost">1</span>', page)
 
 
 def test_those_who_are_gone_are_shown_for_a_while(alice, be, platform, db):
@@ -158,6 +161,7 @@ def test_those_who_are_gone_are_shown_for_a_while(alice, be, platform, db):
     assert "long" not in words(page)
     # A loss of half an hour ago is no news any more.
     assert "lost has not been heard from" not in page
+    assert re.search(r'<span class="n is-bad" id="n-lost" hidden>', page)
 
 
 def test_a_worker_without_a_beat_is_silent_before_anybody_finds_it_lost(alice, be, db):
