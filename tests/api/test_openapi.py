@@ -50,6 +50,15 @@ def test_every_answer_is_as_it_says(app, who, request, make_token, hello, make_r
     assert answers & {403, 404, 422}
 
 
+def test_what_is_given_in_other_forms_than_json_is_said(app):
+    paths = document(app)["paths"]
+    entries = paths["/api/v1/results/{result_id}/entries"]["get"]["responses"]
+    assert entries["200"]["content"].keys() == {"application/json", "application/x-ndjson", "text/plain"}
+    report = paths["/api/v1/results/{result_id}/report"]["get"]["responses"]
+    assert len(report["200"]["content"]) > 1
+    assert "206" not in {*entries, *report}
+
+
 def test_no_two_shapes_have_one_name(app):
     """The document would have one of them only."""
     modules = [

@@ -99,6 +99,17 @@ def test_a_full_disk_is_said(call, db, monkeypatch):
     assert answer.json["detail"].startswith("There is no room left for files")
 
 
+def test_a_part_without_a_name_is_refused(call, db):
+    body = "".join(
+        f"--x\r\nContent-Disposition: form-data{name}\r\n\r\na\r\n" for name in ("", '; name="note"')
+    )
+    sent = {"data": f"{body}--x--\r\n".encode(), "content_type": "multipart/form-data; boundary=x"}
+    for headers in ({}, {"Idempotency-Key": "k-1"}):
+        answer = call("POST", RUN, headers=headers, **sent)
+        assert (answer.status_code, answer.json["detail"]) == (400, "A part of the body has no name.")
+    assert stored(db) == []
+
+
 def test_json_carries_no_file(call, db):
     answer = call("POST", RUN, json={"data": {"table": "aGVsbG8="}})
     assert (answer.status_code, answer.json["errors"]) == (422, {"table": ["Choose a file."]})

@@ -200,6 +200,8 @@ def parts() -> tuple[dict[str, list[str]], dict[str, list[FileStorage]]]:
     request.__dict__["files"] = files
     if not texts and not files and not request.content_length:
         raise BadRequest("The body is empty; even one without parts ends with a boundary.")
+    if None in texts or None in files:
+        raise BadRequest("A part of the body has no name.")
     return texts.to_dict(flat=False), files.to_dict(flat=False)
 
 

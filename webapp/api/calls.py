@@ -75,12 +75,14 @@ def call(
     body: type[Body] | None = None,
     takes: Mapping[str, Mapping[str, Any]] | None = None,
     answers: Mapping[int, Any],
+    also: Content | None = None,
     tag: str,
     headers: Sequence[str] = (),
 ) -> Callable[[View], View]:
     """Make a function a call. It gets its `query`, its `body` if it takes one, and what its address has.
 
     answers: by status a typed dictionary, None for no content, or Content.
+    also: what a 200 may be in place of JSON.
     takes: {media type: schema} of a body that the function reads itself.
     headers: names of headers that it heeds.
     """
@@ -109,7 +111,8 @@ def call(
 
         # Found by it, and never called: it would read answers whole that are sent in pieces.
         view.__wrapped__ = documented
-        view.contents = {s: each.kinds for s, each in answers.items() if isinstance(each, Content)}  # type: ignore[attr-defined]
+        contents = {s: each.kinds for s, each in answers.items() if isinstance(each, Content)}
+        view.contents = contents if also is None else {**contents, 200: also.kinds}  # type: ignore[attr-defined]
         view.takes, view.headers = takes or {}, headers  # type: ignore[attr-defined]
         return view
 

@@ -39,7 +39,7 @@ class Entries(Listing):
     )
 
 
-@call(query=Entries, answers={200: shapes.EntryPage, 206: Content(*_FORMS)}, tag="results")
+@call(query=Entries, answers={200: shapes.EntryPage}, also=Content(*_FORMS), tag="results")
 def entries(query: Entries, result_id: str) -> Any:
     """List the entries of a run in the order they were logged.
 

@@ -27,7 +27,7 @@ class Asked(Query):
     table: Number = Field(1, description="Which table becomes CSV; the first is 1.")
 
 
-@call(query=Asked, answers={200: shapes.ReportShape, 206: Content(*_FORMS)}, tag="results")
+@call(query=Asked, answers={200: shapes.ReportShape}, also=Content(*_FORMS), tag="results")
 def report(query: Asked, result_id: str) -> Any:
     """Give the report of a run: what its job has put together beside the log.
 
