@@ -134,6 +134,26 @@ def test_the_provider_of_single_sign_on_is_asked(
         assert (found, "ERRAND_OIDC_ISSUER" in advice) == (state, state == "warn"), issuer
 
 
+def test_a_file_that_is_no_database_is_told_with_the_way_out(settings: Settings):
+    (settings.instance / "errand.db").write_bytes(b"no database" * 100)
+    code, said = doctor("--instance", str(settings.instance))
+    state, says, advice = said["database"]
+    assert (code, state, says.endswith("cannot be used: file is not a database")) == (1, "bad", True)
+    assert advice == "Put the last backup in its place: ./errand restore FILE --force"
+    for command in (("user", "list"), ("scheduler",), ("web",)):
+        outcome = CliRunner().invoke(main, [*command, "--instance", str(settings.instance)])
+        assert outcome.output == "Error: The database cannot be used: file is not a database\n"
+        assert outcome.exit_code == 1
+
+
+def test_a_worker_key_that_is_none_hides_nothing_else(portal: Portal):
+    assert CliRunner().invoke(main, ["keys", "rotate"]).exit_code == 0
+    (portal.settings.instance / "worker_key").write_bytes(b"\xff\xfe")
+    said = doctor()[1]
+    assert said["worker key"][::2] == ("bad", "Workers need it whole, as a file of their own user.")
+    assert "search" in said
+
+
 def test_a_database_that_was_never_upgraded(fresh: Settings):
     code, said = doctor("--instance", str(fresh.instance))
     assert (code, said["database"][::2]) == (1, ("bad", "./errand db upgrade"))

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from store.entry_search import entry_index
 from store.models import GitSource, JobResult, LoadError, Schedule, TallyPlace, WorkerProcess, now
 from store.platform import Platform
-from store.settings import Settings
+from store.settings import Settings, SettingsError
 from worker.backup import last_backup
 from worker.checkup.finding import BAD, OK, WARN, Finding
 from worker.keyring import what_is_missing
@@ -135,7 +135,12 @@ def sources(db: Session) -> Iterator[Finding]:
 
 
 def keys(db: Session, settings: Settings) -> Finding:
-    if missing := what_is_missing(db, settings):
+    try:
+        missing = what_is_missing(db, settings)
+    except SettingsError as error:
+        advice = "Workers need it whole, as a file of their own user."
+        return Finding("worker key", BAD, str(error), advice)
+    if missing:
         return Finding("worker key", WARN, missing, "Copy the file worker_key here, or set WORKER_KEY.")
     return Finding("worker key", OK, "what is sealed can be opened here")
 
