@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 #: The newest revision in migrations/versions: what this code expects to find in the database.
@@ -112,6 +112,12 @@ def is_full(error: OperationalError) -> bool:
     """Tell whether the database could not store something for want of room on its disk."""
     code = getattr(error.orig, "sqlite_errorcode", None) or getattr(error.orig, "sqlstate", None)
     return code in (sqlite3.SQLITE_FULL, POSTGRES_FULL)
+
+
+def is_damaged(error: DatabaseError) -> bool:
+    """Tell whether the file of a database is none, or no longer whole."""
+    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 
 
 class Platform:

@@ -444,8 +444,10 @@ def _secret_key(environ: Mapping[str, str]) -> str:
 def _own_secret_key(folder: Path) -> str:
     path = folder / "secret_key"
     try:
-        # "x": two processes that start at once agree on the key of whichever came first.
-        write_privately(path, secrets.token_urlsafe(48), exclusive=True)
+        # Where there is one, the folder need not be writable: commands that only read work there, too.
+        if not path.exists():
+            # "x": two processes that start at once agree on the key of whichever came first.
+            write_privately(path, secrets.token_urlsafe(48), exclusive=True)
     except FileExistsError:
         pass
     except OSError as error:
@@ -453,7 +455,9 @@ def _own_secret_key(folder: Path) -> str:
     try:
         key = path.read_text("utf-8").strip()
     except OSError as error:
-        raise SettingsError(f"The secret key in {path} cannot be read: {error.strerror}.") from error
+        raise SettingsError(
+            f"The secret key in {path} cannot be read: {error.strerror}. Do this as the user whose file it is."
+        ) from error
     if len(key) < SHORTEST_SECRET_KEY:
         raise SettingsError(f"The secret key in {path} is too short. Remove the file to have a new one made.")
     return key

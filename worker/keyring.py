@@ -68,7 +68,8 @@ def private_keys(settings: Settings, environ: Mapping[str, str] = os.environ) ->
     except FileNotFoundError:
         return []
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"The worker key in {path} cannot be read: {error}.") from error
+        said = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise SettingsError(f"The worker key in {path} cannot be read: {said}.") from error
     place = VARIABLE if given.split() else str(path)
     return [_decoded(word, place) for word in words]
 

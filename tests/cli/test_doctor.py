@@ -3,13 +3,14 @@
 import dataclasses
 import json
 import os
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import make_url
+from sqlalchemy import make_url, update
 
-from store.models import JobResult, Queue, WorkerProcess
+from store.models import JobResult, Queue, WorkerProcess, now
 from store.platform import make_engine
 from store.settings import Settings
 from tests.cli.conftest import Portal
@@ -132,6 +133,44 @@ def test_the_provider_of_single_sign_on_is_asked(
         monkeypatch.setenv("ERRAND_OIDC_ISSUER", issuer)
         found, _, advice = doctor("--instance", str(settings.instance))[1]["single sign-on"]
         assert (found, "ERRAND_OIDC_ISSUER" in advice) == (state, state == "warn"), issuer
+
+
+def test_those_who_were_never_heard_of_again_are_counted(portal: Portal, at_work: None):
+    for number in range(30):
+        row = Presence(
+            portal.platform, kind="worker", name=f"old-{number:02}", queues=[], process=this_process()
+        )
+        row.enter()
+    long_ago = now() - timedelta(days=3)
+    with portal.platform.session() as db:
+        old = WorkerProcess.name.startswith("old-")
+        db.execute(update(WorkerProcess).where(old).values(seen_at=long_ago, version="0.0.9"))
+        db.commit()
+    said = doctor()[1]
+    assert said["lost workers"][1].endswith(
+        ": " + ", ".join(f"old-{n:02}" for n in range(10)) + " and 20 more."
+    )
+    assert "versions" not in said, "whoever is gone is of no version"
+
+
+def test_a_file_that_is_no_database_is_told_with_the_way_out(settings: Settings):
+    (settings.instance / "errand.db").write_bytes(b"no database" * 100)
+    code, said = doctor("--instance", str(settings.instance))
+    state, says, advice = said["database"]
+    assert (code, state, says.endswith("cannot be used: file is not a database")) == (1, "bad", True)
+    assert advice == "Put the last backup in its place: ./errand restore FILE --force"
+    for command in (("user", "list"), ("scheduler",), ("web",)):
+        outcome = CliRunner().invoke(main, [*command, "--instance", str(settings.instance)])
+        assert outcome.output == "Error: The database cannot be used: file is not a database\n"
+        assert outcome.exit_code == 1
+
+
+def test_a_worker_key_that_is_none_hides_nothing_else(portal: Portal):
+    assert CliRunner().invoke(main, ["keys", "rotate"]).exit_code == 0
+    (portal.settings.instance / "worker_key").write_bytes(b"\xff\xfe")
+    said = doctor()[1]
+    assert said["worker key"][::2] == ("bad", "Workers need it whole, as a file of their own user.")
+    assert "search" in said
 
 
 def test_a_database_that_was_never_upgraded(fresh: Settings):

@@ -1,6 +1,7 @@
 """The command line itself: help without imports, settings, what each command refuses."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -68,8 +69,15 @@ def test_unknown_command_is_said():
     assert "No such command 'no-such-command'" in done.stderr
 
 
-def test_burst_worker_without_redis_is_one_sentence(tmp_path):
-    done = run_cli("worker", "--instance", str(tmp_path), "--burst", REDIS_URL="redis://127.0.0.1:1/0")
+@pytest.fixture
+def upgraded(tmp_path: Path, migrated_sqlite: Path) -> Path:
+    """An instance whose database a worker may begin with."""
+    shutil.copy(migrated_sqlite / "errand.db", tmp_path)
+    return tmp_path
+
+
+def test_burst_worker_without_redis_is_one_sentence(upgraded):
+    done = run_cli("worker", "--instance", str(upgraded), "--burst", REDIS_URL="redis://127.0.0.1:1/0")
     assert done.returncode == 1
     assert done.stderr == (
         "Error: The Redis named in REDIS_URL, redis://127.0.0.1:1/0, cannot be used: "
@@ -77,8 +85,8 @@ def test_burst_worker_without_redis_is_one_sentence(tmp_path):
     )
 
 
-def test_worker_waits_for_redis(tmp_path):
-    command = [sys.executable, "-P", "-m", "webapp.cli", "worker", "--instance", str(tmp_path)]
+def test_worker_waits_for_redis(upgraded):
+    command = [sys.executable, "-P", "-m", "webapp.cli", "worker", "--instance", str(upgraded)]
     environment = {"PYTHONPATH": str(PROJECT_ROOT), "REDIS_URL": "redis://127.0.0.1:1/0"}
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
         said = process.stderr.readline()

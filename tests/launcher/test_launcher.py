@@ -289,22 +289,42 @@ def open_folder() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-def test_unwritable_folder_is_said(open_folder):
-    clone = Clone(open_folder)
+def run_as_somebody(clone: Clone) -> "subprocess.CompletedProcess[str]":
+    """Run the launcher as one who may not write to its folder."""
     clone.project.chmod(0o555)
-    # Root may write everywhere, so the launcher is run as somebody else.
+    # Root may write everywhere.
     somebody = {"user": 65534, "group": 65534, "extra_groups": []} if os.getuid() == 0 else {}
     done = subprocess.run(
         [str(clone.launcher), "up"],
-        cwd=open_folder,
+        cwd=clone.project.parent,
         env=clone.environment(),
         capture_output=True,
         text=True,
         **somebody,
     )
     clone.project.chmod(0o755)
+    return done
+
+
+def test_unwritable_folder_is_said(open_folder):
+    clone = Clone(open_folder)
+    done = run_as_somebody(clone)
     assert done.returncode == 1
     assert f"The folder {clone.project} is not writable" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_python_that_only_its_owner_may_run_is_said(open_folder):
+    """As where root has installed with a Python below /root."""
+    clone = Clone(open_folder)
+    home = open_folder / "home"
+    home.mkdir(mode=0o700)
+    python = clone.project / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(home / "python3")
+    done = run_as_somebody(clone)
+    assert done.returncode == 1
+    assert f"was made with {home / 'python3'}, which you may not run" in done.stderr
     assert done.stderr.count("\n") == 1
 
 

@@ -33,6 +33,7 @@ def test_the_secret_key_is_made_once_and_is_private(tmp_path: Path):
     assert load_settings(tmp_path, {}).secret_key == first.secret_key
     assert stat.S_IMODE((tmp_path / "secret_key").stat().st_mode) == 0o600
     assert load_settings(tmp_path, {"SECRET_KEY": "k" * 30}).secret_key == "k" * 30
+    assert [path.name for path in tmp_path.iterdir()] == ["secret_key"], "nothing is written beside it"
 
 
 def test_the_environment_decides(tmp_path: Path):

@@ -52,22 +52,26 @@ def refuse_behind(settings: "Settings") -> None:
     """End what is about to begin for long on a database that was not upgraded."""
     from store.schema import NOT_UPGRADED, seen_behind
 
-    if seen_behind(settings.database_url):
-        raise click.ClickException(NOT_UPGRADED)
+    with clear_errors():
+        if seen_behind(settings.database_url):
+            raise click.ClickException(NOT_UPGRADED)
 
 
 @contextmanager
 def clear_errors() -> Iterator[None]:
     """Give a sentence where the database cannot be used, or a plugin."""
-    from sqlalchemy.exc import OperationalError
+    from sqlalchemy.exc import DatabaseError, OperationalError
 
+    from store.platform import is_damaged
     from store.plugins import PluginError
 
     try:
         yield
     except PluginError as error:
         raise click.ClickException(str(error)) from error
-    except OperationalError as error:
+    except DatabaseError as error:
+        if not isinstance(error, OperationalError) and not is_damaged(error):
+            raise
         raise click.ClickException(f"The database cannot be used: {_first_line(error)}") from error
 
 

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, make_url, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from jobs.files import in_units
 from store.migrate import is_current, is_data_current
-from store.platform import make_engine
+from store.platform import is_damaged, make_engine
 from store.settings import Settings
 from store.urls import without_password
 from worker.checkup.finding import BAD, OK, WARN, Finding
@@ -66,12 +66,21 @@ def _one(part: str, url: str, current: Callable[[Settings], bool], settings: Set
             folder = Path(str(engine.url.database)).parent
             if folder.exists() and folder.stat().st_dev != settings.instance.stat().st_dev:
                 yield disk(f"{part} disk", folder)
-    except OperationalError as error:
+    except DatabaseError as error:
         said = str(error.orig).strip().partition("\n")[0]
-        advice = "See that the server runs and lets this machine in, and that the address is right."
-        yield Finding(part, BAD, f"{without_password(url)} cannot be used: {said}", advice)
+        yield Finding(part, BAD, f"{without_password(url)} cannot be used: {said}", _advice(engine, error))
     finally:
         engine.dispose()
+
+
+def _advice(engine: Engine, error: DatabaseError) -> str:
+    if engine.dialect.name != "sqlite":
+        return "See that the server runs and lets this machine in, and that the address is right."
+    if is_damaged(error):
+        return "Put the last backup in its place: ./errand restore FILE --force"
+    return (
+        "See that the file and its folder are this user's, who writes to both: ls -la shows whose they are."
+    )
 
 
 def _looked_at(part: str, engine: Engine, current: Callable[[], bool]) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from store.entry_search import entry_index
 from store.models import GitSource, JobResult, LoadError, Schedule, TallyPlace, WorkerProcess, now
 from store.platform import Platform
-from store.settings import Settings
+from store.settings import Settings, SettingsError
 from worker.backup import last_backup
 from worker.checkup.finding import BAD, OK, WARN, Finding
 from worker.keyring import what_is_missing
@@ -26,6 +26,9 @@ KEEPS_UP = timedelta(minutes=1)
 #: What is due for longer, nobody removes; and what ended longer ago, nobody has counted.
 REMOVES = timedelta(days=1)
 COUNTS = timedelta(minutes=5)
+
+#: More are only counted.
+MOST_NAMES = 10
 
 #: A backup that is older is worth a word.
 FRESH = timedelta(days=2)
@@ -51,8 +54,7 @@ def running(settings: Settings, platform: Platform) -> Iterator[Finding]:
 def workers(rows: Sequence[WorkerProcess]) -> Iterator[Finding]:
     here = [row for row in rows if row.kind == WORKER and row.here and not is_silent(row)]
     if here:
-        names = f"{len(here)} here: " + ", ".join(row.name for row in here[:10])
-        yield Finding("workers", OK, names + (" ..." if len(here) > 10 else ""))
+        yield Finding("workers", OK, f"{len(here):,} here: {_some([row.name for row in here])}")
     else:
         yield Finding("workers", BAD, "There is none, so nothing is executed.", START[WORKER])
     yield from _lost(rows)
@@ -63,17 +65,24 @@ def _lost(rows: Sequence[WorkerProcess]) -> Iterator[Finding]:
     silent = [row.name for row in rows if is_silent(row)]
     lost = [row.name for row in rows if row.state == LOST and row.ended_at and row.ended_at > now() - NEWS]
     if silent or lost:
-        says = f"Not heard from, or lost within the hour: {', '.join([*silent, *lost])}."
+        says = f"Not heard from, or lost within the hour: {_some([*silent, *lost])}."
         yield Finding("lost workers", WARN, says, "See their logs, and the memory of their machines.")
 
 
 def _of_other_versions(rows: Sequence[WorkerProcess]) -> Iterator[Finding]:
     others = [
-        f"{row.name} {row.version or '(unknown)'}" for row in rows if row.here and row.version != version()
+        f"{row.name} {row.version or '(unknown)'}"
+        for row in rows
+        if row.here and not is_silent(row) and row.version != version()
     ]
     if others:
-        says = f"This is version {version()}, but there are {', '.join(others)}."
+        says = f"This is version {version()}, but there are {_some(others)}."
         yield Finding("versions", WARN, says, "Upgrade them, and start them anew.")
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def schedulers(rows: Sequence[WorkerProcess], schedules: int) -> Finding:
@@ -135,7 +144,12 @@ def sources(db: Session) -> Iterator[Finding]:
 
 
 def keys(db: Session, settings: Settings) -> Finding:
-    if missing := what_is_missing(db, settings):
+    try:
+        missing = what_is_missing(db, settings)
+    except SettingsError as error:
+        advice = "Workers need it whole, as a file of their own user."
+        return Finding("worker key", BAD, str(error), advice)
+    if missing:
         return Finding("worker key", WARN, missing, "Copy the file worker_key here, or set WORKER_KEY.")
     return Finding("worker key", OK, "what is sealed can be opened here")
 
