@@ -36,6 +36,8 @@ class Known(NamedTuple):
     """A job as far as filters and headings need it: every page asks this of all jobs."""
 
     class_path: str
+    #: All that filters ask of it, words apart: of ten thousand jobs there are but a few kinds.
+    kind: tuple[Any, ...]
     #: How many of its runs run now.
     running: int
     #: The latest of its runs that has ended failed.
@@ -57,12 +59,6 @@ class Known(NamedTuple):
     has_sensitive_variables: bool
     receives: str
     withdrawn: bool
-
-    @property
-    def kind(self) -> tuple[Any, ...]:
-        """All that filters ask of a job, words apart: of ten thousand jobs there are but a few kinds."""
-        runs, flags = self[2:5], self[8:]
-        return (self.running > 0, *runs, *flags)
 
     @property
     def is_job_hook_receiver(self) -> bool:
@@ -143,10 +139,13 @@ def known_jobs(*, withdrawn: bool = False) -> list[Known]:
     query = visible(select(*columns), current_user(), JobRecord, withdrawn=withdrawn)
     rows = db.session.execute(query.order_by(JobRecord.grouping, JobRecord.name, JobRecord.class_path))
     running, favourites, scheduled = _running(), favourite_paths(), _scheduled()
-    return [
-        Known(path, running.get(path, 0), ended in FAILING, path in favourites, path in scheduled, *about)
-        for path, ended, *about in rows
-    ]
+    jobs = []
+    for path, ended, *about in rows:
+        going = running.get(path, 0)
+        marks = (ended in FAILING, path in favourites, path in scheduled)
+        flags = about[3:]
+        jobs.append(Known(path, (going > 0, *marks, *flags), going, *marks, *about))
+    return jobs
 
 
 def that_match(filters: Filters, search: str) -> list[Known]:
@@ -156,20 +155,23 @@ def that_match(filters: Filters, search: str) -> list[Known]:
 
 def narrowed(jobs: Sequence[Known], filters: Filters, search: str) -> list[Known]:
     """Return those of `jobs` that fit the filters and have all words of the search."""
-    one_of_each = {job.kind: job for job in jobs}
-    taken = {kind for kind, job in one_of_each.items() if filters.take(job)}
+    taken = {kind for kind, job in _one_of_each(jobs).items() if filters.take(job)}
     words = search.lower().split()
     return [job for job in jobs if job.kind in taken and job.matches(words)]
 
 
 def numbers(jobs: Sequence[Known], filters: Filters) -> dict[Show, int]:
     """Return how many of `jobs` there are under each chip."""
-    one_of_each = {job.kind: job for job in jobs}
     counts = Counter(job.kind for job in jobs)
+    one_of_each = _one_of_each(jobs).values()
     return {
-        show: sum(counts[kind] for kind, job in one_of_each.items() if Filters(show, filters.flags).take(job))
+        show: sum(counts[job.kind] for job in one_of_each if Filters(show, filters.flags).take(job))
         for show in SHOWS
     }
+
+
+def _one_of_each(jobs: Sequence[Known]) -> dict[tuple[Any, ...], Known]:
+    return {job.kind: job for job in jobs}
 
 
 def looked_at(filters: Filters) -> list[Known]:
@@ -230,17 +232,17 @@ def _of_runs() -> Callable[[Any], Select[Any]]:
 
 
 def grouped(jobs: Iterable[Known]) -> list[Group]:
-    groups: dict[str, Group] = {}
+    groups: dict[str, list[Known]] = {}
     for job in jobs:
-        groups.setdefault(job.grouping, Group(job.grouping, [])).jobs.append(job)
-    return list(groups.values())
+        groups.setdefault(job.grouping, []).append(job)
+    return [Group(name, of_group) for name, of_group in groups.items()]
 
 
 def fill(groups: Iterable[Group], most: int = SHOWN, after: str | None = None) -> None:
     """Give the groups up to `most` lines together, beginning after the job whose class path is `after`."""
     wanted: list[tuple[Group, list[Known]]] = []
     for group in groups:
-        paths = [job.class_path for job in group.jobs]
+        paths = [job.class_path for job in group.jobs] if after else []
         start = paths.index(after) + 1 if after in paths else 0
         left = group.jobs[start:]
         part = left if most and len(left) <= most + SPARE else left[:most]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import (
     Blueprint,
@@ -29,7 +30,7 @@ from webapp.choosing_jobs import suggested
 from webapp.database import db, reading
 from webapp.fields import PREFIX, SEARCH_PREFIX, build_field
 from webapp.fresh import fresh
-from webapp.job_filters import FLAGS, read_filters
+from webapp.job_filters import FLAGS, Filters, read_filters
 from webapp.job_history import MOST_RUNS, OUTCOMES, JobHistory, days_of, runs_of
 from webapp.job_key import as_id
 from webapp.job_list import (
@@ -138,10 +139,23 @@ def _listed(arguments: Mapping[str, str]) -> dict[str, Any]:
         "filters": filters,
         "q": search,
         "asked": _asked(arguments),
+        "group_address": _group_addresses(filters, search),
         "total": len(everything),
         "may_refresh": allowed("change", JobSource),
         "numbers": numbers(everything, filters),
     }
+
+
+def _group_addresses(filters: Filters, search: str) -> Callable[[Group], str]:
+    """Return what tells the address of the rest of a group; there may be a thousand of them."""
+    asked = {**({"q": search} if search else {}), **filters.arguments()}
+    base = url_for("jobs.index")
+
+    def address(group: Group) -> str:
+        after = {"after": group.last} if group.last else {}
+        return f"{base}?{urlencode({**asked, 'group': group.name, **after})}"
+
+    return address
 
 
 def _read_list() -> Region:
