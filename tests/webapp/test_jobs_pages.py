@@ -535,7 +535,7 @@ def test_searching_without_javascript_keeps_the_form_and_runs_nothing(with_objec
     assert "Maker 55" in page
     assert 'name="v-makers" value="3" checked' in page
     assert 'name="v-maker" value="null" checked' in page
-    assert "is-bad" not in page
+    assert 'class="err"' not in page
 
 
 def test_objects_are_chosen(with_objects: Browser, db):
