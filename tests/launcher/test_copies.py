@@ -69,8 +69,8 @@ class Parent:
 
 
 @pytest.fixture
-def instance(tmp_path: Path) -> Path:
-    return tmp_path
+def instance(settings: Settings) -> Path:
+    return settings.instance
 
 
 def test_a_copy_does_what_its_command_does(instance: Path):
@@ -88,13 +88,6 @@ def test_a_wrong_argument_ends_a_copy_as_it_ends_the_command(instance: Path):
 
 @pytest.fixture
 def scheduler(instance: Path) -> Iterator[Parent]:
-    subprocess.run(
-        [sys.executable, "-m", "webapp.cli", "db", "upgrade"],
-        env={**os.environ, "ERRAND_INSTANCE": str(instance)},
-        cwd=PROJECT_ROOT,
-        check=True,
-        capture_output=True,
-    )
     parent = Parent(instance, "scheduler")
     until(lambda: title(parent.copy).startswith("errand scheduler"), "it has its name")
     yield parent

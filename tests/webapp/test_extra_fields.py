@@ -184,7 +184,7 @@ def found_forms(browser: Browser, fill: Callable[[str], str]) -> Iterator[tuple[
 
 #: What is another one each time: ids, hashes, tokens, moments of today.
 CHANCE = re.compile(
-    r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}|\b[0-9a-f]{12,}\b|errand_\w+"
+    r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}|\b[0-9a-f]{12,}\b|errand_[\w-]+"
     r"|CONTENT_LENGTH\W+\d+|20\d\d-\d\d-\d\d[ T][\d:.]+Z?"
 )
 

@@ -148,23 +148,23 @@ def test_a_socket_may_ask_for_a_password(settings: Settings, guarded: GuardedRed
     ],
 )
 def test_why_it_does_not_answer_is_said_without_the_password(
-    settings: Settings, guarded: GuardedRedis, tmp_path: Path, change: dict[str, str], said: str
+    settings: Settings, guarded: GuardedRedis, change: dict[str, str], said: str
 ):
     url = guarded.tls_url(**change)
     trouble = queue_trouble(reaching(settings, url))
     assert trouble is not None
     assert said in trouble
-    done = run_cli("worker", "--instance", str(tmp_path), "--burst", REDIS_URL=url)
+    done = run_cli("worker", "--instance", str(settings.instance), "--burst", REDIS_URL=url)
     assert done.returncode == 1
     assert f"rediss://:***@127.0.0.1:{guarded.port}/0" in done.stderr
     assert said in done.stderr
     assert not [form for form in SHOWN if form in done.stderr + done.stdout]
 
 
-def test_an_option_that_cannot_work_is_a_wrong_setting(
-    settings: Settings, guarded: GuardedRedis, tmp_path: Path
-):
-    done = run_cli("worker", "--instance", str(tmp_path), REDIS_URL=guarded.tls_url(options="nonsense=1"))
+def test_an_option_that_cannot_work_is_a_wrong_setting(settings: Settings, guarded: GuardedRedis):
+    done = run_cli(
+        "worker", "--instance", str(settings.instance), REDIS_URL=guarded.tls_url(options="nonsense=1")
+    )
     assert done.returncode == 2, "and not waited for"
     assert "nonsense" in done.stderr
     assert not [form for form in SHOWN if form in done.stderr + done.stdout]
