@@ -2,6 +2,7 @@
 
 import functools
 import gc
+import logging
 import os
 import re
 import shutil
@@ -100,6 +101,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _on_the_other_database(test: str) -> str:
     other = {"sqlite": "postgres", "postgres": "sqlite"}
     return re.sub(r"(?<=[\[-])(sqlite|postgres)(?=[\]-])", lambda database: other[database[0]], test)
+
+
+@pytest.fixture(autouse=True)
+def logging_stays() -> Iterator[None]:
+    """What a test does to logging ends with it: commands say what they log for the whole of their process."""
+    ours = [logging.getLogger(name) for name in (None, "errand", "errand.worker")]
+    before = [(logger.level, logger.disabled, logger.propagate) for logger in ours]
+    yield
+    logging.disable(logging.NOTSET)
+    for logger, (level, disabled, propagate) in zip(ours, before, strict=True):
+        logger.setLevel(level)
+        logger.disabled, logger.propagate = disabled, propagate
 
 
 @pytest.fixture(scope="session")
