@@ -158,9 +158,9 @@ def _results(jobs: list[tuple[Any, ...]], user_id: int, total: int) -> Iterator[
         }
 
 
-def add_result(site: Site, job: str, entries: int, **values: Any) -> UUID:
-    """Add one run of `job` with so many entries, ended unless `values` say otherwise; return its id."""
-    moment = now()
+def add_result(site: Site, job: str, entries: int, *, since: timedelta = timedelta(0), **values: Any) -> UUID:
+    """Add one run of `job` with so many entries, `since` ago, ended unless `values` say otherwise; return its id."""
+    moment = now() - since
     with site.platform.engine.begin() as connection:
         record = connection.execute(select(*JOB).where(JobRecord.class_name == job)).one()
         user_id = connection.scalars(select(User.id)).one()

@@ -1,11 +1,15 @@
 """Whether every page holds with a million results, ten thousand jobs and a million entries in one result."""
 
+import re
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from html import unescape
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import delete, insert, select
 
-from benchmarks.figures import Figure, percentile
+from benchmarks.figures import Figure, WentWrong, percentile
 from benchmarks.history import add_audit, add_jobs, add_result, add_results, copy_results, settle
 from benchmarks.scale_pages import Known, named_pages, pages_of_the_map
 from benchmarks.site import USERNAME, Site
@@ -32,8 +36,7 @@ def scale(site: Site) -> Iterable[Figure]:
     web.take_token(USERNAME)
     paths = {**pages_of_the_map(create_app(site.settings).url_map, known), **named_pages(known)}
     yield from _figures(web, paths, site.plan.scale_requests)
-    poll = f"/results/{known.result_id}/log?after={known.entries}&state=completed&every=3000"
-    yield from _polls(web, poll, site.plan.scale_requests)
+    yield from _polls(web, _poll_of(web, known.running_id), site.plan.scale_requests)
     web.become(SOMEBODY)
     web.take_token(SOMEBODY)
     theirs = {f"{name}, with {RULES} rules": path for name, path in _of_somebody(known).items()}
@@ -48,6 +51,10 @@ def _fill(site: Site) -> Known:
     add_audit(site, plan.scale)
     result_id = add_result(site, "Chatty", plan.scale)
     failed_id = add_result(site, "Chatty", 100, status=Status.FAILED)
+    # It logs nothing any more: what polls it gets the longest interval there is.
+    running_id = add_result(
+        site, "Chatty", ORIGINALS, status=Status.RUNNING, finished_at=None, since=timedelta(minutes=5)
+    )
     _add_somebody(site)
     with site.platform.reading() as db:
         job = db.scalars(select(JobRecord).where(JobRecord.class_name == "Chatty")).one()
@@ -60,6 +67,7 @@ def _fill(site: Site) -> Known:
     return Known(
         result_id=result_id,
         failed_id=failed_id,
+        running_id=running_id,
         job=job.class_path,
         entries=plan.scale,
         older=f"{middle.created_at:%Y%m%dT%H%M%S.%f}_{middle.id.hex}",
@@ -123,6 +131,19 @@ def _figures(web: Web, paths: Mapping[str, str], requests: int) -> Iterable[Figu
             held=ours < most,
             details={"p50": percentile(times, 50), "bare_p50": percentile(bare, 50)},
         )
+
+
+def _poll_of(web: Web, result_id: UUID) -> str:
+    """Return the address that the page of a run polls, once it has been told how often."""
+    path, answer = "", web.get(f"/results/{result_id}")
+    while found := re.search(r'id="log-poll"[^>]*hx-get="([^"]+)"', answer.body.decode()):
+        if unescape(found[1]) == path:
+            break
+        path = unescape(found[1])
+        answer = web.get(path, fragment=True)
+    if not path:
+        raise WentWrong("The page of a run does not poll.")
+    return path
 
 
 def _polls(web: Web, path: str, requests: int) -> Iterable[Figure]:

@@ -11,9 +11,10 @@ from werkzeug.routing import Map, Rule
 class Known:
     """What the addresses name."""
 
-    #: A result with many entries, and one that failed.
+    #: A result with many entries, one that failed, and one that goes on.
     result_id: UUID
     failed_id: UUID
+    running_id: UUID
     #: The class path of their job.
     job: str
     entries: int

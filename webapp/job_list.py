@@ -140,11 +140,11 @@ def known_jobs(*, withdrawn: bool = False) -> list[Known]:
     rows = db.session.execute(query.order_by(JobRecord.grouping, JobRecord.name, JobRecord.class_path))
     running, favourites, scheduled = _running(), favourite_paths(), _scheduled()
     jobs = []
-    for path, ended, *about in rows:
+    for path, ended, name, grouping, description, *flags in rows:
         going = running.get(path, 0)
         marks = (ended in FAILING, path in favourites, path in scheduled)
-        flags = about[3:]
-        jobs.append(Known(path, (going > 0, *marks, *flags), going, *marks, *about))
+        kind = (going > 0, *marks, *flags)
+        jobs.append(Known(path, kind, going, *marks, name, grouping, description, *flags))
     return jobs
 
 
