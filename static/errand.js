@@ -234,6 +234,36 @@
     if (navigator.clipboard) all("[data-copy],[data-copy-text]").forEach(function (button) { button.hidden = false; });
   }
 
+  /* Headings of a log fold their lines away, and those that come later under them. */
+  var folded = new Set();
+  function layFolds() {
+    var within = false;
+    all("#log > li").forEach(function (row) {
+      if (row.dataset.level) { row.hidden = within; return; }
+      var button = row.querySelector("[data-fold]");
+      if (!button) return;
+      within = folded.has(row.id);
+      button.setAttribute("aria-expanded", String(!within));
+    });
+  }
+  function showFolds() {
+    all("#log > .g > [data-fold]").forEach(function (button) { button.hidden = false; });
+    if (folded.size) layFolds();
+  }
+  function fold(heading, away) {
+    if (away) folded.add(heading.id); else folded.delete(heading.id);
+    layFolds();
+  }
+  document.addEventListener("click", function (event) {
+    var button = event.target.closest("[data-fold]");
+    if (button) fold(button.closest("li"), button.getAttribute("aria-expanded") === "true");
+  });
+  function unfoldTo(row) {
+    var heading = row;
+    while (row.hidden && heading && !heading.querySelector("[data-fold]")) heading = heading.previousElementSibling;
+    if (row.hidden && heading) { fold(heading, false); row.scrollIntoView(); }
+  }
+
   /* Sliders: the number that they stand at. */
   function showSlides() {
     all("[data-slide]").forEach(function (slide) {
@@ -294,7 +324,9 @@
   /* A link to a line that is not on the page: open the page around it. */
   function findLine() {
     var line = /^#L(\d{1,9})$/.exec(location.hash), log = document.querySelector("[data-log]");
-    if (line && log && !document.getElementById("L" + line[1]) && location.search.indexOf("line=" + line[1]) < 0) {
+    var row = line && document.getElementById("L" + line[1]);
+    if (row) unfoldTo(row);
+    if (line && log && !row && location.search.indexOf("line=" + line[1]) < 0) {
       location.replace(log.dataset.log + "?line=" + line[1] + location.hash);
     }
   }
@@ -547,7 +579,7 @@
   });
 
   /* What came in is made complete first, so that what follows measures all of it. */
-  document.addEventListener("htmx:afterSwap", function () { showIcon(); showTimes(); showCopy(); showSlides(); showCurrentTab(); });
+  document.addEventListener("htmx:afterSwap", function () { showIcon(); showTimes(); showCopy(); showSlides(); showCurrentTab(); showFolds(); });
 
   /* What comes or goes above the log while a run goes on: whoever reads the log keeps their line where it is. */
   var readAt = null;
@@ -790,7 +822,7 @@
 
   document.addEventListener("DOMContentLoaded", function () {
     makeDialogs();
-    showTimes(); tick(); findLine(); showCopy(); showSlides(); showCurrentTab(); showAsk(); showKeysChoice(); makeToasts(); sayNews();
+    showTimes(); tick(); findLine(); showCopy(); showSlides(); showCurrentTab(); showFolds(); showAsk(); showKeysChoice(); makeToasts(); sayNews();
     setInterval(tick, 1000);
     setInterval(showTimes, 15000);
     all("[data-own-zone]").forEach(function (input) { input.value = Intl.DateTimeFormat().resolvedOptions().timeZone || input.value; });
