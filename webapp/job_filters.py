@@ -1,8 +1,8 @@
 """What the list of jobs is narrowed to beside the search: one of the chips, and flags of the records."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal
 
 Show = Literal["all", "favourites", "failing", "running", "scheduled", "disabled", "hidden", "gone"]
 SHOWS: tuple[Show, ...] = (
@@ -15,6 +15,9 @@ SHOWS: tuple[Show, ...] = (
     "hidden",
     "gone",
 )
+
+#: The chips that no flag of the record tells of.
+OF_TIME: tuple[Show, ...] = ("failing", "running", "favourites", "scheduled")
 
 #: Names as Nautobot's list has them, and what they are called.
 FLAGS = {
@@ -48,48 +51,22 @@ _OF_CHIP: dict[Show, Mapping[str, bool | None]] = {
 }
 
 
-class Filtered(Protocol):
-    """A job as far as filters ask of it; the flags are attributes of their names."""
-
-    @property
-    def running(self) -> int: ...
-    @property
-    def failing(self) -> bool: ...
-    @property
-    def favourite(self) -> bool: ...
-    @property
-    def scheduled(self) -> bool: ...
-    @property
-    def hidden(self) -> bool: ...
-    @property
-    def receives(self) -> str: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Filters:
     show: Show = "all"
     #: Of the flags those that were chosen; None: whatever it is.
     flags: Mapping[str, bool | None] = field(default_factory=dict)
 
-    def take(self, job: Filtered) -> bool:
-        """Tell whether the list has this job."""
+    def take(self, marks: Set[str]) -> bool:
+        """Tell whether the list has a job that has these marks: names of flags and of chips."""
         wanted = {"withdrawn": False, **_OF_CHIP.get(self.show, _USUAL), **self.flags}
-        fits = all(getattr(job, name) == value for name, value in wanted.items() if value is not None)
-        return fits and self._chip_takes(job)
+        fits = all((name in marks) == value for name, value in wanted.items() if value is not None)
+        return fits and self._chip_takes(marks)
 
-    def _chip_takes(self, job: Filtered) -> bool:
-        match self.show:
-            case "favourites":
-                return job.favourite
-            case "failing":
-                return job.failing
-            case "running":
-                return job.running > 0
-            case "scheduled":
-                return job.scheduled
-            case "hidden":
-                return job.hidden or bool(job.receives)
-        return True
+    def _chip_takes(self, marks: Set[str]) -> bool:
+        if self.show == "hidden":
+            return not marks.isdisjoint(("hidden", "is_job_hook_receiver", "is_job_button_receiver"))
+        return self.show not in OF_TIME or self.show in marks
 
     def chosen(self, name: str) -> str:
         """Return a flag as its input has it."""

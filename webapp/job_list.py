@@ -1,6 +1,6 @@
 """The list of jobs: of all of them what filters and headings say, of those in sight the rest."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ScalarSelect, Select, String, True_, cast, func, select
+from sqlalchemy import ColumnElement, Select, String, True_, case, cast, func, literal, select
 from sqlalchemy.orm import aliased
 
 from store.content import ContentOf
@@ -19,7 +19,7 @@ from webapp.auth import current_user, signed_in_user
 from webapp.database import db
 from webapp.favourites import favourite_paths
 from webapp.history import Run, as_runs, runs_of_job
-from webapp.job_filters import SHOWS, Filters, Show
+from webapp.job_filters import FLAGS, OF_TIME, SHOWS, Filters, Show
 from webapp.looks import FAILING, Pulse, pulse
 
 #: A page opens with so many jobs; those of the groups further down come when the reader gets there.
@@ -32,48 +32,21 @@ LONGEST_SEARCH = 400
 _FIRES = (Schedule.enabled, Schedule.wakes_at.is_not(None), Schedule.problem == "")
 
 
+#: What filters ask of a job, each a bit of its `kind`: of ten thousand jobs there are but a few kinds.
+_BITS = {name: 1 << place for place, name in enumerate((*FLAGS, *OF_TIME))}
+_RECEIVERS = {"is_job_hook_receiver": "hook", "is_job_button_receiver": "button"}
+
+
 class Known(NamedTuple):
     """A job as far as filters and headings need it: every page asks this of all jobs."""
 
     class_path: str
-    #: All that filters ask of it, words apart: of ten thousand jobs there are but a few kinds.
-    kind: tuple[Any, ...]
-    #: How many of its runs run now.
-    running: int
-    #: The latest of its runs that has ended failed.
-    failing: bool
-    #: The reader has given it a star.
-    favourite: bool
-    #: A schedule runs it again.
-    scheduled: bool
-    name: str
     grouping: str
-    description: str
-    installed: bool
-    enabled: bool
-    hidden: bool
-    read_only: bool
-    approval_required: bool
-    restricted: bool
-    commit_default: bool
-    has_sensitive_variables: bool
-    receives: str
-    withdrawn: bool
+    #: All that filters ask of it, words apart.
+    kind: int
 
-    @property
-    def is_job_hook_receiver(self) -> bool:
-        return self.receives == "hook"
-
-    @property
-    def is_job_button_receiver(self) -> bool:
-        return self.receives == "button"
-
-    def matches(self, words: Sequence[str]) -> bool:
-        if not words:
-            return True
-        summary = self.description.strip().split("\n", 1)[0]
-        text = " ".join((self.name, self.grouping, self.class_path, summary)).lower()
-        return all(word in text for word in words)
+    def is_(self, mark: str) -> bool:
+        return bool(self.kind & _BITS[mark])
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +78,11 @@ class Group:
 
     @property
     def running(self) -> int:
-        return sum(1 for job in self.jobs if job.running)
+        return sum(1 for job in self.jobs if job.is_("running"))
 
     @property
     def failing(self) -> int:
-        return sum(1 for job in self.jobs if job.failing)
+        return sum(1 for job in self.jobs if job.is_("failing"))
 
     @property
     def last(self) -> str | None:
@@ -119,33 +92,14 @@ class Group:
 
 def known_jobs(*, withdrawn: bool = False) -> list[Known]:
     """Return all jobs the reader may view, in the order of the list (see `store.visibility.condition`)."""
-    columns: list[Any] = [
-        JobRecord.class_path,
-        _latest_end(),
-        JobRecord.name,
-        JobRecord.grouping,
-        JobRecord.description,
-        JobRecord.installed,
-        JobRecord.enabled,
-        JobRecord.hidden,
-        JobRecord.read_only,
-        JobRecord.approval_required,
-        JobRecord.restricted,
-        JobRecord.commit_default,
-        JobRecord.has_sensitive_variables,
-        JobRecord.receives,
-        JobRecord.withdrawn,
-    ]
+    columns: list[Any] = [JobRecord.class_path, JobRecord.grouping, _flags()]
     query = visible(select(*columns), current_user(), JobRecord, withdrawn=withdrawn)
     rows = db.session.execute(query.order_by(JobRecord.grouping, JobRecord.name, JobRecord.class_path))
-    running, favourites, scheduled = _running(), favourite_paths(), _scheduled()
-    jobs = []
-    for path, ended, name, grouping, description, *flags in rows:
-        going = running.get(path, 0)
-        marks = (ended in FAILING, path in favourites, path in scheduled)
-        kind = (going > 0, *marks, *flags)
-        jobs.append(Known(path, kind, going, *marks, name, grouping, description, *flags))
-    return jobs
+    marks: dict[str, int] = defaultdict(int)
+    for name, paths in _marked().items():
+        for path in paths:
+            marks[path] |= _BITS[name]
+    return [Known(path, grouping, flags | marks.get(path, 0)) for path, grouping, flags in rows]
 
 
 def that_match(filters: Filters, search: str) -> list[Known]:
@@ -155,23 +109,27 @@ def that_match(filters: Filters, search: str) -> list[Known]:
 
 def narrowed(jobs: Sequence[Known], filters: Filters, search: str) -> list[Known]:
     """Return those of `jobs` that fit the filters and have all words of the search."""
-    taken = {kind for kind, job in _one_of_each(jobs).items() if filters.take(job)}
+    taken = {kind for kind in {job.kind for job in jobs} if filters.take(_marks(kind))}
     words = search.lower().split()
-    return [job for job in jobs if job.kind in taken and job.matches(words)]
+    found = [job for job in jobs if job.kind in taken]
+    if not words:
+        return found
+    texts = _texts()
+    return [job for job in found if all(word in texts.get(job.class_path, "") for word in words)]
 
 
 def numbers(jobs: Sequence[Known], filters: Filters) -> dict[Show, int]:
     """Return how many of `jobs` there are under each chip."""
     counts = Counter(job.kind for job in jobs)
-    one_of_each = _one_of_each(jobs).values()
     return {
-        show: sum(counts[job.kind] for job in one_of_each if Filters(show, filters.flags).take(job))
+        show: sum(count for kind, count in counts.items() if Filters(show, filters.flags).take(_marks(kind)))
         for show in SHOWS
     }
 
 
-def _one_of_each(jobs: Sequence[Known]) -> dict[tuple[Any, ...], Known]:
-    return {job.kind: job for job in jobs}
+@lru_cache(maxsize=1000)
+def _marks(kind: int) -> frozenset[str]:
+    return frozenset(name for name, bit in _BITS.items() if kind & bit)
 
 
 def looked_at(filters: Filters) -> list[Known]:
@@ -195,28 +153,8 @@ def facts_of_list() -> Any:
         runs(column).where(column.is_not(None)).order_by(column.desc()).limit(1)
         for column in (JobResult.created_at, JobResult.started_at, JobResult.finished_at)
     ]
-    texts = (
-        JobRecord.class_path,
-        JobRecord.name,
-        JobRecord.grouping,
-        JobRecord.description,
-        JobRecord.receives,
-        *(
-            cast(flag, String)
-            for flag in (
-                JobRecord.installed,
-                JobRecord.enabled,
-                JobRecord.hidden,
-                JobRecord.read_only,
-                JobRecord.approval_required,
-                JobRecord.restricted,
-                JobRecord.commit_default,
-                JobRecord.has_sensitive_variables,
-                JobRecord.withdrawn,
-            )
-        ),
-    )
-    jobs: Select[Any] = select(ContentOf(*texts))
+    words = (JobRecord.class_path, JobRecord.name, JobRecord.grouping, JobRecord.description)
+    jobs: Select[Any] = select(ContentOf(*words, cast(_flags(), String)))
     starred = select(ContentOf(cast(Favourite.job_id, String))).where(mine)
     slots = (Schedule.class_path, func.coalesce(cast(Schedule.next_slot_at, String), ""))
     firing: Select[Any] = select(ContentOf(*slots)).where(*_FIRES)
@@ -254,7 +192,30 @@ def fill(groups: Iterable[Group], most: int = SHOWN, after: str | None = None) -
         group.lines = [lines[job.class_path] for job in part if job.class_path in lines]
 
 
-def _latest_end() -> ScalarSelect[Any]:
+def _flags() -> ColumnElement[int]:
+    """What the record says of itself, as the bits of one number: so it is read, sorted and compared fastest."""
+    bits = [
+        (
+            JobRecord.receives == _RECEIVERS[name] if name in _RECEIVERS else getattr(JobRecord, name),
+            _BITS[name],
+        )
+        for name in FLAGS
+    ]
+    return sum((case((holds, bit), else_=0) for holds, bit in bits), literal(0))
+
+
+def _marked() -> dict[str, Iterable[str]]:
+    """Return the class paths of the jobs that have a mark of which their records say nothing."""
+    return {
+        "failing": _failing(),
+        "running": _running(),
+        "favourites": favourite_paths(),
+        "scheduled": _scheduled(),
+    }
+
+
+def _failing() -> Sequence[str]:
+    """Return the class paths of the jobs whose latest run that has ended failed, if the reader may see that run."""
     # One step into the index of each job, however long its history is, and however little of it the reader may see: of a
     # job whose latest end is hidden from them this says nothing.
     ended = aliased(JobResult)
@@ -262,26 +223,40 @@ def _latest_end() -> ScalarSelect[Any]:
     goes_on = sorted(set(Status) - FINAL)
     latest = select(ended.status).where(ended.job_id == JobRecord.id, ended.status.not_in(goes_on))
     latest = latest.order_by(ended.created_at.desc()).limit(1).correlate(JobRecord)
+    failing: Select[Any] = select(JobRecord.class_path).where(latest.scalar_subquery().in_(sorted(FAILING)))
     seen = may_view(current_user(), JobResult)
-    if isinstance(seen, True_):
-        return latest.scalar_subquery()
-    this_one = latest.with_only_columns(ended.id).scalar_subquery()
-    return (
-        select(JobResult.status).where(JobResult.id == this_one, seen).correlate(JobRecord).scalar_subquery()
-    )
+    if not isinstance(seen, True_):
+        # Asked of those that failed alone: a condition of many rules takes its time.
+        this_one = latest.with_only_columns(ended.id).scalar_subquery()
+        failing = failing.where(
+            select(JobResult.id).where(JobResult.id == this_one, seen).correlate(JobRecord).exists()
+        )
+    # In the order in which the index of results has the jobs, too: SQLite needs half the time.
+    failing = failing.order_by(JobRecord.id)
+    return db.session.scalars(visible(failing, current_user(), JobRecord, withdrawn=True)).all()
 
 
-def _running() -> dict[str, int]:
-    """Return how many runs of each job run now, of those the reader may see, by class path."""
-    columns: list[Any] = [JobResult.class_path, func.count()]
-    query = visible(select(*columns).where(JobResult.status == Status.RUNNING), current_user(), JobResult)
-    return {row[0]: row[1] for row in db.session.execute(query.group_by(JobResult.class_path))}
+def _running() -> Sequence[str]:
+    """Return the class paths of the jobs of which a run goes on that the reader may see."""
+    query = select(JobResult.class_path).where(JobResult.status == Status.RUNNING).distinct()
+    return db.session.scalars(visible(query, current_user(), JobResult)).all()
+
+
+def _texts() -> dict[str, str]:
+    """Return what a search looks at, by class path."""
+    columns: list[Any] = [JobRecord.class_path, JobRecord.name, JobRecord.grouping, JobRecord.description]
+    query = select(*columns)
+    rows = db.session.execute(visible(query, current_user(), JobRecord, withdrawn=True))
+    return {
+        path: " ".join((name, grouping, path, description.strip().split("\n", 1)[0])).lower()
+        for path, name, grouping, description in rows
+    }
 
 
 def _lines(jobs: Sequence[Known]) -> dict[str, Listed]:
     if not jobs:
         return {}
-    starred = {job.class_path: job.favourite for job in jobs}
+    starred = {job.class_path: job.is_("favourites") for job in jobs}
     query = select(JobRecord, runs_of_job()).where(JobRecord.class_path.in_(starred))
     rows = db.session.execute(query).all()
     coming = _next_runs([job.id for job, _ in rows])
@@ -291,10 +266,10 @@ def _lines(jobs: Sequence[Known]) -> dict[str, Listed]:
     }
 
 
-def _scheduled() -> set[str]:
+def _scheduled() -> Sequence[str]:
     """Return the class paths of the jobs that a schedule runs again which the reader may see."""
     paths: Select[Any] = select(Schedule.class_path).where(*_FIRES).distinct()
-    return set(db.session.scalars(visible(paths, current_user(), Schedule)))
+    return db.session.scalars(visible(paths, current_user(), Schedule)).all()
 
 
 def _next_runs(job_ids: Sequence[UUID]) -> dict[UUID, datetime]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 from flask import (
     Blueprint,
@@ -148,12 +148,12 @@ def _listed(arguments: Mapping[str, str]) -> dict[str, Any]:
 
 def _group_addresses(filters: Filters, search: str) -> Callable[[Group], str]:
     """Return what tells the address of the rest of a group; there may be a thousand of them."""
-    asked = {**({"q": search} if search else {}), **filters.arguments()}
-    base = url_for("jobs.index")
+    asked = urlencode({**({"q": search} if search else {}), **filters.arguments()})
+    base = f"{url_for('jobs.index')}?{asked}{'&' if asked else ''}group="
 
     def address(group: Group) -> str:
-        after = {"after": group.last} if group.last else {}
-        return f"{base}?{urlencode({**asked, 'group': group.name, **after})}"
+        after = f"&after={quote_plus(group.last)}" if group.last else ""
+        return f"{base}{quote_plus(group.name)}{after}"
 
     return address
 

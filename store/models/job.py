@@ -4,7 +4,7 @@ import hashlib
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, LargeBinary, String
+from sqlalchemy import Index, LargeBinary, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from store.models.base import Base, CreatedAt, Key, LongText, Name, RandomKey
@@ -27,7 +27,16 @@ class JobRecord(Base):
     """One job class that was found, as discovery described it."""
 
     __tablename__ = "job_records"
-    __table_args__ = (Index("ix_job_records_listing", "grouping", "name"),)
+    __table_args__ = (
+        Index("ix_job_records_listing", "grouping", "name"),
+        # Each page asks whether there are any.
+        Index(
+            "ix_job_records_withdrawn",
+            "id",
+            sqlite_where=text("withdrawn = 1"),
+            postgresql_where=text("withdrawn"),
+        ),
+    )
 
     id: Mapped[RandomKey]
     #: `<source>/<module>/<Class>`.

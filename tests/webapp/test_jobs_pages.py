@@ -7,7 +7,7 @@ from datetime import timedelta
 from html import unescape
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from examples.inventory.models import Manufacturer
 from store.models import Group, JobRecord, JobResult, LoadError, Permission
@@ -96,6 +96,18 @@ def test_chips_count_and_filter(root, make_job, make_result):
         shown = text(root.get(f"/jobs/?show={show}"))
         assert shown.count('<li class="job') == 1
         assert f"{name}</a>" in shown
+
+
+def test_a_job_fails_for_those_who_may_see_the_run_that_failed(alice, root, db, make_job, make_result):
+    make_result(make_job("Hers"), "failed", "alice")
+    make_result(make_job("Others"), "failed", "root")
+    db.execute(update(Permission).where(Permission.kind == "result").values(constraints=[{"owner": "me"}]))
+    db.commit()
+
+    def failing(browser: Browser) -> list[str]:
+        return re.findall(r"<h3><a [^>]*>(\w+)</a>", text(browser.get("/jobs/?show=failing")))
+
+    assert (failing(alice), failing(root)) == (["Hers"], ["Hers", "Others"])
 
 
 def test_what_is_not_usual_is_listed_when_asked_for(root, make_job):
