@@ -263,7 +263,9 @@ def load_class(sources: Sequence[Source], class_path: str) -> tuple[type[BaseJob
                 if cls.__name__ == class_name:
                     return cls, module
             raise JobNotFound(f"{module.path} has no job {class_name} any more.")
-    raise JobNotFound(f"Unable to locate job {class_path} to run it!")
+    # Nothing else would tell so of a worker that was there before the plugin.
+    late = " Was this worker started before the plugin was installed?" if source_name == "plugins" else ""
+    raise JobNotFound(f"Unable to locate job {class_path} to run it!{late}")
 
 
 def find_module(source: Source, name: str) -> Module | None:

@@ -46,7 +46,7 @@ class Known(NamedTuple):
     kind: int
 
     def is_(self, mark: str) -> bool:
-        return bool(self.kind & _BITS[mark])
+        return self.kind & _BITS[mark] > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +78,20 @@ class Group:
 
     @property
     def running(self) -> int:
-        return sum(1 for job in self.jobs if job.is_("running"))
+        return self._count("running")
 
     @property
     def failing(self) -> int:
-        return sum(1 for job in self.jobs if job.is_("failing"))
+        return self._count("failing")
 
     @property
     def last(self) -> str | None:
         """The job after which the rest follows; None: the rest is all there is."""
         return self.lines[-1].job.class_path if self.lines else None
+
+    def _count(self, mark: str) -> int:
+        bit = _BITS[mark]
+        return len([job for job in self.jobs if job.kind & bit])
 
 
 def known_jobs(*, withdrawn: bool = False) -> list[Known]:
