@@ -12,36 +12,32 @@ import selectors
 import shutil
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
 from redis.exceptions import RedisError
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from jobs.errors import JobNotFound
-from jobs.kinds import secret_names
-from jobs.levels import LEVELS
-from jobs.lifecycle import LONGEST_CAUSE, MOST_BYTES
 from jobs.planning import MOST_CHANGES
 from store.data import Data
-from store.files import FileGone, FileStore, file_store
-from store.models import READY, Gathering, JobRecord, Status
+from store.files import FileStore, file_store
+from store.models import Status
 from store.platform import Platform, is_full
-from store.sealing import CannotOpen, open_box
-from store.settings import Settings, SettingsError
-from store.text import clean_text, entry_text
-from worker import data_files, fan_out, frames, outcomes, rules, run_files
-from worker.approvals import approved_code, why_not
+from store.settings import Settings
+from store.text import clean_text
+from worker import fan_out, frames, run_files
 from worker.asked_runs import AskedRuns, Call
-from worker.capture import Lines, cut
+from worker.beginning import Beginning, CannotBegin
+from worker.capture import Lines
 from worker.children import Child, Children
-from worker.entries import LONGEST_GROUPING, LONGEST_OBJECT_TEXT, Entry, RunLog, Ticket, Writer
+from worker.entries import LONGEST_GROUPING, Entry, RunLog, Ticket, Writer
 from worker.failpoints import reach
 from worker.gathering import child_ended, settle
+from worker.heard import entry_of, is_moment, is_safe_url, outcome_values
 from worker.host import Process, memory_bytes, memory_of
 from worker.job_values import KeptValues
 from worker.json_log import about
@@ -51,17 +47,14 @@ from worker.line import END_SIGNAL, LOST_LINE
 from worker.made_files import MadeFiles
 from worker.markers import bury
 from worker.masking import Mask, forms_of
-from worker.origins import MAP, PLAN, REHEARSALS
+from worker.origins import MAP, REHEARSALS
 from worker.outcomes import Gathered
-from worker.ownership import Claim, Fenced, Run, beat, began, claim, end_values
-from worker.plans import ApprovedPlan, approved_plan
+from worker.ownership import Claim, Fenced, beat, began, claim, end_values
 from worker.profiles import functions_of
 from worker.progress import LONGEST_TEXT, report_of
 from worker.pushes import release
 from worker.redaction import load_rules
 from worker.reporting import masked_report, write_report
-from worker.rights import may_still_run
-from worker.sources import source_of, sources_for_run
 from worker.steps import Step
 
 T = TypeVar("T")
@@ -106,12 +99,6 @@ TAKE_SECONDS = 10.0
 ANSWER_SECONDS = 2.0
 
 _DIGEST = re.compile("[0-9a-f]{0,64}")
-_MOST_COUNTED = 2**53
-#: In the year 2200; beyond 9999 there are no dates.
-_LAST_MOMENT = 7_258_118_400.0
-
-_SAFE_URL = re.compile(r"(/(?![/\\])|https?://)[^\x00-\x20\x7f-\x9f\\\ud800-\udfff]*")
-
 STOPPED = "The worker was stopped while the job was running."
 LOST = "Another worker has taken this run for lost."
 
@@ -125,10 +112,6 @@ class Reason:
     grace_seconds: float
     #: The job has nothing to do with it: one that may run again does.
     lost: bool = False
-
-
-class CannotBegin(Exception):
-    """The run ends before its job's code is called, as a sentence."""
 
 
 class Supervisor:
@@ -280,8 +263,6 @@ class _Watch:
         self._stale = False
         #: The job's module has been loaded.
         self._loaded = False
-        #: The git commit its files are of, where they come from a repository.
-        self._commit = ""
         self._reason: Reason | None = None
         self._asked_to_end_at = 0.0
         self._killed = False
@@ -294,16 +275,16 @@ class _Watch:
         self._look_at = self._began_at + LOOK_SECONDS
         self._peak_bytes = 0
         self._line_gone_at = 0.0
-        self._fresh = False
+        self._fresh = bool(claimed.run.job_fresh_process)
         self._folder = run_files.folder_of(supervisor.settings, claimed)
+        self._beginning = Beginning(
+            supervisor, claimed, mask=self._mask, log=self._log, folder=self._folder, wait=self._wait_beating
+        )
         self._made_files = MadeFiles(supervisor, claimed, self._folder, self._mask)
         self._values = KeptValues(supervisor, claimed)
-        #: What it asks for of other jobs; and, in its second part, what became of that, and what its first part left.
+        #: What it asks for of other jobs; and, in its second part, what became of that.
         self._asked_runs = AskedRuns(claimed, self._mask)
         self._gathered = Gathered(supervisor, claimed)
-        self._first: dict[str, Any] = {}
-        #: What it may change, where somebody has approved just that.
-        self._approved_plan: ApprovedPlan | None = None
         #: The state in which the run is after this attempt.
         self._ended_as: str = Status.RUNNING
         #: Why others want the run to end.
@@ -312,12 +293,12 @@ class _Watch:
     def through(self, child: Child) -> str:
         """See the run through to its end, and return the state it ended in."""
         try:
-            order = self._supervisor.patiently(self._prepare)
+            order = self._supervisor.patiently(self._beginning.order)
         except CannotBegin as error:
             self._log.add(Entry("failure", "initialization", str(error), created_at=time.time()))
             return self._finish({"status": Status.ERRORED, "cause": str(error)})
         if self._claim.run.ignore_singleton_lock:
-            self._supervisor.patiently(self._say_ignored_lock)
+            self._supervisor.patiently(self._beginning.say_ignored_lock)
         if self._fresh and child.runs:
             child = self._supervisor.fresh_child()
         try:
@@ -339,168 +320,6 @@ class _Watch:
             self._reason = self._reason or Reason(Status.ERRORED, STOPPED, 0, lost=True)
             self._finish(self._end_without_outcome(child))
             raise
-
-    # Before the job's code
-
-    def _prepare(self) -> frames.Order:
-        """Return the facts of the run for its child. Asks again whether it may run: much may have changed. Raises CannotBegin."""
-        run = self._claim.run
-        _check_may_run(self._supervisor.platform, self._claim)
-        self._fresh = bool(run.job_fresh_process)
-        return self._order(run)
-
-    def _order(self, run: Run) -> frames.Order:
-        settings = self._supervisor.settings
-        return frames.Order(
-            result_id=str(self._claim.result_id),
-            attempt=self._claim.attempt,
-            job_id=_hex(run.origin_id if run.origin == "schedule" else run.job_id),
-            class_path=run.class_path,
-            username=run.username,
-            data=self._inputs(run),
-            commit=run.commit,
-            profile=run.profile,
-            read_only=bool(run.job_read_only),
-            soft_time_limit=run.soft_time_limit,
-            time_limit=run.time_limit,
-            memory_limit=run.memory_limit,
-            data_url=settings.data_database_url,
-            sources=self._sources(run),
-            folder=str(self._folder),
-            request=run.request,
-            sealed=sorted(run.sealed_facts or ()),
-            # Of a request that still waits they were judged, and its code is the same.
-            reused=run.sealed_for is not None and run.origin not in REHEARSALS,
-            approved_code=self._approved_code(run),
-            plan=self._plan_asked(run) if run.gathers != READY else "",
-            gather=self._gather_asked(run),
-        )
-
-    def _approved_code(self, run: Run) -> str:
-        if not run.job_approval_required:
-            return ""
-        with self._supervisor.platform.reading() as db:
-            return approved_code(db, self._claim.result_id)
-
-    def _plan_asked(self, run: Run) -> str:
-        if run.origin == PLAN:
-            return "make"
-        if run.job_approval_required:
-            with self._supervisor.platform.reading() as db:
-                self._approved_plan = approved_plan(db, self._claim.result_id)
-        return "keep" if self._approved_plan else ""
-
-    def _gather_asked(self, run: Run) -> dict[str, Any] | None:
-        if run.gathers != READY:
-            return None
-        with self._supervisor.platform.reading() as db:
-            gathering = db.get_one(Gathering, self._claim.result_id)
-            count = outcomes.count(db, self._claim.result_id)
-        self._first = gathering.first
-        return {"method": gathering.method, "count": count, "results": self._first.get("results") or {}}
-
-    def _say_ignored_lock(self) -> None:
-        with self._supervisor.platform.reading() as db:
-            others = rules.running_beside(db, self._claim.result_id, self._claim.concurrency_key or "")
-        first = others[0] if others else None
-        entry = Entry(
-            "warning",
-            "initialization",
-            _said_of_lock(others),
-            object_text=f"Run {_short(first)}" if first else None,
-            object_url=f"/results/{first}" if first else None,
-            created_at=time.time(),
-        )
-        self._log.add(entry, ours=True)
-
-    def _inputs(self, run: Run) -> dict[str, Any]:
-        data = run.data
-        if run.box:
-            data = {**data, **self._opened(run, run.box)}
-        if run.uploads:
-            data = {**data, **self._lend()}
-        return {**data, **self._lend_data_files(data)} if run.job_takes_data_files else data
-
-    def _opened(self, run: Run, box: bytes) -> dict[str, Any]:
-        try:
-            opened = open_box(
-                box,
-                class_path=run.class_path,
-                facts=run.sealed_facts or {},
-                private_key_of=self._supervisor.keyring.get,
-                secret_key=self._supervisor.settings.secret_key,
-            )
-        except (CannotOpen, SettingsError) as error:
-            raise CannotBegin(str(error)) from error
-        self._mask.hide([*opened.secrets, *self._secret_today(opened.data)])
-        return opened.data
-
-    def _secret_today(self, data: dict[str, Any]) -> list[str]:
-        """Return the values of what has become a secret since the box was closed."""
-        with self._supervisor.platform.reading() as db:
-            query = select(JobRecord.variables).where(JobRecord.class_path == self._claim.run.class_path)
-            names = secret_names(db.scalar(query) or ())
-        return [str(data[name]) for name in names if data.get(name)]
-
-    def _lend(self) -> dict[str, Any]:
-        try:
-            return self._lent()
-        except FileGone as error:
-            raise CannotBegin("A file that this run was given is not there any more.") from error
-        except OSError as error:
-            raise CannotBegin(
-                f"The files of this run could not be put in place: {error.strerror}."
-            ) from error
-        except OperationalError:
-            raise
-        except Exception as error:  # Each kind of store raises what it likes.
-            logger.error("The files of %s cannot be had.", self._claim.result_id, exc_info=error)
-            raise CannotBegin(f"The files of this run cannot be had: {type(error).__name__}.") from error
-
-    def _lend_data_files(self, data: dict[str, Any]) -> dict[str, Any]:
-        supervisor = self._supervisor
-        settings, engine = supervisor.settings, supervisor.platform.engine
-        try:
-            return dict(data_files.lend(settings, engine, self._claim.result_id, data, self._folder))
-        except data_files.DataFileMissing as error:
-            raise CannotBegin(str(error)) from error
-        except OSError as error:
-            raise CannotBegin(
-                f"The data files of this run could not be put in place: {error.strerror}."
-            ) from error
-
-    def _lent(self) -> dict[str, dict[str, Any]]:
-        supervisor, claimed = self._supervisor, self._claim
-        ticket = supervisor.filer.ask(
-            lambda: run_files.lend(
-                supervisor.platform.engine, supervisor.files, claimed.result_id, self._folder
-            )
-        )
-        # Large files may take their time, and nobody may take the run for lost meanwhile.
-        while not ticket.wait(BEAT_SECONDS):
-            supervisor.on_beat()
-            self._write_beat()
-        if ticket.error is not None:
-            raise ticket.error
-        lent: dict[str, dict[str, Any]] = ticket.value
-        if len(lent) < claimed.run.uploads:
-            # A job must not take a file that is gone for one that was not given.
-            raise FileGone
-        return lent
-
-    def _sources(self, run: Run) -> list[dict[str, Any]]:
-        supervisor = self._supervisor
-        try:
-            sources = sources_for_run(
-                supervisor.platform, supervisor.settings, run.class_path, run.source_digest
-            )
-        except JobNotFound as error:
-            raise CannotBegin(str(error)) from error
-        source = source_of(sources, run.class_path)
-        if source is not None and source.snapshot:
-            self._commit = source.commit
-            self._log.note(source_digest=source.snapshot)
-        return [source.as_data() for source in sources]
 
     # While it runs
 
@@ -699,19 +518,19 @@ class _Watch:
         """Take one frame. A job's code may have written it: raises BrokenLine for what no child of ours says."""
         match frame:
             case ["e", *facts]:
-                entry = _entry(facts)
+                entry = entry_of(facts)
                 self._grouping = entry.grouping
                 self._log.add(entry)
             case ["code", str(digest)] if _DIGEST.fullmatch(digest):
                 self._loaded = True
                 # As of the last refresh: what has been edited since is of no commit that anybody knows of.
                 known = digest == self._claim.run.job_code_digest
-                commit = self._commit or (self._claim.run.job_code_commit if known else None)
+                commit = self._beginning.commit or (self._claim.run.job_code_commit if known else None)
                 self._log.note(code_digest=digest, code_commit=commit)
-            case ["step", str(grouping), began_at, ended_at] if _is_moment(began_at) and _is_moment(ended_at):
+            case ["step", str(grouping), began_at, ended_at] if is_moment(began_at) and is_moment(ended_at):
                 self._log.time_step(Step(grouping[:LONGEST_GROUPING], began_at, ended_at))
             case ["unlink", list(urls)]:
-                self._log.unlink([url for url in urls if _is_safe_url(url)])
+                self._log.unlink([url for url in urls if is_safe_url(url)])
             case ["plan", list(lines)]:
                 self._answer(child, "plan", self._hear_plan(lines))
             case ["commit"]:
@@ -748,7 +567,8 @@ class _Watch:
         """Keep the plan that a job has made; return why its run may not begin with that, "" where it may."""
         lines = [self._mask.message(clean_text(str(line))) for line in said[:MOST_CHANGES]]
         self._log.note(plan=lines)
-        return self._approved_plan.refusal(lines) if self._approved_plan else ""
+        approved = self._beginning.approved_plan
+        return approved.refusal(lines) if approved else ""
 
     def _may_commit(self) -> bool:
         """Ask whether the run is still ours: one that was given up meanwhile must not save anything any more."""
@@ -816,7 +636,7 @@ class _Watch:
             text = "A process" if strays == 1 else f"{strays:,} processes"
             text = f"Killed at the end of the run: {text} that the job had left running."
             self._log.add(Entry("info", self._grouping, text, created_at=time.time()), ours=True)
-        values = _outcome_values(outcome, self._mask)
+        values = outcome_values(outcome, self._mask)
         if self._reason is not None:
             changes = self._mask.message(clean_text(str(outcome.get("changes") or "")))
             values |= {"status": self._reason.status, "cause": f"{self._reason.cause} {changes}".rstrip()}
@@ -929,7 +749,7 @@ class _Watch:
 
     def _with_first_part(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return the values of the second part, which goes on where the first one ended."""
-        first = self._first
+        first = self._beginning.first
         if not first:
             return values
         if report := first.get("report"):
@@ -993,97 +813,22 @@ class _Watch:
                 lambda: run_files.take_back(supervisor.platform.engine, supervisor.files, claimed.result_id)
             )
 
+    def _wait_beating(self, ticket: Ticket) -> None:
+        """Wait for what may take its time; nobody may take the run for lost meanwhile."""
+        while not ticket.wait(BEAT_SECONDS):
+            self._supervisor.on_beat()
+            self._write_beat()
+
     def _wait(self, ticket: Ticket) -> None:
         """Wait for a write. A database that restarts may take its time; the worker is still there meanwhile."""
         while not ticket.wait(BEAT_SECONDS):
             self._supervisor.on_beat()
 
 
-def _said_of_lock(others: Sequence[UUID]) -> str:
-    if not others:
-        return "The singleton lock was to be ignored: no other run of this job is running."
-    runs = f"run{'s' if len(others) > 1 else ''} {', '.join(map(_short, others))}"
-    return f"The singleton lock was ignored: this run begins beside {runs}."
-
-
-def _hex(identifier: UUID | None) -> str:
-    return identifier.hex if identifier is not None else ""
-
-
-def _short(result_id: UUID) -> str:
-    return result_id.hex[:6]
-
-
-def _check_may_run(platform: Platform, claimed: Claim) -> None:
-    run = claimed.run
-    if not run.job_installed:
-        raise CannotBegin(f"Unable to locate job {run.class_path} to run it!")
-    if not run.job_enabled:
-        raise CannotBegin(f"Job {run.job_name} is not enabled to be run!")
-    # A run without a name was asked for on the command line, which needs nobody's permission.
-    is_superuser = run.user_active and run.user_superuser
-    if run.username and not is_superuser and not may_still_run(platform, claimed.result_id):
-        raise CannotBegin(f"{run.username} may not run {run.job_name} any more.")
-    if run.job_approval_required:
-        with platform.reading() as db:
-            problem = why_not(db, claimed.result_id)
-        if problem:
-            raise CannotBegin(problem)
-
-
-def _entry(facts: list[Any]) -> Entry:
-    """Return the entry that a child sent, made to fit. Raises BrokenLine: a job's code may have written the frame."""
-    match facts:
-        case [str(level), str(grouping), str(message), int(more), text, url, moment, bool(markdown)] if (
-            isinstance(moment, int | float)
-        ):
-            return Entry(
-                level if level in LEVELS else "default",
-                grouping[:LONGEST_GROUPING],
-                cut(message)[0],
-                min(max(0, more), _MOST_COUNTED),
-                text[:LONGEST_OBJECT_TEXT] if isinstance(text, str) else None,
-                url if _is_safe_url(url) else None,
-                # A job may have changed how its process tells the time.
-                moment if _is_moment(moment) else time.time(),
-                markdown,
-            )
-    raise frames.BrokenLine("no entry")
-
-
-def _is_moment(moment: Any) -> bool:
-    return isinstance(moment, int | float) and 0 <= moment < _LAST_MOMENT
-
-
-def _is_safe_url(url: Any) -> bool:
-    return isinstance(url, str) and len(url) <= 255 and _SAFE_URL.fullmatch(url) is not None
-
-
 def _why_unwritten(error: Exception) -> str:
     if not isinstance(error, OperationalError):
         return type(error).__name__
     return "the database has no room left" if is_full(error) else "the database did not answer"
-
-
-def _outcome_values(outcome: dict[str, Any], mask: Mask) -> dict[str, Any]:
-    status = outcome.get("status")
-    cause = str(outcome.get("cause"))
-    results = mask.data(outcome.get("results"))
-    return {
-        "status": status if status in ("completed", "failed", "errored") else "errored",
-        "cause": mask.message(entry_text(cause), cut=len(cause) >= LONGEST_CAUSE)[:4_000],
-        "return_value": mask.data(outcome.get("return_value")),
-        "output": _cut_output(str(outcome.get("output") or ""), mask),
-        "results": results if isinstance(results, dict) else {},
-    }
-
-
-def _cut_output(output: str, mask: Mask) -> str:
-    if len(output) <= MOST_BYTES:
-        return mask.text(entry_text(output))
-    # The child has cut it, and said so behind that.
-    kept, note = output[:MOST_BYTES], output[MOST_BYTES:]
-    return mask.text(entry_text(kept), cut=True) + mask.text(entry_text(note))
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

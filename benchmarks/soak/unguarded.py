@@ -204,7 +204,7 @@ UNGUARDED: Mapping[tuple[int, str], Sequence[Removal]] = {
     ),
     (10, "tests/worker/test_rights.py::test_a_permission_taken_away_while_a_run_waits_counts"): (
         Removal(
-            "worker/supervisor.py",
+            "worker/beginning.py",
             "    if run.username and not is_superuser and not may_still_run(platform, claimed.result_id):\n",
             "    if False:\n",
         ),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from store.settings import load_settings
 from tests.waiting import until
 from tests.worker.conftest import Portal, StartWorker
-from worker import frames, supervisor
+from worker import frames, heard, supervisor
 from worker.host import marked_processes, start_time, this_process
 from worker.ownership import claim
 from worker.reconciler import Reconciler
@@ -308,7 +308,7 @@ def test_no_frame_breaks_the_watch(portal: Portal, frame: list[Any]):
         assert len(row.message) <= 64_100
         row.message.encode(), row.grouping.encode(), (row.object_text or "").encode()
     if watch._outcome is not None:
-        values = supervisor._outcome_values(watch._outcome, watch._mask)
+        values = heard.outcome_values(watch._outcome, watch._mask)
         assert values["status"] in ("completed", "failed", "errored")
         assert isinstance(values["results"], dict)
 
