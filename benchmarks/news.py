@@ -26,7 +26,13 @@ PATIENCE_SECONDS = 60.0
 TICK = re.compile(rb"tick (\d+\.\d+)")
 LINE = re.compile(rb'id="L(\d+)"')
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+BROWSERS = (
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
 #: Notes, as soon as a new line has been drawn, what it says and when that was.

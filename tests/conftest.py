@@ -45,6 +45,15 @@ FIXTURE_JOBS = Path(__file__).parent / "fixture_jobs"
 #: As the product makes it (see `made_once`).
 product_hasher = secrets._hasher
 
+#: What can be driven, the quickest first.
+BROWSERS = (
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+)
+
 #: Without the background networking Chromium asks for hosts that no test should need.
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -290,9 +299,11 @@ def slack() -> Iterator[SlackStandIn]:
 # For one file, not longer: meanwhile Playwright has an event loop running in this thread.
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    binary = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    binary = next(filter(None, map(shutil.which, BROWSERS)), None)
     if binary is None:
-        pytest.skip("NO CHROMIUM, the browser tests are skipped: install Debian's package chromium.")
+        pytest.skip(
+            "NO CHROMIUM, the browser tests are skipped: install Debian's package chromium-headless-shell."
+        )
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

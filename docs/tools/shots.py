@@ -80,7 +80,10 @@ def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     with portal(PORT) as link, sync_playwright() as playwright:
         base = link.partition("/login/")[0]
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium-headless-shell") or shutil.which("chromium"),
+            args=["--no-sandbox"],
+        )
         first = browser.new_page()
         first.goto(link)
         state = first.context.storage_state()

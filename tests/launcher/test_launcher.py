@@ -79,6 +79,11 @@ class Clone:
         for name in programs:
             (self.tools / name).symlink_to(str(shutil.which("true")))
 
+    def tool(self, name: str, script: str) -> None:
+        path = self.tools / name
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+
     def environment(self, **extra: str) -> dict[str, str]:
         return {
             "PATH": str(self.tools),
@@ -367,4 +372,24 @@ def test_test_says_loudly_what_there_is_not(clone):
     done = clone.run("test")
     assert "No Chromium on PATH: the browser tests will be SKIPPED" in done.stderr
     assert "No faketime on PATH: the tests of clocks that are set will be SKIPPED" in done.stderr
+    assert done.returncode == 0
+
+
+@pytest.mark.skipif(not Path("/etc/debian_version").exists(), reason="NO DEBIAN, of which this is.")
+@pytest.mark.parametrize("there", ["chromium-headless-shell", "chromium", "none"])
+def test_test_installs_what_there_is_not(clone, there):
+    (clone.tools / "id").unlink()
+    clone.tool("id", "echo 0")
+    clone.provides("faketime")
+    # Of the packages only one is there, and it brings a program of its name.
+    clone.tool(
+        "apt-get",
+        f'echo "$*" >>"$STUB/apt"; for last; do :; done; '
+        f'[ "$last" != {there} ] && [ "$1" = install ] && exit 1; '
+        f'[ "$1" != install ] || {shutil.which("ln")} -s {shutil.which("true")} "{clone.tools}/$last"',
+    )
+    done = clone.run("test")
+    asked = [line.split()[-1] for line in (clone.stub / "apt").read_text().splitlines() if "install" in line]
+    assert asked == ["chromium-headless-shell", "chromium"][: 1 if there == "chromium-headless-shell" else 2]
+    assert ("No Chromium on PATH" in done.stderr) == (there == "none")
     assert done.returncode == 0
