@@ -1,17 +1,30 @@
 """What stands in many rows, told so that it differs whenever any of it does."""
 
+import hashlib
 from typing import Any
 
-from sqlalchemy import String
+from sqlalchemy import Dialect, String, TypeDecorator
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 
+class _Digest(TypeDecorator[str]):
+    """A text of megabytes, told by its digest."""
+
+    impl = String
+    cache_ok = True
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        if value is None:
+            return None
+        return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 class ContentOf(FunctionElement[str]):
-    """An aggregate of text columns, none of them null: SQLite gives all of it, PostgreSQL a digest."""
+    """An aggregate of text columns, none of them null: a digest of all of it, None where there are no rows."""
 
     inherit_cache = True
-    type = String()
+    type = _Digest()
 
 
 @compiles(ContentOf, "sqlite")
