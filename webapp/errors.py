@@ -64,7 +64,7 @@ def ask_to_sign_in(_error: SignInRequired) -> Response:
     if htmx.wants_fragment():
         # Never away from the page: a form on it may be half filled. The page tells how to sign in again.
         return Response(status=HTTPStatus.UNAUTHORIZED)
-    wanted = safe_path(here(request.full_path.rstrip("?")) if request.method == "GET" else None)
+    wanted = _page_asked_for()
     url = url_for("login.show") + (
         f"?{urlencode({'next': wanted})}" if wanted not in (None, url_for("home.show")) else ""
     )
@@ -124,7 +124,12 @@ def answer_trouble(error: OperationalError) -> Answer:
     if below_api():
         return _from_api(error)
     status, sentence = trouble(error)
-    about = {"status": status, "title": "This cannot be done now", "sentence": sentence}
+    about = {
+        "status": status,
+        "title": "This cannot be done now",
+        "sentence": sentence,
+        "again": _page_asked_for(),
+    }
     template = "errors/_note.html" if htmx.wants_fragment() else "errors/trouble.html"
     answer = make_response(render_template(template, **about), status)
     if status == 503:
@@ -154,7 +159,16 @@ def answer_fault(error: Exception) -> Answer:
         return make_response(
             render_template("errors/_note.html", title="This broke", reference=reference), 500
         )
-    return make_response(render_template("errors/fault.html", reference=reference), 500)
+    page = render_template("errors/fault.html", reference=reference, again=_page_asked_for())
+    return make_response(page, 500)
+
+
+def _page_asked_for() -> str | None:
+    """Return the address of this request as the browser has it, where it is that of a page to be asked for once more."""
+    if request.method != "GET":
+        return None
+    query = request.query_string.decode(errors="replace")
+    return safe_path(here(quote(request.path)) + (f"?{query}" if query else ""))
 
 
 def _page(status: int, title: str, sentence: str, *, why: str = "") -> Response:

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
 
 from store.models import SignInLink, UserSession, now
 from store.secrets import hash_password, new_token
@@ -464,6 +465,26 @@ def test_a_fault_is_told_by_a_reference_only(app, alice, monkeypatch, caplog):
     reference = page.partition("<code>e-")[2].partition("<")[0]
     assert f"e-{reference}" in caplog.text
     assert "secret detail" in caplog.text
+
+
+def test_a_page_that_broke_is_tried_again(app, alice, monkeypatch):
+    monkeypatch.setitem(app.view_functions, "jobs.index", lambda: 1 / 0)
+    assert 'href="/jobs/?q=a%20b&amp;state=%22">' in text(alice.get("/jobs/?q=a%20b&state=%22"))
+    monkeypatch.setitem(app.view_functions, "login.sign_out", lambda: 1 / 0)
+    # What was sent is not sent again by a link, and no address leads away.
+    page = text(alice.post("/logout"))
+    assert "Try again" not in page
+    assert "Results</a>" in page
+
+
+def test_a_page_without_its_database_is_tried_again(app, alice, monkeypatch):
+    def away() -> str:
+        raise OperationalError("SELECT", None, Exception("gone"))
+
+    monkeypatch.setitem(app.view_functions, "jobs.index", away)
+    answer = alice.get("/jobs/?q=disk")
+    assert answer.status_code == 503
+    assert 'href="/jobs/?q=disk">' in text(answer)
 
 
 def test_a_fault_in_a_fragment_is_a_note(app, alice, monkeypatch):
