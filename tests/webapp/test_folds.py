@@ -42,3 +42,31 @@ def test_a_heading_folds_its_lines_and_a_link_to_one_of_them_unfolds_it(
     page.locator("#L2").wait_for()
     assert shown() == everything[:3]
     assert first.get_attribute("aria-expanded") == "true"
+
+
+@pytest.mark.parametrize("width", [360, 390])
+def test_on_a_phone_a_heading_takes_one_line_until_it_is_folded(
+    page: Any, make_job: Any, make_result: Any, add_entries: Any, width: int
+):
+    result = make_result(make_job("Grouped"), "failed")
+    name = "configure access switches of the second floor and of the third"
+    for level in ("debug", "info", "success", "warning", "failure"):
+        add_entries(result, *(f"one {number}" for number in range(12)), level=level, grouping=name)
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto(f"/results/{result.id}")
+    heading, arrow = page.locator("#G1"), page.get_by_role("button", name=f"Lines of {name}")
+    arrow.wait_for()
+    # Two lines of text are higher, with what is around them.
+    assert heading.bounding_box()["height"] < 48
+    title = heading.get_by_title(name)
+    assert title.evaluate("cut => cut.scrollWidth > cut.clientWidth")
+    # What went wrong is told in any case, at the end of the line.
+    failures = heading.get_by_title("12 failure").bounding_box()
+    line = heading.bounding_box()
+    assert 0 < line["x"] + line["width"] - failures["x"] - failures["width"] < 24
+    assert line["y"] < failures["y"] < line["y"] + line["height"] - failures["height"]
+    assert look(page) == []
+    arrow.click()
+    assert title.evaluate("whole => whole.scrollWidth <= whole.clientWidth")
+    page.evaluate("scrollTo(0, 0)")
+    assert look(page) == []

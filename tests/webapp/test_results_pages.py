@@ -223,7 +223,7 @@ def test_a_running_result_polls_its_log(alice, make_job, make_result, add_entrie
     add_entries(result, "two", grouping="test_ports", level="failure")
     page = text(alice.get(url(result)))
     assert "one <strong>bold</strong>" in page
-    assert page.index("<h3>run</h3>") < page.index("one <strong>") < page.index("<h3>test_ports</h3>")
+    assert page.index(">run</h3>") < page.index("one <strong>") < page.index(">test_ports</h3>")
     assert 'href="#L1"' in page
     assert 'hx-trigger="every 300ms, wake"' in page
     assert '<span class="n" id="n-failure">1</span>' in page
@@ -241,8 +241,8 @@ def test_a_poll_brings_what_is_new_and_nothing_twice(alice, make_job, make_resul
     add_entries(result, "three", grouping="other")
     news = text(alice.fragment(address))
     assert lines(news) == [2, 3]
-    assert "<h3>run</h3>" not in news
-    assert "<h3>other</h3>" in news
+    assert ">run</h3>" not in news
+    assert ">other</h3>" in news
     assert '<ol hx-swap-oob="beforeend:#log">' in news
     assert 'id="GC1" hx-swap-oob="true"' in news
     assert '<span class="n" id="n-info" hx-swap-oob="true">3</span>' in news
@@ -399,8 +399,8 @@ def test_headings_tell_when_while_it_runs_and_how_long_afterwards(
         group = db.scalars(select(EntryGroup).where(EntryGroup.result_id == result.id)).one()
         group.started_at, group.last_at = NOON, NOON + timedelta(seconds=31.2)
     db.commit()
-    assert "<h3>look</h3><time " in text(alice.get(url(running)))
-    assert "<h3>look</h3><span>31s</span>" in text(alice.get(url(ended)))
+    assert ">look</h3><time " in text(alice.get(url(running)))
+    assert ">look</h3><span>31s</span>" in text(alice.get(url(ended)))
 
 
 def test_a_page_opens_at_the_end_of_a_long_log(alice, make_job, make_result, add_entries):
@@ -451,7 +451,7 @@ def test_more_lines_follow_under_the_same_heading(alice, make_job, make_result, 
     more = re.search(r'hx-get="([^"]+)"[^>]*>Show more lines', page)[1].replace("&amp;", "&")
     rest = text(alice.fragment(more))
     assert lines(rest) == list(range(101, 151))
-    assert "<h3>" not in rest
+    assert "<h3" not in rest
 
 
 def test_levels_and_words_filter_the_log(alice, make_job, make_result, add_entries):
