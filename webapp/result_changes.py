@@ -6,6 +6,7 @@ Bounded, however long the logs are: some thousand entries and headings of each a
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from flask import current_app
 from sqlalchemy import Select, func, select
@@ -93,6 +94,13 @@ def may_compare(result: JobResult) -> bool:
     return result.finished and result.status != Status.COMPLETED
 
 
+def has_earlier(result: JobResult) -> bool:
+    """Tell whether there is a run that `changes_of` can hold the result against."""
+    if result.job_id is None:
+        return False
+    return any(_keys(query, 1) for query in (_of_job(result), _of_schedule(result)) if query is not None)
+
+
 def changes_of(result: JobResult) -> Changes:
     """Compare the result. Whether the reader may see it is asked before."""
     earlier, chosen = _earlier(result)
@@ -115,34 +123,42 @@ def _earlier(result: JobResult) -> tuple[JobResult | None, str]:
     """Return the newest earlier run that completed: of the same schedule, else of the same inputs, else of the job."""
     if result.job_id is None:
         return None, ""
-    own = JobResult.job_id == result.job_id
-    if result.origin == "schedule" and result.origin_id is not None:
-        found = _completed(_before(result).where(JobResult.origin_id == result.origin_id, own), 1)
-        if found:
-            return found[0], "schedule"
-    candidates = _completed(_before(result).where(own), MOST_CANDIDATES)
+    of_schedule = _of_schedule(result)
+    if of_schedule is not None and (found := _completed(of_schedule, 1)):
+        return found[0], "schedule"
+    candidates = _completed(_of_job(result), MOST_CANDIDATES)
     alike = (each for each in candidates if _same_inputs(each, result))
     if (same := next(alike, None)) is not None:
         return same, "inputs"
     return (candidates[0] if candidates else None), "job"
 
 
-def _before(result: JobResult) -> Select[Any]:
+def _of_schedule(result: JobResult) -> Select[Any] | None:
+    if result.origin != "schedule" or result.origin_id is None:
+        return None
+    return _of_job(result).where(JobResult.origin_id == result.origin_id)
+
+
+def _of_job(result: JobResult) -> Select[Any]:
+    """Select the earlier runs of the job that the reader may see."""
     chosen: Select[Any] = select(JobResult.id, JobResult.status, JobResult.created_at)  # type: ignore[assignment]
-    query = visible(chosen, current_user(), JobResult).where(JobResult.created_at < result.created_at)
+    query = visible(chosen, current_user(), JobResult)
+    query = query.where(JobResult.job_id == result.job_id, JobResult.created_at < result.created_at)
     # What was only tried, or only planned, completes for less.
     return query if result.origin in REHEARSALS else query.where(JobResult.origin.not_in(REHEARSALS))
 
 
 def _completed(query: Select[Any], most: int) -> Sequence[JobResult]:
+    wanted = select(JobResult).where(JobResult.id.in_(_keys(query, most)))
+    rows = db.session.scalars(wanted.options(joinedload(JobResult.user)))
+    return sorted(rows, key=lambda row: row.created_at, reverse=True)
+
+
+def _keys(query: Select[Any], most: int) -> Sequence[UUID]:
     """Return those that completed of the newest runs: a long row of failures costs no more than that."""
     newest = query.order_by(JobResult.created_at.desc()).limit(MOST_RUNS).subquery()
     completed = select(newest.c.id).where(newest.c.status == Status.COMPLETED)
-    keys = db.session.scalars(completed.order_by(newest.c.created_at.desc()).limit(most)).all()
-    rows = db.session.scalars(
-        select(JobResult).where(JobResult.id.in_(keys)).options(joinedload(JobResult.user))
-    )
-    return sorted(rows, key=lambda row: row.created_at, reverse=True)
+    return db.session.scalars(completed.order_by(newest.c.created_at.desc()).limit(most)).all()
 
 
 def _same_inputs(one: JobResult, other: JobResult) -> bool:

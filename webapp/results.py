@@ -45,7 +45,7 @@ from webapp.periods import WORDS
 from webapp.plans import two_plans
 from webapp.reader_clock import reader_zone
 from webapp.request_facts import request_facts
-from webapp.result_changes import changes_of, may_compare
+from webapp.result_changes import changes_of, has_earlier, may_compare
 from webapp.result_files import made_files, send_made_file
 from webapp.result_inputs import read_terms, suggestions
 from webapp.result_list import (
@@ -447,6 +447,8 @@ def _about(result: JobResult) -> dict[str, Any]:
         "led_to": led_to(result) if result.finished else None,
         # Once, when nothing changes any more: a poll does not draw it.
         "steps": steps_of(result) if result.finished else None,
+        # Offered only where something completed before it: else there is nothing to say.
+        "comparable": may_compare(result) and has_earlier(result),
         "again": again_of(result, job, current_user(), total_of(result)) if job and result.finished else None,
         "may_run": job is not None and job.runnable and allowed("run", job),
         "state": _state(result),

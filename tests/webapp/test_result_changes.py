@@ -128,7 +128,13 @@ def test_the_api_has_the_same_and_the_run_of_the_schedule_or_inputs_comes_first(
 def test_nothing_to_compare_with_and_long_logs(db, app, alice, job, make_result):
     failed = make_result(job, "errored", created_at=NOON + timedelta(hours=1))
     assert "There is no earlier run of this job" in text(alice.get(f"/results/{failed.id}/changes"))
+    offered = "What changed since it last completed"
+    # What completed later, or was only tried, is not compared with.
+    make_result(job, created_at=NOON + timedelta(hours=2))
+    make_result(job, origin="approval")
+    assert offered not in text(alice.get(f"/results/{failed.id}"))
     earlier = make_result(job)
+    assert offered in text(alice.get(f"/results/{failed.id}"))
     _fill(db, earlier, 5_000)
     _fill(db, failed, 5_000)
     with queries(app) as seen:
