@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 
+from jobs.kinds import file_names
 from store.models import JobRecord
 from store.permissions import visible
-from webapp.auth import current_user
+from webapp.auth import allowed, current_user
 from webapp.database import db
 from webapp.job_key import as_id
 
@@ -46,16 +47,29 @@ def chosen_job(text: str) -> JobRecord | None:
     return found
 
 
+def to_schedule(text: str) -> tuple[Sequence[JobRecord], bool]:
+    """Return jobs that the reader may have run at set times, and whether more than these have `text` in a name."""
+    query = _to_choose(select(JobRecord)).where(_has(text), JobRecord.installed, JobRecord.enabled)
+    query = query.order_by(func.lower(JobRecord.name), JobRecord.class_path).limit(MOST_LISTED + 1)
+    found = db.session.scalars(query).all()
+    # A file is given to one run.
+    may = (job for job in found[:MOST_LISTED] if allowed("run", job) and not file_names(job.variables))
+    return list(may), len(found) > MOST_LISTED
+
+
 def suggested(text: str) -> Sequence[tuple[str, str]]:
     """Return name and class path of the first jobs that have `text` in one of them."""
-    fits = or_(*(each.icontains(text, autoescape=True) for each in (JobRecord.name, JobRecord.class_path)))
-    query = _about().where(fits).order_by(JobRecord.name).limit(MOST_SUGGESTED)
+    query = _about().where(_has(text)).order_by(JobRecord.name).limit(MOST_SUGGESTED)
     return [(name, path) for name, path in db.session.execute(query)]
 
 
 def class_paths_to_choose(most: int) -> list[str]:
     query = _about().order_by(JobRecord.class_path).limit(most)
     return [path for _, path in db.session.execute(query)]
+
+
+def _has(text: str) -> ColumnElement[bool]:
+    return or_(*(each.icontains(text, autoescape=True) for each in (JobRecord.name, JobRecord.class_path)))
 
 
 def _about(*more: Any) -> Select[Any]:

@@ -92,18 +92,23 @@ def form_page(
     earlier: JobResult | None = None,
 ) -> str:
     """earlier: the run whose inputs the form holds."""
-    when = when or empty_form(job.name, current_app.extensions["errand"].settings.time_zone)
+    opened = when is None
+    if when is None:
+        zone = current_app.extensions["errand"].settings.time_zone
+        when = empty_form(job.name, zone, request.args.get("_when", NOW))
     runs = newest_runs([job.id]).get(job.id, ())
     return render_template(
         "jobs/show.html",
         job=job,
         form=form,
         when=when,
-        shown=preview(when) if when.when != NOW and not when.errors else None,
+        shown=preview(when) if not opened and when.when != NOW and not when.errors else None,
         for_schedule=schedule,
         earlier=earlier,
         not_filled_in=not_filled_in(earlier, job) if earlier else (),
         schedulable=not form.has_files,
+        # Whoever comes for that is told how to go on; whoever has typed already knows.
+        new_schedule=opened and when.when != NOW and not form.has_files,
         **form_words(),
         around=form_template.around(job),
         searching=searching,

@@ -86,11 +86,11 @@ def form_words() -> dict[str, Any]:
     return {"intervals": INTERVALS, "dialects": DIALECTS, "missed_words": MISSED, "overlap_words": OVERLAPS}
 
 
-def empty_form(name: str, zone: str) -> ScheduleForm:
+def empty_form(name: str, zone: str, when: str = NOW) -> ScheduleForm:
     """Return the form for a new schedule."""
     values = {"name": name, "zone": zone, "interval": "daily", "missed": "once", "overlap": "skip"}
     kept = {PREFIX + key: value for key, value in {**values, "dialect": "nautobot"}.items()}
-    return ScheduleForm(kept, own_zone=zone == "UTC")
+    return ScheduleForm(kept, when=_known(when), own_zone=zone == "UTC")
 
 
 def read_form(sent: MultiDict[str, str], name: str = "", zone: str = "") -> ScheduleForm:
@@ -98,8 +98,11 @@ def read_form(sent: MultiDict[str, str], name: str = "", zone: str = "") -> Sche
     if PREFIX + "name" not in sent and sent.get("_when", NOW) == NOW:
         return empty_form(name, zone or "UTC")
     values = {PREFIX + name: clean_text(sent.get(PREFIX + name, "")).strip() for name in FIELDS}
-    when = sent.get("_when", NOW)
-    return ScheduleForm(values, when=when if when in (LATER, AGAIN) else NOW)
+    return ScheduleForm(values, when=_known(sent.get("_when", NOW)))
+
+
+def _known(when: str) -> str:
+    return when if when in (LATER, AGAIN) else NOW
 
 
 def form_of(schedule: Schedule) -> ScheduleForm:

@@ -26,6 +26,7 @@ from store.text import clean_text
 from store.timing.saved import recurrence_of
 from webapp import htmx
 from webapp.auth import allowed, require, signed_in_user
+from webapp.choosing_jobs import to_schedule
 from webapp.database import db
 from webapp.history import runs_of_schedules, usual_seconds
 from webapp.inputs import shown_inputs
@@ -120,6 +121,15 @@ def _read_list() -> Region:
 
 
 region("schedules", _read_list)
+
+
+@blueprint.get("/new")
+def new() -> str:
+    """Have the job chosen that a new schedule is to run: the rest is asked in its form."""
+    require("view", Schedule)
+    search = _search()
+    jobs, more = to_schedule(search)
+    return render_template("schedules/new.html", jobs=jobs, more=more, q=search)
 
 
 @blueprint.get("/preview")

@@ -266,6 +266,7 @@ TABLE: dict[tuple[str, str], tuple[str, int, int, int]] = {
     ("POST", "/admin/retention/"): ("retention.change", SIGN_IN, 404, 404),
     # Schedules.
     ("GET", "/schedules/"): ("schedules.index", SIGN_IN, 200, 200),
+    ("GET", "/schedules/new"): ("schedules.new", SIGN_IN, 200, 200),
     ("GET", "/schedules/preview"): ("schedules.preview_times", SIGN_IN, 200, 200),
     ("GET", "/schedules/~"): ("schedules.show", SIGN_IN, 404, 200),
     ("GET", "/schedules/~/edit"): ("schedules.edit", SIGN_IN, 404, 403),

@@ -70,6 +70,33 @@ def test_a_form_makes_a_schedule_that_its_page_tells_of(alice, job, db):
     assert "Each &lt;b&gt;day&lt;/b&gt;" in text(alice.get("/schedules/"))
 
 
+def test_a_new_schedule_begins_with_its_job(alice, job, make_job):
+    make_job("Send", variables=[described("FileVar", "letter")])
+    make_job("Heard", receives="hook")
+    make_job("Gone", enabled=False)
+    assert 'href="/schedules/new"' in text(alice.get("/schedules/"))
+    page = text(alice.get("/schedules/new"))
+    assert "Choose the job that is to run at set times." in page
+    # No job that could not be scheduled.
+    assert re.findall(r'class="name" href="([^"]+)"', page) == [f"{URL}?_when=cron"]
+    assert "No job that you may schedule is called “x”" in text(alice.get("/schedules/new?q=x"))
+    form = text(alice.get(f"{URL}?_when=cron"))
+    assert '<input type="radio" name="_when" value="cron" checked>' in form
+    assert "Fill in what this job is to run with" in form
+    assert 'id="errors"' not in form
+    assert "Fill in what this job is to run with" not in text(alice.get(f"{URL}?_when=x"))
+
+
+def test_of_many_jobs_the_first_are_offered_to_schedule(alice, job, make_job, monkeypatch):
+    monkeypatch.setattr("webapp.choosing_jobs.MOST_LISTED", 1)
+    make_job("Zip")
+    first, found = text(alice.get("/schedules/new")), text(alice.get("/schedules/new?q=zip"))
+    assert "Greet" in first
+    assert "Zip" not in first
+    assert "There are more jobs." in first
+    assert 'href="/jobs/local/greetings/Zip/?_when=cron"' in found
+
+
 def test_what_is_wrong_stands_at_its_place_and_nothing_typed_is_lost(alice, job, db):
     wrong = {
         "_when": "cron",
