@@ -32,7 +32,7 @@ from store.models import (
     permission_groups,
     permission_users,
 )
-from store.visibility import KINDS_OF, condition
+from store.visibility import KINDS_OF, approvable, condition
 
 #: What all people may do from the first day on; a row like others, which an admin may change (see the migrations).
 EVERYONE: Sequence[tuple[str, str, Sequence[str], Sequence[Mapping[str, Any]]]] = (
@@ -126,6 +126,14 @@ def may_view(user: User | None, model: type[Any], *, withdrawn: bool = False) ->
     if asker is None or not asker.active:
         return false()
     return condition(asker, model, withdrawn=withdrawn)
+
+
+def may_approve(user: User | None, run: type[JobResult] | type[Schedule]) -> ColumnElement[bool]:
+    """Return what holds for the jobs of which `user` may approve what a row of `run` asks for."""
+    asker = asker_of(user)
+    if asker is None or not asker.active:
+        return false()
+    return approvable(asker, run)
 
 
 # --- Who asks -------------------------------------------------------------------------------------------------

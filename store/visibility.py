@@ -58,21 +58,37 @@ KINDS_OF: Mapping[type[Any], str] = {
 }
 
 
+#: Given the wanted values, of which one has to fit, and the name of an input, returns the condition.
+Column = Callable[[Sequence[Any], str], ColumnElement[bool]]
+
+
 def condition(asker: Asker, model: type[Any], *, withdrawn: bool = False) -> ColumnElement[bool]:
     """Return what holds for the rows of `model` that `asker`, who has signed in, may view.
 
     withdrawn: a superuser has asked for what authors have switched off, too.
     """
-    within = true() if asker.limits is None else _within(asker.limits, model)
+    return _condition(asker, "view", model, _COLUMNS.get(model, {}), withdrawn=withdrawn)
+
+
+def approvable(asker: Asker, run: type[JobResult] | type[Schedule]) -> ColumnElement[bool]:
+    """Return what holds for the jobs of which `asker` may approve a run with the queue and inputs of a row of `run`."""
+    asked = {key: column for key, column in _COLUMNS[run].items() if key in ("queue", DATA)}
+    return _condition(asker, "approve", JobRecord, {**_COLUMNS[JobRecord], **asked})
+
+
+def _condition(
+    asker: Asker, action: str, model: type[Any], columns: Mapping[str, Column], *, withdrawn: bool = False
+) -> ColumnElement[bool]:
+    within = true() if asker.limits is None else _within(asker.limits, action, model)
     if asker.some_withdrawn and not (withdrawn and asker.superuser):
         within = and_(within, shown(model))
     if asker.superuser:
         return within
-    grants = grants_of(asker, "view", KINDS_OF[model])
+    grants = grants_of(asker, action, KINDS_OF[model])
     if any(not grant.constraints for grant in grants):
         return within
     constraints = _merged(one for grant in grants for one in grant.constraints)
-    return and_(within, _any_of([_all_of(one, asker, model) for one in constraints]))
+    return and_(within, _any_of([_all_of(one, asker, columns) for one in constraints]))
 
 
 def _merged(constraints: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
@@ -91,8 +107,9 @@ def _merged(constraints: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, A
     yield from others.values()
 
 
-def _all_of(constraint: Mapping[str, Any], asker: Asker, model: type[Any]) -> ColumnElement[bool]:
-    columns = _COLUMNS.get(model, {})
+def _all_of(
+    constraint: Mapping[str, Any], asker: Asker, columns: Mapping[str, Column]
+) -> ColumnElement[bool]:
     made: list[ColumnElement[bool]] = [true()]
     for key, wanted in constraint.items():
         column = columns.get(key) or (columns.get(DATA) if key.startswith(DATA) else None)
@@ -100,10 +117,6 @@ def _all_of(constraint: Mapping[str, Any], asker: Asker, model: type[Any]) -> Co
         if column is not None:
             made.append(column(alternatives(wanted, asker, key), key.removeprefix(DATA)))
     return and_(*made)
-
-
-#: Given the wanted values, of which one has to fit, and the name of an input, returns the condition.
-Column = Callable[[Sequence[Any], str], ColumnElement[bool]]
 
 
 class _AnyOf(FunctionElement[bool]):
@@ -128,8 +141,8 @@ def _any_of(conditions: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
     return _AnyOf(*conditions)
 
 
-def _within(limits: Limits, model: type[Any]) -> ColumnElement[bool]:
-    if limits.refusal(KINDS_OF[model], "view"):
+def _within(limits: Limits, action: str, model: type[Any]) -> ColumnElement[bool]:
+    if limits.refusal(KINDS_OF[model], action):
         return false()
     if KINDS_OF[model] not in OF_JOBS or not limits.class_paths:
         return true()

@@ -11,14 +11,14 @@ from sqlalchemy.orm import joinedload, undefer
 
 from jobs.errors import InvalidData
 from store.models import Approval, JobRecord, JobResult, Schedule, Status
-from store.permissions import NotVisible, allowed, may_view, visible
+from store.permissions import NotVisible, allowed, may_approve, may_view, visible
 from store.settings import Settings
 from webapp.auth import current_user, signed_in_user
 from webapp.database import db
 from webapp.inputs import ShownInput, shown_inputs
 from webapp.plans import ShownPlan, drift_in_words, plans_of
 from worker import schedule_approvals
-from worker.approvals import AlreadyDecided, Decision, decide, has_asked, require_approver
+from worker.approvals import AlreadyDecided, Decision, asked_by, decide, has_asked, require_approver
 from worker.dry_runs import dry_run, why_no_dry_run
 from worker.origins import REHEARSALS, Taken
 from worker.plan_runs import make as make_plan
@@ -97,8 +97,16 @@ class Request:
 
 
 def waiting() -> Select[Any]:
-    """Return the query for how many requests the reader sees waiting."""
-    return _seen(select(func.count()).select_from(Approval)).where(_WAITS)
+    """Return the query for how many requests wait for the reader, who may decide on them."""
+    query = _seen(select(func.count()).select_from(Approval)).where(_WAITS)
+    return query.where(or_(and_(_OF_RUN, _theirs(JobResult)), and_(_OF_SCHEDULE, _theirs(Schedule))))
+
+
+def _theirs(model: type[JobResult] | type[Schedule]) -> ColumnElement[bool]:
+    """Return what holds for the rows of `model` that the reader may decide on."""
+    user = signed_in_user()
+    job = select(JobRecord.id).where(JobRecord.id == model.job_id, may_approve(user, model))
+    return and_(job.correlate(model).exists(), not_(asked_by(user.id, model)))
 
 
 # --- What is found --------------------------------------------------------------------------------------------

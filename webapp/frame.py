@@ -24,7 +24,7 @@ LOST_IS_NEWS = timedelta(minutes=10)
 
 class Frame(NamedTuple):
     running: Sequence[JobResult]
-    #: Requests for an approval that the reader sees waiting.
+    #: Requests for an approval that wait for the reader to decide.
     waiting: int
     #: How many messages the reader is still to be shown, and the newest of them.
     unseen: int

@@ -11,8 +11,8 @@ from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, exists, or_, select, update
+from sqlalchemy.orm import Session, aliased
 
 from jobs.errors import InvalidData
 from store.audit import note
@@ -181,37 +181,43 @@ def require_approver(db: Session, user: User, asked: JobResult | Schedule, job: 
 
 
 def has_asked(db: Session, user_id: int, asked: JobResult | Schedule) -> bool:
-    """Tell whether somebody has asked for it, in whatever way.
+    """Tell whether somebody has asked for it, in whatever way (see `asked_by`)."""
+    model = type(asked)
+    return bool(db.scalar(select(asked_by(user_id, model)).where(model.id == asked.id)))
+
+
+def asked_by(user_id: int, model: type[JobResult] | type[Schedule]) -> ColumnElement[bool]:
+    """Return what holds for the rows of `model` that somebody has asked for, in whatever way.
 
     That is as whom it runs; who gave a schedule its times; who set up its chain, hook or webhook; who had a delivery
     sent again; and who spoke in Slack.
     """
-    if user_id == asked.user_id:
-        return True
-    if isinstance(asked, Schedule):
-        return user_id == asked.asked_by_id
-    if asked.origin == "slack" and _is_in_slack(db, user_id, asked):
-        return True
-    if asked.origin == "webhook" and _has_sent_again(db, user_id, asked):
-        return True
-    return user_id == db.scalar(select(Approval.asked_by_id).where(Approval.result_id == asked.id))
+    as_them = model.user_id.is_not_distinct_from(user_id)
+    if model is Schedule:
+        return or_(as_them, Schedule.asked_by_id.is_not_distinct_from(user_id))
+    # Under a name of its own: queries that this becomes a part of are about requests, too.
+    request = aliased(Approval)
+    set_up = exists().where(request.result_id == JobResult.id, request.asked_by_id == user_id)
+    set_up = set_up.correlate(JobResult)
+    in_slack = and_(JobResult.origin == "slack", _spoke_in_slack(user_id))
+    again = and_(JobResult.origin == "webhook", _has_sent_again(user_id))
+    return or_(as_them, set_up, in_slack, again)
 
 
-def _has_sent_again(db: Session, user_id: int, asked: JobResult) -> bool:
-    again = select(WebhookDelivery.id).join(User, User.username == WebhookDelivery.sent_by)
-    theirs = (WebhookDelivery.result_id == asked.id, User.id == user_id)
-    return db.scalar(again.where(*theirs).limit(1)) is not None
+def _has_sent_again(user_id: int) -> ColumnElement[bool]:
+    theirs = (WebhookDelivery.result_id == JobResult.id, User.id == user_id)
+    return exists().where(WebhookDelivery.sent_by == User.username, *theirs).correlate(JobResult)
 
 
-def _is_in_slack(db: Session, user_id: int, asked: JobResult) -> bool:
-    """Tell whether it is theirs who asked in Slack: their account may have been connected only since."""
+def _spoke_in_slack(user_id: int) -> ColumnElement[bool]:
+    """Their account may have been connected only since."""
     theirs = (
-        SlackRequest.result_id == asked.id,
+        SlackRequest.result_id == JobResult.id,
         Identity.user_id == user_id,
         Identity.subject == SlackRequest.slack_user,
         Identity.issuer.startswith(SLACK, autoescape=True),
     )
-    return db.scalar(select(Identity.id).where(*theirs).limit(1)) is not None
+    return exists().where(*theirs).correlate(JobResult)
 
 
 def checked_comment(decision: Decision, comment: str) -> str:

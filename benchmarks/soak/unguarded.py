@@ -215,8 +215,8 @@ UNGUARDED: Mapping[tuple[int, str], Sequence[Removal]] = {
     (11, "tests/worker/test_approvals.py::test_who_has_it_asked_for_in_whatever_way_has_asked"): (
         Removal(
             "worker/approvals.py",
-            "    return user_id == db.scalar(select(Approval.asked_by_id).where(Approval.result_id == asked.id))\n",
-            "    return False\n",
+            "    return or_(as_them, set_up, in_slack, again)\n",
+            "    return or_(as_them, in_slack, again)\n",
         ),
     ),
     (11, "tests/worker/test_approvals.py::test_another_request_is_not_what_was_approved"): (

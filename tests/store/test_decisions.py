@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from store.decisions import Asker, BadPermission, Facts, Grant, check, decide, matches
 from store.models import Group, JobRecord, JobResult, Permission, User, now
-from store.permissions import EVERYONE, allowed, asker_of, decision, visible
+from store.permissions import EVERYONE, allowed, asker_of, decision, may_approve, visible
 from store.platform import Platform
 
 
@@ -318,6 +318,35 @@ def test_lists_show_what_may_be_seen_and_nothing_else(db: Session):
     assert seen == {True, False}
 
 
+def test_what_may_be_approved_is_the_same_of_one_and_of_all(db: Session):
+    chance = random.Random(20261130)
+    alice, bob = (User(username=name, active=True) for name in ("alice", "bob"))
+    db.add_all([alice, bob])
+    db.commit()
+    jobs = [_job(chance, number) for number in range(20)]
+    db.add_all(jobs)
+    db.commit()
+    results = [_result(chance, [alice, bob], jobs) for _ in range(60)]
+    db.add_all(results)
+    db.commit()
+    seen = set()
+    for number in range(60):
+        _permit(db, chance, alice, number, "approve")
+        asking = db.get(User, alice.id)
+        job = select(JobRecord.id).where(JobRecord.id == JobResult.job_id, may_approve(asking, JobResult))
+        listed = set(db.scalars(select(JobResult.id).where(job.exists())))
+        by_id = {each.id: each for each in jobs}
+        one_by_one = {
+            row.id
+            for row in results
+            if row.job_id is not None
+            and allowed(asking, "approve", by_id[row.job_id], data=row.data or {}, queue=row.queue)
+        }
+        assert listed == one_by_one, asker_of(asking).grants
+        seen.add(0 < len(listed) < len(results))
+    assert seen == {True, False}
+
+
 def _job(chance: random.Random, number: int) -> JobRecord:
     source = chance.choice(["local", "plugins", "LOCAL"])
     return JobRecord(
@@ -376,15 +405,15 @@ def _result(chance: random.Random, users: list[User], jobs: list[JobRecord]) -> 
     )
 
 
-def _permit(db: Session, chance: random.Random, user: User, number: int) -> None:
+def _permit(db: Session, chance: random.Random, user: User, number: int, action: str = "view") -> None:
     for old in db.scalars(select(Permission)):
         db.delete(old)
     for part in range(chance.randint(0, 3)):
-        kind = chance.choice(["job", "result"])
+        kind = chance.choice(["job", "result"]) if action == "view" else "job"
         permission = Permission(
             name=f"{number}-{part}",
             kind=kind,
-            actions=["view"],
+            actions=[action],
             constraints=[_constraint(chance, kind) for _ in range(chance.randint(0, 2))],
             enabled=chance.random() < 0.9,
         )
@@ -409,7 +438,7 @@ def _constraint(chance: random.Random, kind: str) -> dict[str, Any]:
         "queue": ["default", "gpu", "g_u", "GPU", ", ", 'q"ü'],
     }
     if kind == "job":
-        values |= {"enabled": [True, False], "hidden": [True, False], "data.env": ["test"]}
+        values |= {"enabled": [True, False], "hidden": [True, False], "data.env": ["test"], "data.n": [5]}
     else:
         values |= {
             "owner": ["me", "bob", "*"],

@@ -45,6 +45,29 @@ def test_a_request_is_shown_to_who_decides_and_to_who_asked(asked, alice, browse
     assert "You may not approve runs of this job." in other
 
 
+def test_a_page_counts_what_waits_for_its_reader(asked, alice, browser, db, cast):
+    def waiting(name: str) -> str:
+        page = text(browser(name).get("/approvals/"))
+        told, beside = (re.search(rf"(\d+) waiting{end}", page) for end in (" for you", '"'))
+        assert (told and told[1]) == (beside and beside[1])
+        return told[1] if told else ""
+
+    assert [waiting(name) for name in ("alice", "bob", "carol", "root")] == ["", "1", "", "1"]
+    # What he asked for himself waits for others.
+    assert browser("bob").post("/jobs/local/greetings/Greet/", {"v-name": "Bob's"}).status_code == 303
+    assert [waiting(name) for name in ("bob", "root")] == ["1", "2"]
+    daily = {"_when": "cron", "_schedule_name": "Each day", "_schedule_interval": "daily"}
+    start = {"_schedule_start_time": "2040-01-01T10:00", "_schedule_zone": "UTC"}
+    assert alice.post("/jobs/local/greetings/Greet/", {"v-name": "A", **daily, **start}).status_code == 303
+    assert [waiting(name) for name in ("alice", "bob", "root")] == ["", "2", "3"]
+    # A permission may be for some inputs only.
+    with db.begin():
+        db.scalars(select(Permission).where(Permission.name == "Approve")).one().constraints = [
+            {"data.name": "A"}
+        ]
+    assert waiting("bob") == "1"
+
+
 def test_what_others_asked_for_comes_first(asked, alice, browser, db):
     bob = browser("bob")
     assert bob.post("/jobs/local/greetings/Greet/", {"v-name": "Bob's"}).status_code == 303
