@@ -87,13 +87,13 @@ RAIL = (
     Place("Objects", "objects.index", "object", None, "o", ("/objects/",)),
     Place("Data files", "data_files.index", "file", DataFile, "f", ("/data-files/",)),
     Place(
-        "People",
+        "Admin",
         "users.index",
         "lock",
         User,
         "p",
         tuple(f"/admin/{part}" for part in ADMIN_PARTS),
-        "users admin",
+        "people users",
     ),
 )
 

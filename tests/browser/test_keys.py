@@ -93,7 +93,7 @@ def test_a_phone_has_all_pages_and_finds_anything(open_page: OpenPage, javascrip
     assert nav.get_by_role("link").all_inner_texts() == ["Jobs", "Results", "Schedules", "Approvals"]
     assert nav.evaluate("nav => nav.scrollWidth <= nav.clientWidth")
     nav.get_by_text("More").click()
-    nav.get_by_role("link", name="People").click()
+    nav.get_by_role("link", name="Admin").click()
     page.wait_for_url("**/admin/users/")
     assert nav.locator("summary").get_attribute("aria-current") == "true"
     page.get_by_role("link", name="Jump to").click()

@@ -95,7 +95,7 @@ def test_nobody_finds_what_they_may_not_see(app, alice, root, make_job, make_res
     assert "Backup attic" not in names(alice, "backup")
     assert ("Backup attic", f"{off.grouping}, disabled") in options(root, "backup")
     assert "Backup vault" not in names(root, "backup")
-    assert {"People", "Audit log", "Webhooks"} & set(names(alice, "admin")) == set()
+    assert {"Admin", "Audit log", "Webhooks"} & set(names(alice, "admin")) == set()
     assert {"Groups", "Permissions"} <= set(names(root, "admin"))
     assert "Audit log" in names(root, "audit")
     assert names(alice, result.id.hex[:8]) == ["Backup vault"]
