@@ -349,7 +349,7 @@ UNGUARDED: Mapping[tuple[int, str], Sequence[Removal]] = {
     (20, "tests/test_house.py::test_nothing_is_marked_as_trusted_html_outside_one_module"): (
         Removal(
             "webapp/errors.py",
-            'render_template("errors/fault.html", reference=reference)',
+            'render_template("errors/fault.html", reference=reference, again=_page_asked_for())',
             "current_app.jinja_env.from_string(reference).render()",
         ),
     ),
@@ -427,8 +427,8 @@ UNGUARDED: Mapping[tuple[int, str], Sequence[Removal]] = {
     (26, "tests/webapp/test_doors.py::test_a_fault_is_told_by_a_reference_only"): (
         Removal(
             "webapp/errors.py",
-            'render_template("errors/fault.html", reference=reference)',
-            'render_template("errors/fault.html", reference=f"{reference}: {error}")',
+            'render_template("errors/fault.html", reference=reference, again=_page_asked_for())',
+            'render_template("errors/fault.html", reference=f"{reference}: {error}", again="")',
         ),
     ),
     (26, "tests/webapp/test_hostile_elsewhere.py::test_no_path_adds_a_line_to_the_log"): (
