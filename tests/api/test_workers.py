@@ -55,6 +55,7 @@ def test_workers_tell_all_that_is_known_of_them(call, be, make_result, db):
         "queues": ["bulk", "default"],
         "labels": ["site=paris"],
         "state": "busy",
+        "silent": False,
         "drain": False,
         "result": str(run.id),
         "memory_bytes": 148_000_000,

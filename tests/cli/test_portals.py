@@ -291,6 +291,7 @@ def test_a_run_elsewhere_is_asked_for_followed_and_ends_as_it_does_here(
     assert shouts.exit_code == 0, shouts.stderr
     assert shouts.stdout.splitlines()[0].endswith(" warning run first")
     assert shouts.stdout.splitlines()[-1].endswith("seconds: The job ran to its end.")
+    assert "thing <1>\n" in portal("run", "Reports").stdout
     assert portal("run", "SaysItFailed").exit_code == 1
     assert portal("run", "Raises", "--json").exit_code == 3
 

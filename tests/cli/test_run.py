@@ -353,6 +353,18 @@ def test_entries_are_lines_of_plain_text(portal, start_worker):
     assert str(portal.result().id) in outcome.stderr
 
 
+def test_what_a_run_reports_stands_below_its_log(portal, start_worker):
+    start_worker()
+    outcome = portal("run", "Reports", "--yes")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert (
+        outcome.stdout.index("First")
+        < outcome.stdout.index("thing <1>")
+        < outcome.stdout.index("completed in")
+    )
+    assert "thing <1>" not in portal("run", "Reports", "--yes", "--json").stdout.partition('"output"')[0]
+
+
 def test_an_entry_says_what_it_is_about(portal, start_worker):
     start_worker()
     assert " success run success [an object]\n" in portal("run", "Stations").stdout

@@ -1,11 +1,12 @@
 """`./errand workers` and `./errand queues`."""
 
 import json
+from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from store.models import Queue, WorkerProcess
+from store.models import Queue, WorkerProcess, now
 from worker.host import this_process
 from worker.presence import Presence
 
@@ -18,15 +19,27 @@ def worker(platform):
 
 
 def test_workers_are_listed_one_a_line(errand, worker):
-    assert errand("workers", "list").stdout == "w-1\tidle\tbulk,default\n"
+    *told, beat = errand("workers", "list").stdout.split("\t")
+    assert told == ["w-1", "idle", "bulk,default"]
+    assert now() - datetime.fromisoformat(beat.strip()) < timedelta(minutes=5)
     (told,) = json.loads(errand("workers", "list", "--json").stdout)
-    assert (told["name"], told["state"]) == ("w-1", "idle")
+    assert (told["name"], told["state"], told["silent"]) == ("w-1", "idle", False)
+
+
+def test_a_worker_that_is_not_heard_from_is_silent(errand, worker, db):
+    days_ago = now() - timedelta(days=2)
+    db.execute(update(WorkerProcess).values(seen_at=days_ago))
+    db.commit()
+    line = f"w-1\tsilent\tbulk,default\t{days_ago:%Y-%m-%dT%H:%M:%S}Z\n"
+    assert errand("workers", "list").stdout == line
+    (told,) = json.loads(errand("workers", "list", "--json").stdout)
+    assert (told["state"], told["silent"]) == ("idle", True)
 
 
 def test_a_worker_is_drained_and_kept(errand, worker, db):
     assert errand("workers", "drain", "w-1").exit_code == 0
     assert worker.beat("busy") is True
-    assert errand("workers", "list").stdout == "w-1\tdraining\tbulk,default\n"
+    assert errand("workers", "list").stdout.startswith("w-1\tdraining\tbulk,default\t")
     assert errand("workers", "resume", "w-1").exit_code == 0
     assert worker.beat("busy") is False
 

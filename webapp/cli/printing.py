@@ -30,6 +30,7 @@ STYLES = {
     "running": "cyan",
     "busy": "cyan",
     "lost": "red",
+    "silent": "yellow",
     "draining": "yellow",
     "paused": "yellow",
     "problem": "red",

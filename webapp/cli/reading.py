@@ -70,15 +70,18 @@ class Reading:
         text = one_line(said["text"])
         bar.update(self._task, completed=said["done"], total=said["total"], description=text)
 
-    def result(self, said: Mapping[str, Any]) -> None:
+    def result(self, said: Mapping[str, Any], *, report: str = "") -> None:
         """Print how a run ended, of the API's words for it."""
-        self.end(said["status"], said["cause"], _seconds(said), said["output"])
+        self.end(said["status"], said["cause"], _seconds(said), said["output"], report=report)
 
-    def end(self, status: str, cause: str | None, seconds: float | None, output: str) -> None:
-        """Print what a run wrote besides, and how it ended."""
+    def end(
+        self, status: str, cause: str | None, seconds: float | None, output: str, *, report: str = ""
+    ) -> None:
+        """Print what a run wrote and reported besides, and how it ended."""
         self.close()
-        if written := entry_text(output).strip("\n"):
-            click.echo(written)
+        for text in (output, report):
+            if written := entry_text(text).strip("\n"):
+                click.echo(written)
         lasted = f" in {seconds:.2f} seconds" if seconds is not None else ""
         line = f"{status}{lasted}: {entry_text(cause or '')}"
         if self._console is None:

@@ -70,7 +70,7 @@ class Asked:
 @with_run_options
 @with_place
 def run(place: Place, **given: Any) -> None:
-    """Run a job: ask for the inputs that are not given, and follow its log.
+    """Run a job: ask for the inputs that are not given, follow its log, and print its report.
 
     Without a terminal nothing is asked: what is not given takes its default. Nor is anything asked for a portal
     elsewhere. A file is named by its path, or by @ and its path. Ctrl-C cancels the run; a second one leaves it. The
@@ -231,5 +231,16 @@ def _followed(
     finally:
         reading.close()
     if not quiet:
-        reading.end(result.status, result.cause, result.duration_seconds, result.output)
+        report = _report_of(platform, result)
+        reading.end(result.status, result.cause, result.duration_seconds, result.output, report=report)
     return result
+
+
+def _report_of(platform: "Platform", result: "JobResult") -> str:
+    """Return the report of a run as text; "" where it has none."""
+    from store.models import RunReport
+    from store.reports.files import as_text
+
+    with platform.reading() as db:
+        report = db.get(RunReport, result.id)
+        return as_text(report.data) if report is not None else ""

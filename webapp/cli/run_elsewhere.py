@@ -56,8 +56,17 @@ class _Followed:
         finally:
             self._reading.close()
         if not self.quiet:
-            self._reading.result(result)
+            self._reading.result(result, report=self._report())
         return result
+
+    def _report(self) -> str:
+        """Return the report of the run as text; "" where it has none."""
+        try:
+            return self.portal.text(f"/results/{self.stored['id']}/report", format="txt")
+        except Refusal as refusal:
+            if refusal.status != 404:
+                tell(f"Its report was not read: {refusal.message}")
+            return ""
 
     def _entry(self, said: Mapping[str, Any]) -> None:
         if not self.quiet:

@@ -22,13 +22,18 @@ def workers() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list, shaped as in the API.")
 @with_portal
 def list_workers(portal: "Portal", as_json: bool) -> None:
-    """List workers and schedulers, one a line: name, state, queues."""
-    from webapp.cli.printing import show
+    """List workers and schedulers, one a line: name, state, queues, last beat.
+
+    A silent one should have been heard from by now: its process may have died, or its host be away.
+    """
+    from webapp.cli.printing import short_time, show
 
     columns = (
         ("Name", lambda row: row["name"]),
-        ("State", lambda row: row["state"]),
+        # An older portal says nothing of silence.
+        ("State", lambda row: "silent" if row.get("silent") else row["state"]),
         ("Queues", lambda row: ",".join(row["queues"])),
+        ("Last beat", lambda row: short_time(row["seen_at"])),
     )
     show(portal.every("/workers"), columns, as_json=as_json)
 

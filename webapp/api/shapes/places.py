@@ -10,6 +10,7 @@ from store.models import GitSource, JobSource, LoadError, SourceSync, WorkerProc
 from store.objects import text_of
 from webapp.api.shapes import moment, text_id, time
 from webapp.queue_history import Sample
+from worker.presence import is_silent
 from worker.queue_facts import QueueFacts
 
 
@@ -106,6 +107,8 @@ class WorkerShape(TypedDict):
     queues: list[str]
     labels: list[str]
     state: str
+    #: It should have been heard from by now, whatever its state says; nobody has found it gone yet.
+    silent: bool
     drain: bool
     #: The run that it has in hand, if the reader may know of it.
     result: str | None
@@ -230,6 +233,7 @@ def worker(row: WorkerProcess, result_id: uuid.UUID | None) -> WorkerShape:
         "queues": row.queues,
         "labels": row.labels,
         "state": row.shown_state,
+        "silent": is_silent(row),
         "drain": row.drain,
         "result": text_id(result_id),
         "memory_bytes": row.memory_bytes,
