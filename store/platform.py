@@ -12,7 +12,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 #: The newest revision in migrations/versions: what this code expects to find in the database.
-SCHEMA = "0046"
+SCHEMA = "0047"
 
 #: Seconds a writer on SQLite waits for its turn before it gives up.
 BUSY_TIMEOUT_SECONDS = 10

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, literal_column, or_, select
 from werkzeug.datastructures import MultiDict
 
 from store.html import text_length
@@ -21,10 +21,12 @@ MOST_LINES = 500
 MOST_BEHIND = 4 * MOST_LINES
 #: A filter looks through so many entries at a time, so that a rare level in a long log cannot stall a page.
 SCAN = 20_000
-#: Where the summary looks for the first failures: from both ends.
-SUMMARY_SCAN = 2_000
+#: That the summary names, the first ones.
 MOST_FAILURES = 5
 LONGEST_SEARCH = 100
+ONLY_FAILURES = ("failure",)
+#: Written out: only so a database takes the index of failures (see store.models.entry).
+_IS_FAILURE = LogEntry.level.in_([literal_column(f"'{level}'") for level in FAMILIES["failure"]])
 
 #: Longer ones, or ones of more lines, are folded.
 LONGEST_ENTRY = 4_000
@@ -45,6 +47,11 @@ class Filter:
 
     def __bool__(self) -> bool:
         return bool(self.families or self.find or self.levels)
+
+    @property
+    def scans(self) -> bool:
+        """Whether a database has to look at lines that do not fit: of failures alone it has an index."""
+        return bool(self.find or self.levels or (self.families and self.families != ONLY_FAILURES))
 
     def conditions(self) -> list[ColumnElement[bool]]:
         wanted: list[ColumnElement[bool]] = []
@@ -143,7 +150,7 @@ def around(result: JobResult, seq: int, wanted: Filter) -> Window:
 
 def after(result: JobResult, seq: int, wanted: Filter, lines: int = MOST_LINES) -> Window:
     """Return the lines that follow line `seq`."""
-    until = min(result.last_seq, seq + SCAN) if wanted else result.last_seq
+    until = min(result.last_seq, seq + SCAN) if wanted.scans else result.last_seq
     query = _entries(result, wanted).where(LogEntry.seq > seq, LogEntry.seq <= until)
     entries = _read(query.order_by(LogEntry.seq).limit(lines + 1))
     if len(entries) > lines:
@@ -154,7 +161,7 @@ def after(result: JobResult, seq: int, wanted: Filter, lines: int = MOST_LINES) 
 
 def before(result: JobResult, seq: int, wanted: Filter, lines: int = WINDOW, floor: int = 0) -> Window:
     """Return the lines that come before line `seq`. floor: the page shows this one already, and those before it."""
-    since = max(floor + 1, seq - SCAN) if wanted else floor + 1
+    since = max(floor + 1, seq - SCAN) if wanted.scans else floor + 1
     query = _entries(result, wanted).where(LogEntry.seq < seq, LogEntry.seq >= since)
     entries = _read(query.order_by(LogEntry.seq.desc()).limit(lines + 1))[::-1]
     if len(entries) > lines:
@@ -167,19 +174,9 @@ def first_failures(result: JobResult) -> list[Failure]:
     """Return the entries that say what failed, the first ones first."""
     if not result.families["failure"]:
         return []
-    # Two queries: for either end alone, a database walks the index there instead of all the log.
-    found = _failures(result, 0, SUMMARY_SCAN, MOST_FAILURES)
-    if len(found) < MOST_FAILURES and result.last_seq > SUMMARY_SCAN:
-        since = max(SUMMARY_SCAN, result.last_seq - SUMMARY_SCAN)
-        found += _failures(result, since, result.last_seq, MOST_FAILURES - len(found))
-    return found
-
-
-def _failures(result: JobResult, since: int, until: int, most: int) -> list[Failure]:
-    """Return the first failures after line `since`, up to line `until`."""
     columns: list[Any] = [LogEntry.seq, LogEntry.message, LogEntry.object_text, LogEntry.object_url]
-    query = _of(result, Filter(("failure",)), columns).where(LogEntry.seq > since, LogEntry.seq <= until)
-    rows = db.session.execute(query.order_by(LogEntry.seq).limit(most))
+    query = _of(result, Filter(ONLY_FAILURES), columns)
+    rows = db.session.execute(query.order_by(LogEntry.seq).limit(MOST_FAILURES))
     return [Failure(seq, first_line(message), *about) for seq, message, *about in rows]
 
 
@@ -231,7 +228,8 @@ def _entries(result: JobResult, wanted: Filter) -> Select[Any]:
 
 
 def _of(result: JobResult, wanted: Filter, columns: list[Any]) -> Select[Any]:
-    return select(*columns).where(LogEntry.result_id == result.id, *wanted.conditions())
+    query = select(*columns).where(LogEntry.result_id == result.id, *wanted.conditions())
+    return query.where(_IS_FAILURE) if wanted.families == ONLY_FAILURES else query
 
 
 def _read(query: Select[Any]) -> list[Entry]:

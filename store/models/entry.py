@@ -13,10 +13,22 @@ from store.models.result import LevelCounts
 BigKey = BigInteger().with_variant(Integer(), "sqlite")
 
 
+#: The levels of the family "failure". Written out: an index of some rows is only taken where a query says the same.
+IS_FAILURE = text("level IN ('failure', 'error', 'critical')")
+
+
 class LogEntry(Base):
     __tablename__ = "log_entries"
     __table_args__ = (
         UniqueConstraint("result_id", "seq"),
+        # What failed: mostly few entries, or none.
+        Index(
+            "ix_log_entries_failures",
+            "result_id",
+            "seq",
+            sqlite_where=IS_FAILURE,
+            postgresql_where=IS_FAILURE,
+        ),
         # What was said about an object; most entries are about none.
         Index(
             "ix_log_entries_object_url_id",

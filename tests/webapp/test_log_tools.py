@@ -4,13 +4,17 @@ import csv
 import io
 import json
 import re
+from uuid import uuid4
 
 import pytest
+from sqlalchemy import insert
 
-from store.models import FAMILIES
-from webapp import log_download
+from store.models import FAMILIES, JobResult, LogEntry
+from webapp import log, log_download
+from webapp.log import Filter
 
-from .conftest import text
+from .conftest import NOON, text
+from .test_plans_of_lists import plan
 
 HTMX = {"HX-Request": "true"}
 
@@ -48,6 +52,45 @@ def links(page: str) -> dict[str, str]:
 
 def rows(answer) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text(answer), newline="")))
+
+
+# --- Failures -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def far(db, make_job, make_result, add_entries):
+    """A long log whose one failure is far from both ends."""
+    result = make_result(make_job(), "failed", cause="No.")
+    many = {"result_id": result.id, "attempt": 1, "level": "info", "grouping": "run", "created_at": NOON}
+    said = [{**many, "message": f"Row {seq}", "html": f"<p>Row {seq}</p>"} for seq in range(1, 3_001)]
+    db.execute(insert(LogEntry), [{**each, "seq": seq} for seq, each in enumerate(said, 1)])
+    result.last_seq = 3_000
+    db.commit()
+    add_entries(result, "Port Te4 is down", level="error")
+    db.execute(insert(LogEntry), [{**each, "seq": seq} for seq, each in enumerate(said, 3_002)])
+    result.last_seq = 6_001
+    db.commit()
+    return result
+
+
+def test_the_summary_names_a_failure_wherever_it_is(alice, far):
+    page = text(alice.get(url(far)))
+    assert f'href="{url(far)}?line=3001#L3001"' in page
+    assert "Port Te4 is down" in page
+
+
+def test_failures_alone_are_found_at_once_in_a_long_log(alice, far, monkeypatch):
+    monkeypatch.setattr("webapp.log.SCAN", 20)
+    page = text(alice.get(url(far, "?level=failure")))
+    assert 'id="L3001"' in page
+    assert "Look further" not in page
+    assert "Look further" in text(alice.get(url(far, "?level=failure&q=Te4")))
+    assert "Look further" in text(alice.get(url(far, "?level=warning")))
+
+
+def test_a_database_does_not_look_for_failures_among_all_lines(platform):
+    failures = log._of(JobResult(id=uuid4()), Filter(("failure",)), [LogEntry.seq])
+    assert plan(platform, failures.order_by(LogEntry.seq).limit(5)) == ["ix_log_entries_failures"]
 
 
 # --- Find in log ----------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """How lists of results are read: by an index that has what is wanted, in its order, however many results there are."""
 
+from uuid import UUID
+
 import pytest
 from sqlalchemy import select, text
 
@@ -44,9 +46,11 @@ def test_sqlite_reads_a_list_in_the_order_of_an_index(name, analyzed, platform, 
 def plan(platform, query) -> list[str]:
     """Return the indexes of job_results that a query uses; an order that has to be made stands for one."""
     compiled = query.compile(platform.engine, compile_kwargs={"render_postcompile": True})
+    values = (compiled.params[name] for name in compiled.positiontup)
     with platform.engine.begin() as connection:
         rows = connection.exec_driver_sql(
-            f"EXPLAIN QUERY PLAN {compiled}", tuple(compiled.params[name] for name in compiled.positiontup)
+            f"EXPLAIN QUERY PLAN {compiled}",
+            tuple(each.hex if isinstance(each, UUID) else each for each in values),
         ).all()
     return [row[3].split("INDEX ")[1].split()[0] if "INDEX" in row[3] else row[3] for row in rows]
 
