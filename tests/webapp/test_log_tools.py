@@ -93,6 +93,19 @@ def test_a_database_does_not_look_for_failures_among_all_lines(platform):
     assert plan(platform, failures.order_by(LogEntry.seq).limit(5)) == ["ix_log_entries_failures"]
 
 
+def test_looking_further_says_what_was_found_there(alice, far, monkeypatch):
+    monkeypatch.setattr("webapp.log.SCAN", 2_500)
+    page = text(alice.get(url(far, "?q=Te4")))
+    assert found(page) == "0 lines in 1 to 2\u202f500"
+    address = re.search(r'hx-get="([^"]+)"[^>]*>Look further on', page)[1].replace("&amp;", "&")
+    further = text(alice.fragment(address))
+    assert 'id="L3001"' in further
+    assert found(further) == "1 further line in 2\u202f501 to 5\u202f000"
+    back = text(alice.fragment(url(far, "/log?q=Te4&before=3001")))
+    assert found(back) == "0 further lines in 501 to 3\u202f000"
+    assert 'id="found"' not in text(alice.fragment(url(far, "/log?after=100")))
+
+
 # --- Find in log ----------------------------------------------------------------------------------------------
 
 
@@ -114,7 +127,7 @@ def test_the_count_is_told_politely_where_the_search_was(alice, result):
     page = text(alice.get(url(result)))
     # The region is there before there is something to say, or nobody would hear it.
     assert '<span class="dim sm nowrap" id="found" role="status"></span>' in page
-    assert 'id="found" role="status" hx-swap-oob="true">4 lines<' in text(
+    assert 'id="found" role="status" hx-swap-oob="innerHTML">4 lines<' in text(
         alice.fragment(url(result, "/log?q=port"))
     )
 
