@@ -52,6 +52,7 @@ def test_on_a_phone_a_heading_takes_one_line_until_it_is_folded(
     name = "configure access switches of the second floor and of the third"
     for level in ("debug", "info", "success", "warning", "failure"):
         add_entries(result, *(f"one {number}" for number in range(12)), level=level, grouping=name)
+    add_entries(result, "two", grouping="run")
     page.set_viewport_size({"width": width, "height": 844})
     page.goto(f"/results/{result.id}")
     heading, arrow = page.locator("#G1"), page.get_by_role("button", name=f"Lines of {name}")
@@ -65,6 +66,8 @@ def test_on_a_phone_a_heading_takes_one_line_until_it_is_folded(
     line = heading.bounding_box()
     assert 0 < line["x"] + line["width"] - failures["x"] - failures["width"] < 24
     assert line["y"] < failures["y"] < line["y"] + line["height"] - failures["height"]
+    # A short name takes no more room than it needs.
+    assert page.locator("#G61 h3").bounding_box()["width"] < 48
     assert look(page) == []
     arrow.click()
     assert title.evaluate("whole => whole.scrollWidth <= whole.clientWidth")
