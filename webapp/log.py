@@ -26,7 +26,7 @@ MOST_FAILURES = 5
 LONGEST_SEARCH = 100
 ONLY_FAILURES = ("failure",)
 #: Written out: only so a database takes the index of failures (see store.models.entry).
-_IS_FAILURE = LogEntry.level.in_([literal_column(f"'{level}'") for level in FAMILIES["failure"]])
+_IS_FAILURE = or_(*(LogEntry.level == literal_column(f"'{level}'") for level in FAMILIES["failure"]))
 
 #: Longer ones, or ones of more lines, are folded.
 LONGEST_ENTRY = 4_000

@@ -8,7 +8,8 @@ down_revision = "0046"
 branch_labels = None
 depends_on = None
 
-NAME, FAILURE = "ix_log_entries_failures", sa.text("level IN ('failure', 'error', 'critical')")
+NAME = "ix_log_entries_failures"
+FAILURE = sa.text("level = 'failure' OR level = 'error' OR level = 'critical'")
 
 
 def upgrade() -> None:
