@@ -258,6 +258,12 @@
     var button = event.target.closest("[data-fold]");
     if (button) fold(button.closest("li"), button.getAttribute("aria-expanded") === "true");
   });
+  /* A line may be out of sight because its level is off, or its heading is folded. */
+  function bringToSight(row) {
+    var level = document.querySelector("#log-filter [name=level][value='" + row.dataset.level + "']");
+    if (level && !level.checked) { level.checked = true; row.scrollIntoView(); }
+    unfoldTo(row);
+  }
   function unfoldTo(row) {
     var heading = row;
     while (row.hidden && heading && !heading.querySelector("[data-fold]")) heading = heading.previousElementSibling;
@@ -325,7 +331,7 @@
   function findLine() {
     var line = /^#L(\d{1,9})$/.exec(location.hash), log = document.querySelector("[data-log]");
     var row = line && document.getElementById("L" + line[1]);
-    if (row) unfoldTo(row);
+    if (row) bringToSight(row);
     if (line && log && !row && location.search.indexOf("line=" + line[1]) < 0) {
       location.replace(log.dataset.log + "?line=" + line[1] + location.hash);
     }
@@ -432,7 +438,8 @@
   });
   function answered(event) {
     if (event.detail.xhr.status === 401) return tellSignedOut();
-    if (!isPoll(event) || !event.detail.successful) return;
+    /* What asked is not on the page any more where its answer took its place: then the event comes from around it. */
+    if (!event.detail.target.matches("[data-poll]") || !event.detail.successful) return;
     failures = 0; quietUntil = 0; lastUpdate = new Date();
     if (event.detail.xhr.status !== 204) changedAt = performance.now();
     /* What runs now is as it was, and so is the session. */

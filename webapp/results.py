@@ -229,7 +229,8 @@ def show(result_id: UUID) -> str:
     page = {
         **_about(result),
         **_log_context(result, window, wanted),
-        "shown_families": set(wanted.families) if wanted.families else log.shown_families(window),
+        "shown_families": log.asked_families(request.args)
+        or log.shown_families(window, log.number(request.args.get("line"))),
         "interval": _interval(result, window),
         "follows": not window.later,
         "tell": None if result.finished else tell_of("run", result.id),
@@ -576,7 +577,11 @@ def _refiltered(result: JobResult, wanted: log.Filter) -> Response:
     window = _window(result, wanted)
     page = _log_context(result, window, wanted)
     page.update(state=_state(result), interval=_interval(result, window), follows=not window.later)
-    return make_response(render_template("results/_refiltered.html", **page))
+    answer = make_response(render_template("results/_refiltered.html", **page))
+    # A reload, the way back and a link that is handed on show the lines that are shown now.
+    chosen: dict[str, Any] = {"level": log.asked_families(request.args), "q": wanted.find or None}
+    answer.headers["HX-Replace-Url"] = url_for("results.show", result_id=result.id, **chosen)
+    return answer
 
 
 def _news(result_id: UUID, wanted: log.Filter, since: int) -> Response:
