@@ -67,6 +67,7 @@ from webapp.result_list import (
     read_wanted,
     sizes,
 )
+from webapp.result_output import told_output, told_return_value
 from webapp.result_times import are_on_a_clock, moment_fields, read_moments
 from webapp.saved_filters import Arguments, FilteredList, Views, filtered_list, opens_with, views
 from webapp.saved_filters import address as list_address
@@ -435,7 +436,7 @@ def _about(result: JobResult) -> dict[str, Any]:
     usual = usual_seconds(runs)
     failures = log.first_failures(result) if result.finished else []
     cause = " ".join((result.cause or "").split())
-    output = "" if _is_only_its_text(result) else result.output
+    output = told_output(result)
     with current_app.extensions["errand"].data.session() as data:
         inputs = shown_inputs(result, result.job, data)
     return {
@@ -469,9 +470,9 @@ def _about(result: JobResult) -> dict[str, Any]:
         "failures": [failure for failure in failures if not _is_told(failure, cause)],
         # What the cause says already is not said twice, only linked.
         "told": [failure for failure in failures if _is_told(failure, cause)],
-        "output": output.strip("\n")[:MOST_OUTPUT],
+        "output": output[:MOST_OUTPUT],
         "output_cut": len(output) > MOST_OUTPUT,
-        "return_value": result.return_value if _says_more(result) else None,
+        "return_value": told_return_value(result),
     }
 
 
@@ -485,21 +486,9 @@ def _newest_runs(result: JobResult) -> tuple[Run, ...]:
     return newest_runs([result.job_id]).get(result.job_id, ()) if result.job_id else ()
 
 
-def _says_more(result: JobResult) -> bool:
-    """Tell whether the return value says more than the output, which is the same as text."""
-    value = result.return_value
-    return value is not None and not (isinstance(value, str) and value.strip() == result.output.strip())
-
-
 def _is_told(failure: log.Failure, cause: str) -> bool:
     """Tell whether the cause says the same, as far as it was kept."""
     return failure.text == cause or (len(cause) >= LONGEST_CAUSE and failure.text.startswith(cause))
-
-
-def _is_only_its_text(result: JobResult) -> bool:
-    """Tell whether the output is nothing but Python's text of the return value, which says it better."""
-    value = result.return_value
-    return value is not None and not isinstance(value, str) and result.output.strip() == str(value)
 
 
 def _state(result: JobResult) -> str:

@@ -1,4 +1,4 @@
-"""Links to lines of a log, and the way back to a log that was filtered, in a real browser."""
+"""Lines of a log in a real browser: links to them, the way back to those that were filtered, and how they are read."""
 
 from typing import Any
 
@@ -40,3 +40,17 @@ def test_the_way_back_leads_to_the_log_as_it_was_filtered(page: Any, result: Any
     page.locator("#lq").wait_for()
     assert page.locator("#lq").input_value() == "line 2"
     assert page.locator("#log > [data-level] .msg").all_inner_texts() == ["line 2"]
+
+
+def test_what_is_written_from_right_to_left_is_read_so(
+    page: Any, make_job: Any, make_result: Any, add_entries: Any
+):
+    result = make_result(make_job("Greetings"))
+    add_entries(result, "Hello, world", "\u0645\u0631\u062d\u0628\u0627 123 abc!")
+    page.goto(f"/results/{result.id}")
+    middle = "row => { const box = row.querySelector('.msg').getBoundingClientRect(); return box.left + box.width / 2 }"
+    text = """row => { const range = document.createRange(); range.selectNodeContents(row.querySelector(".msg p"));
+        const box = range.getBoundingClientRect(); return box.left + box.width / 2 }"""
+    for line, is_left in (("#L1", True), ("#L2", False)):
+        row = page.locator(line)
+        assert (row.evaluate(text) < row.evaluate(middle)) == is_left, line

@@ -116,6 +116,12 @@ def test_the_address_says_how_the_log_is_filtered(alice, result):
     assert "HX-Replace-Url" not in alice.fragment(url(result, "/log?after=1&q=port")).headers
 
 
+def test_programs_are_told_when_each_line_was_logged(alice, result):
+    page = text(alice.get(url(result)))
+    moments = re.findall(r'<time class="at" datetime="(\d{4}-\d\d-\d\dT[\d:.]+Z)" title="[^"]+ UTC">\+', page)
+    assert len(moments) == result.last_seq
+
+
 # --- Downloads ------------------------------------------------------------------------------------------------
 
 
