@@ -399,11 +399,14 @@
   var signedOut = false, failures = 0, quietUntil = 0, lastUpdate = new Date();
   var actedAt = 0, changedAt = 0, frameAskedAt = 0, lastAsked = Object.create(null);
   var isPoll = function (event) { return event.target.matches && event.target.matches("[data-poll]"); };
-  /* Milliseconds: while somebody is there as often as the page says; after two minutes, and after ten, less often. */
+  /* Milliseconds: while somebody is there or something changes, as often as the page says; after two minutes, and after
+     ten, less often. */
   function pause(poll) {
-    var quiet = performance.now() - Math.max(actedAt, changedAt);
+    var moment = performance.now(), quiet = moment - Math.max(actedAt, changedAt);
     /* Whoever waits for the end of a run hears of it soon. */
-    return quiet < 12e4 ? 0 : quiet < 6e5 || poll.id !== "now" ? 15000 : 60000;
+    if (poll.id !== "now") return quiet < 12e4 ? 0 : 15000;
+    /* Elsewhere something changes all the time, such as how long ago a worker was heard of: that keeps nobody awake. */
+    return quiet >= 6e5 ? 60000 : quiet >= 12e4 || moment - actedAt >= 6e5 ? 15000 : 0;
   }
   document.addEventListener("htmx:beforeRequest", function (event) {
     var poll = event.target, moment = performance.now();
