@@ -332,7 +332,7 @@
     var line = /^#L(\d{1,9})$/.exec(location.hash), log = document.querySelector("[data-log]");
     var row = line && document.getElementById("L" + line[1]);
     if (row) bringToSight(row);
-    if (line && log && !row && location.search.indexOf("line=" + line[1]) < 0) {
+    if (line && log && !row && new URLSearchParams(location.search).get("line") !== line[1]) {
       location.replace(log.dataset.log + "?line=" + line[1] + location.hash);
     }
   }

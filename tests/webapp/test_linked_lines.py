@@ -30,6 +30,17 @@ def test_a_link_to_a_line_whose_level_is_off_turns_it_on(page: Any, result: Any)
     assert page.locator("#log-filter [value=debug]").is_checked()
 
 
+def test_a_line_whose_number_begins_another_is_found_from_there(
+    page: Any, make_job: Any, make_result: Any, add_entries: Any
+):
+    result = make_result(make_job("Long"))
+    add_entries(result, *(f"line {number}" for number in range(1, 301)))
+    page.goto(f"/results/{result.id}?line=250#L250")
+    page.evaluate("location.hash = '#L25'")
+    page.wait_for_url("**?line=25#L25")
+    page.locator("#L25").wait_for()
+
+
 def test_the_way_back_leads_to_the_log_as_it_was_filtered(page: Any, result: Any):
     page.goto(f"/results/{result.id}")
     page.fill("#lq", "line 2")
