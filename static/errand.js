@@ -95,6 +95,11 @@
     });
   }
 
+  /* The log was opened at one of its lines, and its end is not on the page: who follows has it loaded, as by another filter. */
+  function endIsElsewhere() {
+    var poll = document.getElementById("log-poll");
+    return !!poll && /[?&]rows=0(&|$)/.test(poll.getAttribute("hx-get"));
+  }
   /* Follow: let go when the reader scrolls up, take hold again at the end. The box is turned over while it follows. */
   document.addEventListener("scroll", function (event) {
     var box = event.target;
@@ -105,7 +110,7 @@
       var place = box.scrollHeight - box.clientHeight + box.scrollTop;
       follow.checked = false;
       box.scrollTop = place;
-    } else if (!follow.checked && box.scrollTop > 0 && box.scrollHeight - box.clientHeight - box.scrollTop < 4 && box.scrollHeight > box.clientHeight + 8) {
+    } else if (!follow.checked && !endIsElsewhere() && box.scrollTop > 0 && box.scrollHeight - box.clientHeight - box.scrollTop < 4 && box.scrollHeight > box.clientHeight + 8) {
       follow.checked = true;
       box.scrollTop = 0;
     }
@@ -151,7 +156,7 @@
   /* What is typed into a picker's search is no choice: other pickers must not hear of it. And what was sent while it
      was typed is not sent again when the field is left, which would draw anew what was just opened. */
   document.addEventListener("change", function (event) {
-    if (event.target.matches("[data-no-submit],[data-typed]")) event.stopPropagation();
+    if (event.target.matches("[data-no-submit],[data-typed]") || event.target.matches(".follow") && !(event.target.checked && endIsElsewhere())) event.stopPropagation();
   }, true);
   /* A picker that is drawn again because another input changed stays open if it was. */
   var openPicker = "", inPicker = false;

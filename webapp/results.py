@@ -502,6 +502,8 @@ def _state(result: JobResult) -> str:
 def _window(result: JobResult, wanted: log.Filter) -> log.Window:
     """Return the lines a page opens with: around one, or from where it was asked, else the end or the beginning."""
     arguments = request.args
+    if "end" in arguments:
+        return log.tail(result, wanted)
     if (line := log.number(arguments.get("line"))) is not None:
         return log.around(result, line, wanted)
     if (until := log.number(arguments.get("before"))) is not None:
@@ -522,6 +524,16 @@ def _log_context(result: JobResult, window: log.Window, wanted: log.Filter) -> d
         "shown_group": _shown_group(window),
         "progress_mark": mark(result),
     }
+
+
+def _polled_log(result: JobResult, window: log.Window, wanted: log.Filter) -> dict[str, Any]:
+    """Return what lines need that come together with a new poll."""
+    poll = {
+        "state": _state(result),
+        "interval": _interval(result, window),
+        "follows": not window.later,
+    }
+    return {**_log_context(result, window, wanted), **poll}
 
 
 def _interval(result: JobResult, window: log.Window) -> int:
@@ -559,14 +571,12 @@ def _earlier(result: JobResult, wanted: log.Filter, until: int, floor: int) -> R
 
 def _later(result: JobResult, wanted: log.Filter, since: int) -> Response:
     window = _without_shown_heading(log.after(result, since, wanted))
-    return make_response(render_template("results/_later.html", **_log_context(result, window, wanted)))
+    return make_response(render_template("results/_later.html", **_polled_log(result, window, wanted)))
 
 
 def _refiltered(result: JobResult, wanted: log.Filter) -> Response:
     window = _window(result, wanted)
-    page = _log_context(result, window, wanted)
-    page.update(state=_state(result), interval=_interval(result, window), follows=not window.later)
-    answer = make_response(render_template("results/_refiltered.html", **page))
+    answer = make_response(render_template("results/_refiltered.html", **_polled_log(result, window, wanted)))
     # A reload, the way back and a link that is handed on show the lines that are shown now.
     chosen: dict[str, Any] = {"level": log.asked_families(request.args), "q": wanted.find or None}
     answer.headers["HX-Replace-Url"] = url_for("results.show", result_id=result.id, **chosen)
