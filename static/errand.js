@@ -95,6 +95,11 @@
     });
   }
 
+  /* The log was opened at one of its lines, and its end is not on the page: who follows has it loaded, as by another filter. */
+  function endIsElsewhere() {
+    var poll = document.getElementById("log-poll");
+    return !!poll && /[?&]rows=0(&|$)/.test(poll.getAttribute("hx-get"));
+  }
   /* Follow: let go when the reader scrolls up, take hold again at the end. The box is turned over while it follows. */
   document.addEventListener("scroll", function (event) {
     var box = event.target;
@@ -105,7 +110,7 @@
       var place = box.scrollHeight - box.clientHeight + box.scrollTop;
       follow.checked = false;
       box.scrollTop = place;
-    } else if (!follow.checked && box.scrollTop > 0 && box.scrollHeight - box.clientHeight - box.scrollTop < 4 && box.scrollHeight > box.clientHeight + 8) {
+    } else if (!follow.checked && !endIsElsewhere() && box.scrollTop > 0 && box.scrollHeight - box.clientHeight - box.scrollTop < 4 && box.scrollHeight > box.clientHeight + 8) {
       follow.checked = true;
       box.scrollTop = 0;
     }
@@ -151,7 +156,7 @@
   /* What is typed into a picker's search is no choice: other pickers must not hear of it. And what was sent while it
      was typed is not sent again when the field is left, which would draw anew what was just opened. */
   document.addEventListener("change", function (event) {
-    if (event.target.matches("[data-no-submit],[data-typed]")) event.stopPropagation();
+    if (event.target.matches("[data-no-submit],[data-typed]") || event.target.matches(".follow") && !(event.target.checked && endIsElsewhere())) event.stopPropagation();
   }, true);
   /* A picker that is drawn again because another input changed stays open if it was. */
   var openPicker = "", inPicker = false;
@@ -258,6 +263,12 @@
     var button = event.target.closest("[data-fold]");
     if (button) fold(button.closest("li"), button.getAttribute("aria-expanded") === "true");
   });
+  /* A line may be out of sight because its level is off, or its heading is folded. */
+  function bringToSight(row) {
+    var level = document.querySelector("#log-filter [name=level][value='" + row.dataset.level + "']");
+    if (level && !level.checked) { level.checked = true; row.scrollIntoView(); }
+    unfoldTo(row);
+  }
   function unfoldTo(row) {
     var heading = row;
     while (row.hidden && heading && !heading.querySelector("[data-fold]")) heading = heading.previousElementSibling;
@@ -325,8 +336,8 @@
   function findLine() {
     var line = /^#L(\d{1,9})$/.exec(location.hash), log = document.querySelector("[data-log]");
     var row = line && document.getElementById("L" + line[1]);
-    if (row) unfoldTo(row);
-    if (line && log && !row && location.search.indexOf("line=" + line[1]) < 0) {
+    if (row) bringToSight(row);
+    if (line && log && !row && new URLSearchParams(location.search).get("line") !== line[1]) {
       location.replace(log.dataset.log + "?line=" + line[1] + location.hash);
     }
   }
@@ -393,11 +404,14 @@
   var signedOut = false, failures = 0, quietUntil = 0, lastUpdate = new Date();
   var actedAt = 0, changedAt = 0, frameAskedAt = 0, lastAsked = Object.create(null);
   var isPoll = function (event) { return event.target.matches && event.target.matches("[data-poll]"); };
-  /* Milliseconds: while somebody is there as often as the page says; after two minutes, and after ten, less often. */
+  /* Milliseconds: while somebody is there or something changes, as often as the page says; after two minutes, and after
+     ten, less often. */
   function pause(poll) {
-    var quiet = performance.now() - Math.max(actedAt, changedAt);
+    var moment = performance.now(), quiet = moment - Math.max(actedAt, changedAt);
     /* Whoever waits for the end of a run hears of it soon. */
-    return quiet < 12e4 ? 0 : quiet < 6e5 || poll.id !== "now" ? 15000 : 60000;
+    if (poll.id !== "now") return quiet < 12e4 ? 0 : 15000;
+    /* Elsewhere something changes all the time, such as how long ago a worker was heard of: that keeps nobody awake. */
+    return quiet >= 6e5 ? 60000 : quiet >= 12e4 || moment - actedAt >= 6e5 ? 15000 : 0;
   }
   document.addEventListener("htmx:beforeRequest", function (event) {
     var poll = event.target, moment = performance.now();
@@ -432,7 +446,8 @@
   });
   function answered(event) {
     if (event.detail.xhr.status === 401) return tellSignedOut();
-    if (!isPoll(event) || !event.detail.successful) return;
+    /* What asked is not on the page any more where its answer took its place: then the event comes from around it. */
+    if (!event.detail.target.matches("[data-poll]") || !event.detail.successful) return;
     failures = 0; quietUntil = 0; lastUpdate = new Date();
     if (event.detail.xhr.status !== 204) changedAt = performance.now();
     /* What runs now is as it was, and so is the session. */

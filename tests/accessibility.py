@@ -26,7 +26,7 @@ _ASK = """([only, rules]) => axe.run(document, {runOnly: only, rules, resultType
     each.id + ": " + each.nodes.map(node => node.target.join(" ") + " " + node.failureSummary).join(" | ")))"""
 
 #: The first things that reach beyond the window. What scrolls within a box of its own does not make a page wider.
-_TOO_WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? "" : Array.from(document.querySelectorAll("body *"))
+TOO_WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? "" : Array.from(document.querySelectorAll("body *"))
     .filter(each => each.checkVisibility() && each.getBoundingClientRect().right > innerWidth + 1)
     .slice(0, 5).map(each => each.outerHTML.slice(0, 90)).join(" ") || "something" """
 
@@ -47,7 +47,7 @@ def look_in_sizes(page: Any, widths: Sequence[int], themes: Sequence[str] = THEM
     found: list[str] = []
     for width in widths:
         page.set_viewport_size({"width": width, "height": 900})
-        if wide := page.evaluate(_TOO_WIDE):
+        if wide := page.evaluate(TOO_WIDE):
             found.append(f"too wide at {width}: {wide}")
         if width == PHONE:
             found += _ask(page, "light", OF_SIZES)

@@ -128,9 +128,14 @@ class Window:
 
 def read_filter(arguments: MultiDict[str, str]) -> Filter:
     """Read the filter of a request. All levels chosen is the same as none."""
-    families = tuple(family for family in FAMILIES if family in arguments.getlist("level"))
+    families = asked_families(arguments)
     find = clean_text(arguments.get("q", "")).strip()[:LONGEST_SEARCH]
     return Filter(() if len(families) == len(FAMILIES) else families, find)
+
+
+def asked_families(arguments: MultiDict[str, str]) -> tuple[str, ...]:
+    """Return the levels that a request names, in the order in which pages show them."""
+    return tuple(family for family in FAMILIES if family in arguments.getlist("level"))
 
 
 def number(text: str | None) -> int | None:
@@ -209,10 +214,13 @@ def interval(result: JobResult, last_at: datetime | None) -> int:
     return CALM if quiet < timedelta(seconds=20) else IDLE
 
 
-def shown_families(window: Window) -> set[str]:
-    """Return the levels that are on at first: not debug, unless there is nothing else to see."""
-    present = {FAMILY_OF[line.entry.level] for line in window.lines if line.entry}
-    return set(FAMILIES) if present == {"debug"} else set(FAMILIES) - {"debug"}
+def shown_families(window: Window, linked: int | None) -> set[str]:
+    """Return the levels that are on at first: not debug, unless there is nothing else to see, or line `linked` is such."""
+    entries = [line.entry for line in window.lines if line.entry]
+    only_debug = {entry.family for entry in entries} == {"debug"}
+    if only_debug or any(entry.seq == linked and entry.family == "debug" for entry in entries):
+        return set(FAMILIES)
+    return set(FAMILIES) - {"debug"}
 
 
 def _entries(result: JobResult, wanted: Filter) -> Select[Any]:

@@ -21,6 +21,7 @@ from webapp.log_download import text_line
 from webapp.looks import look
 from webapp.origins import origin_of
 from webapp.result_files import made_files
+from webapp.result_output import told_output, told_return_value
 from webapp.result_report import standing_alone
 
 #: Entries in a file: of a longer log the first and the last half of them. So many are read together.
@@ -73,6 +74,7 @@ def _head(result: JobResult, exported_at: datetime) -> dict[str, Any]:
     plan = db.session.scalar(
         select(JobResult).options(undefer(JobResult.plan)).where(JobResult.id == result.id)
     )
+    output = told_output(result)
     return {
         "result": result,
         "look_of": look(result),
@@ -81,8 +83,9 @@ def _head(result: JobResult, exported_at: datetime) -> dict[str, Any]:
         "approvals": _approvals(result),
         "report": standing_alone(result) if result.finished else None,
         "plan": (plan.plan or [])[:MOST_PLAN] if plan else [],
-        "output": result.output[:MOST_OUTPUT],
-        "output_cut": len(result.output) > MOST_OUTPUT,
+        "output": output[:MOST_OUTPUT],
+        "output_cut": len(output) > MOST_OUTPUT,
+        "return_value": told_return_value(result),
         "by": signed_in_user().username,
         "exported_at": exported_at,
         "portal": _portal(),

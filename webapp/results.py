@@ -67,6 +67,7 @@ from webapp.result_list import (
     read_wanted,
     sizes,
 )
+from webapp.result_output import told_output, told_return_value
 from webapp.result_times import are_on_a_clock, moment_fields, read_moments
 from webapp.saved_filters import Arguments, FilteredList, Views, filtered_list, opens_with, views
 from webapp.saved_filters import address as list_address
@@ -229,7 +230,8 @@ def show(result_id: UUID) -> str:
     page = {
         **_about(result),
         **_log_context(result, window, wanted),
-        "shown_families": set(wanted.families) if wanted.families else log.shown_families(window),
+        "shown_families": log.asked_families(request.args)
+        or log.shown_families(window, log.number(request.args.get("line"))),
         "interval": _interval(result, window),
         "follows": not window.later,
         "tell": None if result.finished else tell_of("run", result.id),
@@ -434,7 +436,7 @@ def _about(result: JobResult) -> dict[str, Any]:
     usual = usual_seconds(runs)
     failures = log.first_failures(result) if result.finished else []
     cause = " ".join((result.cause or "").split())
-    output = "" if _is_only_its_text(result) else result.output
+    output = told_output(result)
     with current_app.extensions["errand"].data.session() as data:
         inputs = shown_inputs(result, result.job, data)
     return {
@@ -470,9 +472,9 @@ def _about(result: JobResult) -> dict[str, Any]:
         "failures": [failure for failure in failures if not _is_told(failure, cause)],
         # What the cause says already is not said twice, only linked.
         "told": [failure for failure in failures if _is_told(failure, cause)],
-        "output": output.strip("\n")[:MOST_OUTPUT],
+        "output": output[:MOST_OUTPUT],
         "output_cut": len(output) > MOST_OUTPUT,
-        "return_value": result.return_value if _says_more(result) else None,
+        "return_value": told_return_value(result),
     }
 
 
@@ -486,21 +488,9 @@ def _newest_runs(result: JobResult) -> tuple[Run, ...]:
     return newest_runs([result.job_id]).get(result.job_id, ()) if result.job_id else ()
 
 
-def _says_more(result: JobResult) -> bool:
-    """Tell whether the return value says more than the output, which is the same as text."""
-    value = result.return_value
-    return value is not None and not (isinstance(value, str) and value.strip() == result.output.strip())
-
-
 def _is_told(failure: log.Failure, cause: str) -> bool:
     """Tell whether the cause says the same, as far as it was kept."""
     return failure.text == cause or (len(cause) >= LONGEST_CAUSE and failure.text.startswith(cause))
-
-
-def _is_only_its_text(result: JobResult) -> bool:
-    """Tell whether the output is nothing but Python's text of the return value, which says it better."""
-    value = result.return_value
-    return value is not None and not isinstance(value, str) and result.output.strip() == str(value)
 
 
 def _state(result: JobResult) -> str:
@@ -514,6 +504,8 @@ def _state(result: JobResult) -> str:
 def _window(result: JobResult, wanted: log.Filter) -> log.Window:
     """Return the lines a page opens with: around one, or from where it was asked, else the end or the beginning."""
     arguments = request.args
+    if "end" in arguments:
+        return log.tail(result, wanted)
     if (line := log.number(arguments.get("line"))) is not None:
         return log.around(result, line, wanted)
     if (until := log.number(arguments.get("before"))) is not None:
@@ -534,6 +526,16 @@ def _log_context(result: JobResult, window: log.Window, wanted: log.Filter) -> d
         "shown_group": _shown_group(window),
         "progress_mark": mark(result),
     }
+
+
+def _polled_log(result: JobResult, window: log.Window, wanted: log.Filter) -> dict[str, Any]:
+    """Return what lines need that come together with a new poll."""
+    poll = {
+        "state": _state(result),
+        "interval": _interval(result, window),
+        "follows": not window.later,
+    }
+    return {**_log_context(result, window, wanted), **poll}
 
 
 def _interval(result: JobResult, window: log.Window) -> int:
@@ -571,14 +573,16 @@ def _earlier(result: JobResult, wanted: log.Filter, until: int, floor: int) -> R
 
 def _later(result: JobResult, wanted: log.Filter, since: int) -> Response:
     window = _without_shown_heading(log.after(result, since, wanted))
-    return make_response(render_template("results/_later.html", **_log_context(result, window, wanted)))
+    return make_response(render_template("results/_later.html", **_polled_log(result, window, wanted)))
 
 
 def _refiltered(result: JobResult, wanted: log.Filter) -> Response:
     window = _window(result, wanted)
-    page = _log_context(result, window, wanted)
-    page.update(state=_state(result), interval=_interval(result, window), follows=not window.later)
-    return make_response(render_template("results/_refiltered.html", **page))
+    answer = make_response(render_template("results/_refiltered.html", **_polled_log(result, window, wanted)))
+    # A reload, the way back and a link that is handed on show the lines that are shown now.
+    chosen: dict[str, Any] = {"level": log.asked_families(request.args), "q": wanted.find or None}
+    answer.headers["HX-Replace-Url"] = url_for("results.show", result_id=result.id, **chosen)
+    return answer
 
 
 def _news(result_id: UUID, wanted: log.Filter, since: int) -> Response:

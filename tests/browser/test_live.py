@@ -194,6 +194,32 @@ def test_a_page_says_that_nobody_answers_and_asks_less_often(timed: Any):
     note.wait_for(state="hidden")
 
 
+def always_news(route: Any) -> None:
+    """Ask as a page would that shows something old: what comes is put in place of what asked."""
+    route.continue_(url=re.sub(r"shown=[^&]*", "shown=old", route.request.url))
+
+
+def test_a_page_that_is_answered_again_says_so_also_where_there_is_news(timed: Any):
+    timed.keyboard.press("Shift")
+    note = timed.locator("#offline")
+    timed.route(NOW, lambda route: route.abort())
+    asked_within(timed, 5)
+    note.wait_for()
+    timed.unroute(NOW)
+    timed.route(NOW, always_news)
+    asked_within(timed, 20)
+    note.wait_for(state="hidden")
+
+
+def test_a_page_where_something_happens_asks_as_often_with_nobody_there(timed: Any):
+    timed.route(NOW, always_news)
+    timed.clock.fast_forward(125_000)
+    assert asked_within(timed, 60) >= 9
+    # But not for good: on some pages something changes all the time.
+    timed.clock.fast_forward(600_000)
+    assert 2 <= asked_within(timed, 60) <= 5
+
+
 def test_who_listens_hears_how_far_a_run_is_every_ten_seconds(timed: Any):
     timed.evaluate("""document.querySelector("main").insertAdjacentHTML("beforeend",
         '<p id="say" role="status"></p><div id="progress"><p data-say="0 percent"></p></div>')""")

@@ -90,7 +90,7 @@ def test_a_poll_after_the_session_leaves_a_half_filled_form_alone(open_page: Ope
     end_all_sessions(product)
     note = page.locator("#signed-out")
     note.wait_for()
-    assert "You have signed out." in note.inner_text()
+    assert "You are signed out." in note.inner_text()
     assert page.url.endswith(NEW_BRANCH)
     assert page.get_by_label("Site name").input_value() == "Half filled"
     link = note.get_by_role("link", name="Sign in")

@@ -10,6 +10,7 @@ from flask import Flask
 
 from examples.inventory.models import Site, Status
 from store.models import Favourite, Permission
+from store.settings import PROJECT_ROOT
 
 from .conftest import NOON, running, text
 from .test_weight import MOST_BYTES, queries
@@ -135,3 +136,14 @@ def test_the_answer_asks_the_same_for_few_and_for_many(app, alice, make_job, mak
         for _ in range(6):
             make_result(job)
     assert count() == few
+
+
+def test_the_list_of_keys_has_all_of_them(alice):
+    """What the script listens to is what the list tells."""
+    table = re.search(
+        r"var KEYS = \{(.*?)\n  \};", (PROJECT_ROOT / "static" / "errand.js").read_text(), re.DOTALL
+    )[1]
+    keys = re.findall(r'^    "?(.)"?: ', table, re.MULTILINE)
+    assert len(keys) > 8
+    page = text(alice.get("/keys"))
+    assert [key for key in keys if f"<kbd>{key}</kbd>" not in page] == []

@@ -147,6 +147,37 @@ def test_large_and_small_letters_are_the_same_in_every_alphabet(alice, make_job,
         assert page.count("<mark>") == 3
 
 
+# --- Levels ---------------------------------------------------------------------------------------------------
+
+
+def shown_levels(page: str) -> list[str]:
+    return re.findall(r'name="level" value="(\w+)" checked', page)
+
+
+def test_a_link_to_a_debug_line_shows_debug_lines(alice, result):
+    assert "debug" not in shown_levels(text(alice.get(url(result, "?line=4"))))
+    assert shown_levels(text(alice.get(url(result, "?line=3")))) == list(FAMILIES)
+
+
+def test_all_levels_that_are_asked_for_are_shown(alice, result):
+    everything = "&".join(f"level={family}" for family in FAMILIES)
+    assert shown_levels(text(alice.get(url(result, f"?{everything}")))) == list(FAMILIES)
+
+
+def test_the_address_says_how_the_log_is_filtered(alice, result):
+    """So a reload, the way back and a link that is handed on show the same lines."""
+    answer = alice.fragment(url(result, "/log?level=info&level=nonsense&q=port+t"))
+    assert answer.headers["HX-Replace-Url"] == url(result, "?level=info&q=port+t")
+    assert alice.fragment(url(result, "/log?q=")).headers["HX-Replace-Url"] == url(result)
+    assert "HX-Replace-Url" not in alice.fragment(url(result, "/log?after=1&q=port")).headers
+
+
+def test_programs_are_told_when_each_line_was_logged(alice, result):
+    page = text(alice.get(url(result)))
+    moments = re.findall(r'<time class="at" datetime="(\d{4}-\d\d-\d\dT[\d:.]+Z)" title="[^"]+ UTC">\+', page)
+    assert len(moments) == result.last_seq
+
+
 # --- Downloads ------------------------------------------------------------------------------------------------
 
 

@@ -203,6 +203,18 @@ def test_an_export_stands_alone(db, app, settings, alice, api, two_runs, add_ent
     assert [note.subject for note in notes] == [f"Greet #{run.short_id}"] * 2
 
 
+def test_an_export_says_once_what_was_printed_and_returned(alice, job, make_result):
+    """As the page does."""
+    returned = make_result(job, return_value=40_000, output="\n40000\n")
+    page = text(alice.get(f"/results/{returned.id}/export"))
+    assert "<h2>Output</h2>" not in page
+    assert "<h2>Return value</h2>" in page
+    printed = make_result(job, return_value="done", output="\ndone\n")
+    page = text(alice.get(f"/results/{printed.id}/export"))
+    assert '<pre class="code">\ndone</pre>' in page
+    assert "<h2>Return value</h2>" not in page
+
+
 def test_an_export_is_sent_in_pieces_and_says_where_it_is_cut(db, alice, job, make_result, monkeypatch):
     run = make_result(job)
     _fill(db, run, 2_500)
