@@ -54,6 +54,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 LONGEST = (
     "webapp/test_every_page.py",
     "webapp/test_matrix.py",
+    "test_types.py",
     "worker/test_failpoints.py",
     "worker/test_poison.py",
     "cli/test_run.py",
