@@ -7,25 +7,17 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from threading import Lock
-from types import CodeType
-from typing import Any, ClassVar
+from typing import Any
 from zlib import crc32
 
 import pytest
-from argon2 import PasswordHasher
-from flask import Flask
-from jinja2 import BytecodeCache
-from jinja2.bccache import Bucket
 from sqlalchemy import Table, insert, make_url, select
 from sqlalchemy.orm import Session
-from werkzeug.routing import Map, Rule, RuleFactory
-from werkzeug.routing.matcher import StateMachineMatcher
 
 from jobs.loading import Source
-from store import migrate, plugins, secrets
+from store import migrate
 from store.models import Base, JobRecord, JobSource, LoadError, Namespace, User
 from store.notice_settings import NOTICE_VARIABLES
 from store.oidc_settings import OIDC_VARIABLES
@@ -34,6 +26,7 @@ from store.settings import PROJECT_ROOT, Settings, environment, load_settings
 from store.slack_settings import SLACK_VARIABLES
 from tests import servers
 from tests.hatchery import Program
+from tests.made_once import made_once_a_process
 from tests.slack_stand_in import SlackStandIn, slack_stand_in
 from worker.discover import Found, discover
 from worker.lookups import close_data
@@ -41,9 +34,6 @@ from worker.refresh import store_found
 from worker.sources import job_sources
 
 FIXTURE_JOBS = Path(__file__).parent / "fixture_jobs"
-
-#: As the product makes it (see `made_once`).
-product_hasher = secrets._hasher
 
 #: What can be driven, the quickest first.
 BROWSERS = (
@@ -73,6 +63,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 LONGEST = (
     "webapp/test_every_page.py",
     "webapp/test_matrix.py",
+    "test_types.py",
     "worker/test_failpoints.py",
     "worker/test_poison.py",
     "cli/test_run.py",
@@ -130,10 +121,22 @@ def whole(pytestconfig: pytest.Config) -> bool:
     return bool(pytestconfig.getoption("--whole"))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    # Nothing of what is loaded is garbage: to look for some takes a third of the time.
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
 def pytest_collection_finish() -> None:
-    # The tests themselves stay to the end: the collector of garbage need not look through them again and again.
+    # The tests themselves stay to the end, and what is kept for them grows: the collector of garbage need not look
+    # through either again and again.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 @pytest.fixture(autouse=True)
@@ -174,81 +177,8 @@ def nothing_stays_open() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def made_once() -> Iterator[None]:
-    """Keep for all tests of this process what the product makes once a process, and a test would make anew."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(Flask.jinja_options, "bytecode_cache", CompiledTemplates())
-        patch.setattr(Flask, "url_map_class", KeptRoutes)
-        patch.setattr(plugins, "entry_points", functools.cache(plugins.entry_points))
-        # The same algorithm; what guessing costs is the concern of one test (tests/store/test_people.py).
-        cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-        patch.setattr(secrets, "_hasher", lambda: cheap)
+    with made_once_a_process():
         yield
-
-
-class KeptRoutes(Map):
-    """Addresses that are compiled for the first app that has the same ones: that is most of the making of an app."""
-
-    _kept: ClassVar[dict[tuple[Any, ...], tuple[StateMachineMatcher, dict[str, list[Rule]]]]] = {}
-
-    def __init__(self, *given: Any, **options: Any) -> None:
-        self._given: list[Rule] = []
-        self._settling = Lock()
-        super().__init__(*given, **options)
-
-    def add(self, rulefactory: RuleFactory) -> None:
-        self._given += rulefactory.get_rules(self)
-        self._remap = True
-
-    def update(self) -> None:
-        # Whoever matches, builds or lists addresses comes here first.
-        if not self._remap:
-            return
-        with self._settling:
-            if not self._remap:
-                return
-            key = (*self.converters.items(), *map(self._words, self._given))
-            if key not in self._kept:
-                self._compile()
-                self._kept[key] = (self._matcher, self._rules_by_endpoint)
-            self._matcher, self._rules_by_endpoint = self._kept[key]
-            self._remap = False
-
-    def _compile(self) -> None:
-        self._matcher, self._rules_by_endpoint = StateMachineMatcher(self.merge_slashes), {}
-        for rule in self._given:
-            rule.map = None
-            super().add(rule)
-        super().update()
-
-    @staticmethod
-    def _words(rule: Rule) -> tuple[Any, ...]:
-        """All that makes one rule another one, before it is bound to a map."""
-        methods = tuple(sorted(rule.methods or ()))
-        options = (rule.strict_slashes, rule.merge_slashes, rule.build_only, rule.alias, rule.websocket)
-        answers = (rule.redirect_to, getattr(rule, "provide_automatic_options", None))
-        return (
-            rule.rule,
-            rule.endpoint,
-            methods,
-            repr(rule.defaults),
-            rule.subdomain,
-            rule.host,
-            options,
-            answers,
-        )
-
-
-class CompiledTemplates(BytecodeCache):
-    """Templates that are compiled by the first app that shows them, for all apps."""
-
-    def __init__(self) -> None:
-        self._kept: dict[tuple[str, str], CodeType] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        bucket.code = self._kept.get((bucket.key, bucket.checksum))
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        self._kept[bucket.key, bucket.checksum] = bucket.code
 
 
 @pytest.fixture(scope="session")

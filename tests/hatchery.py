@@ -136,12 +136,18 @@ def main(line: socket.socket) -> None:
     from sqlalchemy import create_engine
     from sqlalchemy.orm import configure_mappers
 
+    from store import plugins
     from store.html import warm_up
+    from store.timing import zones
 
     for url in ("sqlite://", "postgresql+psycopg://"):
         create_engine(url)
     configure_mappers()
     warm_up()
+    # Both look through many files, and find the same for every process.
+    zones.zone_named("UTC")
+    plugins.entry_points = functools.cache(plugins.entry_points)
+    plugins.find_plugins(())
     reading, writing = os.pipe()
     for end in (reading, writing):
         os.set_blocking(end, False)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from store.models import SignInLink, User, now
+from store.models import SignInLink, User, UserSession, now
 from store.platform import Platform
 from store.secrets import new_token
 from store.settings import PROJECT_ROOT, load_settings
@@ -34,14 +34,23 @@ class Product:
     def sign_in_link(self, user: str = "admin") -> str:
         """Make a fresh link: each works once."""
         token, token_hash = new_token("link")
+        self._keep(user, SignInLink, token_hash)
+        return f"{self.url}/login/{token}"
+
+    def sign_in(self, context: Any) -> None:
+        """Have a browser signed in as admin, without the two pages that a link leads through."""
+        token, token_hash = new_token("session")
+        self._keep("admin", UserSession, token_hash, last_seen_at=now())
+        context.add_cookies([{"name": "session", "value": token, "url": self.url}])
+
+    def _keep(self, user: str, kind: type[SignInLink | UserSession], token_hash: str, **values: Any) -> None:
         platform = Platform(load_settings(self.instance, {}).database_url)
         with platform.session() as db:
             found = db.query(User).filter_by(username=user).one()
             in_an_hour = now() + timedelta(hours=1)
-            db.add(SignInLink(user_id=found.id, token_hash=token_hash, expires_at=in_an_hour))
+            db.add(kind(user_id=found.id, token_hash=token_hash, expires_at=in_an_hour, **values))
             db.commit()
         platform.dispose()
-        return f"{self.url}/login/{token}"
 
 
 @pytest.fixture(scope="session")
@@ -104,7 +113,7 @@ def open_page(chromium: Any, product: Product) -> Iterator[OpenPage]:
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("console", lambda message: problems.append(message.text) if _is_problem(message) else None)
         if signed_in:
-            page.goto(product.sign_in_link())
+            product.sign_in(context)
         return page
 
     yield open_

@@ -36,7 +36,7 @@ case "$*" in
         fi
         for file; do :; done
         echo "installed $(cat "$file")" >>"$STUB/log" ;;
-    '-P -m mypy') [ ! -e "$STUB/mypy-fails" ] && echo argument=mypy ;;
+    '-P -m ruff check'*) [ ! -e "$STUB/ruff-fails" ] && echo argument=ruff ;;
     *) echo "cwd=$(pwd)"; echo "path=$PYTHONPATH"; for argument; do echo "argument=$argument"; done ;;
 esac
 """
@@ -349,21 +349,21 @@ def test_test_runs_every_check_and_pytest_last(clone):
     clone.provides("chromium", "faketime")
     done = clone.run("test")
     assert done.returncode == 0
-    assert modules_run(done.stdout) == ["ruff", "ruff", "mypy", "pytest"]
+    assert modules_run(done.stdout) == ["ruff", "ruff", "pytest"]
 
 
 def test_test_fails_when_a_check_fails_and_runs_pytest_all_the_same(clone):
     clone.provides("chromium", "faketime")
-    (clone.stub / "mypy-fails").touch()
+    (clone.stub / "ruff-fails").touch()
     done = clone.run("test")
     assert done.returncode == 1
-    assert "mypy found something to mend" in done.stderr
-    assert modules_run(done.stdout) == ["ruff", "ruff", "pytest"]
+    assert "ruff check --quiet found something to mend" in done.stderr
+    assert modules_run(done.stdout) == ["ruff", "pytest"]
 
 
 def modules_run(output: str) -> list[str]:
     words = [line.removeprefix("argument=") for line in output.splitlines()]
-    return [word for word in words if word in ("ruff", "mypy", "pytest")]
+    return [word for word in words if word in ("ruff", "pytest")]
 
 
 def test_test_says_loudly_what_there_is_not(clone):

@@ -16,7 +16,7 @@ from store.secrets import (
     new_token,
     verify_password,
 )
-from tests.conftest import product_hasher
+from tests.made_once import product_hasher
 
 
 def test_passwords_are_kept_as_argon2_and_compared():
