@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from store.models import Group, Permission
+from store.models import Group, Permission, User
 from tests.accessibility import TOO_WIDE
 
 from .test_every_page import app, fill, page
@@ -17,6 +17,7 @@ LONG = "W" * 90
 
 
 def test_long_names_break(page: Any, db: Any, make_job: Any):
+    db.query(User).update({"display_name": LONG})
     group = Group(name="G" + LONG)
     db.add(Permission(name="P" + LONG, kind="job", actions=["view"], groups=[group]))
     db.commit()
@@ -28,3 +29,4 @@ def test_long_names_break(page: Any, db: Any, make_job: Any):
             page.goto(address)
             assert LONG in page.locator("main").text_content()
             assert page.evaluate(TOO_WIDE) == "", (address, width)
+            assert page.locator("[data-theme-switch]").bounding_box()["width"] > 24

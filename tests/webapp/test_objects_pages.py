@@ -250,10 +250,11 @@ def test_unknown_objects_are_not_found(inventory, path):
     assert inventory.get(f"/objects/{path}").status_code == 404
 
 
-def test_without_plugins_there_are_none(alice, monkeypatch):
+def test_without_plugins_there_are_none(alice, root, monkeypatch):
     # Other tests of this process have loaded some.
     monkeypatch.setattr("store.registry._models", {})
-    assert "There are no objects" in text(alice.get("/objects/"))
+    assert "There are no objects that you may see" in text(alice.get("/objects/"))
+    assert "ERRAND_PLUGINS" in text(root.get("/objects/"))
 
 
 def test_how_an_object_stands_is_beside_its_name(inventory_settings, db, cast):

@@ -802,3 +802,11 @@ def test_who_may_change_a_result_keeps_it_for_good_from_its_menu(alice, browser,
     assert "Remove when old" in page
     assert "Kept for good" in page
     assert "Remove when old" not in text(browser("bob").get(address))
+
+
+def test_who_may_see_none_is_not_told_that_nothing_has_run(db, browser, root, make_job, make_result):
+    assert "Nothing has run yet<" in text(root.get("/results/"))
+    make_result(make_job())
+    db.query(Permission).update({"enabled": False})
+    db.commit()
+    assert "Nothing has run yet that you may see" in text(browser("carol").get("/results/"))
