@@ -61,6 +61,7 @@ from webapp.live import LINES, Live, Region, region
 from webapp.next_page import safe_path
 from webapp.request_facts import request_facts
 from webapp.saved_filters import Arguments, FilteredList, Views, filtered_list, opens_with, views
+from webapp.saved_filters import address as list_address
 from webapp.schedule_form import NOW
 from webapp.scheduling import change_inputs, make_schedule, schedule_named
 from worker.job_records import refresh_as, switch
@@ -88,7 +89,11 @@ def index() -> Response:
     require("view", JobRecord)
     if first := opens_with("jobs"):
         return make_response(redirect(first, HTTPStatus.SEE_OTHER))
-    return make_response(_list())
+    page = make_response(_list())
+    if htmx.wants_fragment() and "group" not in request.args:
+        # A form sends all its filters, and the address is to say only those that were chosen.
+        page.headers["HX-Push-Url"] = list_address("jobs", _asked(request.args))
+    return page
 
 
 def _list(refused: Views | None = None) -> str:

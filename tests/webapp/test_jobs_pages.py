@@ -5,6 +5,7 @@ import re
 import shlex
 from datetime import timedelta
 from html import unescape
+from urllib.parse import urlencode
 
 import pytest
 from sqlalchemy import delete, select, update
@@ -83,6 +84,23 @@ def test_the_list_finds_jobs(alice, make_job):
     assert "Greet</a>" not in found
     assert "<html" not in found
     assert "No job matches “&lt;b&gt;”" in text(alice.get("/jobs/?q=<b>"))
+
+
+def test_the_address_of_a_list_says_only_what_was_chosen(alice, make_job):
+    make_job()
+    sent = {"q": "gre", "enabled": "", "installed": "", "read_only": "false"}
+    found = alice.fragment(f"/jobs/?{urlencode(sent)}")
+    assert found.headers["HX-Push-Url"] == "/jobs/?q=gre&read_only=false"
+    group = re.search(r'<h2>([^<]+)</h2> <span class="n">', text(found))[1]
+    assert "HX-Push-Url" not in alice.fragment(f"/jobs/?group={group}").headers
+
+
+def test_who_may_see_no_job_is_not_told_that_there_is_none(alice, root, db, make_job):
+    assert "There are no jobs yet<" in text(root.get("/jobs/"))
+    make_job()
+    db.execute(update(Permission).where(Permission.kind == "job").values(constraints=[{"grouping": "Nowhere"}]))
+    db.commit()
+    assert "There are no jobs yet that you may see<" in text(alice.get("/jobs/"))
 
 
 def test_chips_count_and_filter(root, make_job, make_result):
