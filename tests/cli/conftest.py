@@ -136,6 +136,12 @@ def portal(live: Settings, live_platform: Platform) -> Iterator[Portal]:
     portal = Portal(live, live_platform)
     yield portal
     portal.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def helpers_end() -> Iterator[None]:
+    """Let the tests of a file ask the same helper: to start one takes longer than most of them."""
+    yield
     stop_helper()
 
 

@@ -203,4 +203,9 @@ def shell(live: Settings, live_platform: Platform) -> Iterator[Shell]:
     shell.jobs = {name: job.class_path for name, job in local_jobs(live_platform).items()}
     yield shell
     shell.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def helpers_end() -> Iterator[None]:
+    yield
     stop_helper()

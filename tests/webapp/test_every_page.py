@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from flask import Flask
 
-from tests.accessibility import DESKTOP, PHONE, SOME_WIDTHS, THEMES, WIDTHS, look, look_in_sizes
+from tests.accessibility import AXE_SCRIPT, DESKTOP, PHONE, SOME_WIDTHS, THEMES, WIDTHS, look, look_in_sizes
 
 from .conftest import Browser, described, first_view, signed_in
 from .test_matrix import JOB, LOOKING, TABLE, app, fill
@@ -42,6 +42,8 @@ def page(app: Flask, db: Any, cast: Any, fill: Any, chromium: Any) -> Iterator[A
     fill("/")
     client = signed_in(app, db, cast["root"])
     context = chromium.new_context(base_url="http://localhost")
+    # Once for all pages: to send it to each takes a tenth of the time.
+    context.add_init_script(AXE_SCRIPT)
     page = context.new_page()
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))

@@ -17,10 +17,11 @@ from worker.questions import Questions
 pytestmark = pytest.mark.in_turn
 
 
-@pytest.fixture(autouse=True)
-def helpers_end(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(helper, "READY_SECONDS", 60.0)
-    yield
+@pytest.fixture(scope="module", autouse=True)
+def helpers_end() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(helper, "READY_SECONDS", 60.0)
+        yield
     helper.stop()
 
 

@@ -60,9 +60,13 @@ def _named(spec: dict[str, Any]) -> dict[str, Any]:
 def _leave_out_unused(written: dict[str, Any]) -> None:
     """Have no schemas of queries, which the library keeps beside the parameters made of them."""
     schemas = written["components"]["schemas"]
-    while unused := [name for name in schemas if f'#/components/schemas/{name}"' not in json.dumps(written)]:
+    while unused := schemas.keys() - _schemas_named_in(written):
         for name in unused:
             del schemas[name]
+
+
+def _schemas_named_in(written: dict[str, Any]) -> set[str]:
+    return set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(written)))
 
 
 def operations(written: dict[str, Any]) -> Iterator[dict[str, Any]]:
