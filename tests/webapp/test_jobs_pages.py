@@ -98,7 +98,9 @@ def test_the_address_of_a_list_says_only_what_was_chosen(alice, make_job):
 def test_who_may_see_no_job_is_not_told_that_there_is_none(alice, root, db, make_job):
     assert "There are no jobs yet<" in text(root.get("/jobs/"))
     make_job()
-    db.execute(update(Permission).where(Permission.kind == "job").values(constraints=[{"grouping": "Nowhere"}]))
+    db.execute(
+        update(Permission).where(Permission.kind == "job").values(constraints=[{"grouping": "Nowhere"}])
+    )
     db.commit()
     assert "There are no jobs yet that you may see<" in text(alice.get("/jobs/"))
 
