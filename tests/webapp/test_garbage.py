@@ -32,7 +32,7 @@ def test_garbage_is_looked_for_between_requests(worker: PatientWorker, monkeypat
         return True
 
     monkeypatch.setattr(ThreadWorker, "handle_request", answer)
-    conn = SimpleNamespace(sock=SimpleNamespace(settimeout=lambda _seconds: None))
+    conn = type("Connection", (), {"sock": SimpleNamespace(settimeout=lambda _seconds: None)})()
     assert worker.handle_request(None, conn)
     worker.tidy()
     # Neither in the midst of a request, nor right after it, when the next one may come.
