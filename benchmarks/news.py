@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
+from benchmarks.browsers import BROWSERS
 from benchmarks.figures import Figure, NotMeasured, WentWrong, percentile
 from benchmarks.site import Site
 from benchmarks.web import Web
@@ -26,13 +27,6 @@ PATIENCE_SECONDS = 60.0
 TICK = re.compile(rb"tick (\d+\.\d+)")
 LINE = re.compile(rb'id="L(\d+)"')
 
-BROWSERS = (
-    "chromium-headless-shell",
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
 #: Notes, as soon as a new line has been drawn, what it says and when that was.

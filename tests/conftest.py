@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import Table, insert, make_url, select
 from sqlalchemy.orm import Session
 
+from benchmarks.browsers import BROWSERS
 from jobs.loading import Source
 from store import migrate
 from store.models import Base, JobRecord, JobSource, LoadError, Namespace, User
@@ -34,15 +35,6 @@ from worker.refresh import store_found
 from worker.sources import job_sources
 
 FIXTURE_JOBS = Path(__file__).parent / "fixture_jobs"
-
-#: What can be driven, the quickest first.
-BROWSERS = (
-    "chromium-headless-shell",
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-)
 
 #: Without the background networking Chromium asks for hosts that no test should need.
 CHROMIUM_FLAGS = [

@@ -12,7 +12,9 @@ from worker.capture import cut
 from worker.entries import LONGEST_GROUPING, LONGEST_OBJECT_TEXT, Entry
 from worker.masking import Mask
 
+#: Characters that an entry can say were left out.
 _MOST_COUNTED = 2**53
+
 #: In the year 2200; beyond 9999 there are no dates.
 _LAST_MOMENT = 7_258_118_400.0
 
@@ -40,14 +42,17 @@ def entry_of(facts: list[Any]) -> Entry:
 
 
 def is_moment(moment: Any) -> bool:
+    """Tell whether it is a time of day there can be, in seconds since 1970."""
     return isinstance(moment, int | float) and 0 <= moment < _LAST_MOMENT
 
 
 def is_safe_url(url: Any) -> bool:
+    """Tell whether a link may lead there: to a page of ours, or by http(s)."""
     return isinstance(url, str) and len(url) <= 255 and _SAFE_URL.fullmatch(url) is not None
 
 
 def outcome_values(outcome: dict[str, Any], mask: Mask) -> dict[str, Any]:
+    """Return the columns of a result that tell how its run ended, masked."""
     status = outcome.get("status")
     cause = str(outcome.get("cause"))
     results = mask.data(outcome.get("results"))

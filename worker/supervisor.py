@@ -99,6 +99,7 @@ TAKE_SECONDS = 10.0
 ANSWER_SECONDS = 2.0
 
 _DIGEST = re.compile("[0-9a-f]{0,64}")
+
 STOPPED = "The worker was stopped while the job was running."
 LOST = "Another worker has taken this run for lost."
 

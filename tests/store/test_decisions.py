@@ -298,15 +298,7 @@ def test_the_first_day_is_the_same_in_code_and_in_the_database(db: Session):
 
 def test_lists_show_what_may_be_seen_and_nothing_else(db: Session):
     chance = random.Random(20261128)
-    alice, bob = (User(username=name, active=True) for name in ("alice", "bob"))
-    db.add_all([alice, bob])
-    db.commit()
-    jobs = [_job(chance, number) for number in range(40)]
-    db.add_all(jobs)
-    db.commit()
-    results = [_result(chance, [alice, bob], jobs) for _ in range(60)]
-    db.add_all(results)
-    db.commit()
+    alice, jobs, results = _given(db, chance)
     seen = set()
     for number in range(60):
         _permit(db, chance, alice, number)
@@ -320,15 +312,7 @@ def test_lists_show_what_may_be_seen_and_nothing_else(db: Session):
 
 def test_what_may_be_approved_is_the_same_of_one_and_of_all(db: Session):
     chance = random.Random(20261130)
-    alice, bob = (User(username=name, active=True) for name in ("alice", "bob"))
-    db.add_all([alice, bob])
-    db.commit()
-    jobs = [_job(chance, number) for number in range(20)]
-    db.add_all(jobs)
-    db.commit()
-    results = [_result(chance, [alice, bob], jobs) for _ in range(60)]
-    db.add_all(results)
-    db.commit()
+    alice, jobs, results = _given(db, chance)
     seen = set()
     for number in range(60):
         _permit(db, chance, alice, number, "approve")
@@ -345,6 +329,19 @@ def test_what_may_be_approved_is_the_same_of_one_and_of_all(db: Session):
         assert listed == one_by_one, asker_of(asking).grants
         seen.add(0 < len(listed) < len(results))
     assert seen == {True, False}
+
+
+def _given(db: Session, chance: random.Random) -> tuple[User, list[JobRecord], list[JobResult]]:
+    alice, bob = (User(username=name, active=True) for name in ("alice", "bob"))
+    db.add_all([alice, bob])
+    db.commit()
+    jobs = [_job(chance, number) for number in range(40)]
+    db.add_all(jobs)
+    db.commit()
+    results = [_result(chance, [alice, bob], jobs) for _ in range(60)]
+    db.add_all(results)
+    db.commit()
+    return alice, jobs, results
 
 
 def _job(chance: random.Random, number: int) -> JobRecord:

@@ -84,6 +84,8 @@ def test_a_new_schedule_begins_with_its_job(alice, job, make_job):
     assert '<input type="radio" name="_when" value="cron" checked>' in form
     assert "Fill in what this job is to run with" in form
     assert 'id="errors"' not in form
+    nothing = make_job("Plain", variables=[])
+    assert "Say below, under" in text(alice.get(f"/jobs/{nothing.class_path}/?_when=cron"))
     assert "Fill in what this job is to run with" not in text(alice.get(f"{URL}?_when=x"))
 
 
