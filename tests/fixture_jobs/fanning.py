@@ -1,5 +1,6 @@
 """Jobs that ask for runs of other jobs."""
 
+import os
 import time
 from pathlib import Path
 
@@ -107,7 +108,7 @@ class NotAJob:
 
 
 class WaitsForAFile(Job):
-    """Runs until the file is there, and notes each of its beginnings."""
+    """Runs until the file is there, and notes the process of each of its beginnings."""
 
     path = StringVar()
     number = IntegerVar()
@@ -117,7 +118,7 @@ class WaitsForAFile(Job):
 
     def run(self, path, number):
         with open(f"{path}.begun", "a") as file:
-            file.write(f"{number}\n")
+            file.write(f"{os.getpid()}\n")
         while not Path(path).exists():
             time.sleep(0.01)
         with open(f"{path}.done", "a") as file:

@@ -29,6 +29,7 @@ from worker import fan_out, queues
 from worker.children_again import run_children_again
 from worker.failpoints import VARIABLE
 from worker.gathering import settle
+from worker.host import start_time
 from worker.keyring import ensure
 from worker.origins import Origin
 
@@ -410,9 +411,12 @@ def test_whatever_dies_all_are_run_once(
     until(lambda: len(children_of(portal, parent)) == 4, "what the dead one had not made is there")
 
     killed = start_worker()
-    until(lambda: Path(f"{path}.begun").exists(), "one has begun")
+    begun = Path(f"{path}.begun")
+    pid = int(until(lambda: begun.exists() and begun.read_text(), "one has begun"))
     killed.send_signal(signal.SIGKILL)
     dies(killed)
+    # A little later: until then its job would see the file, and go on.
+    until(lambda: start_time(pid) is None, "its process died too")
     path.touch()
     # One on another machine: of this one it has the addresses of the databases and Redis, and no folder.
     on_postgres = portal.platform.engine.dialect.name == "postgresql"
